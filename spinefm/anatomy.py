@@ -1,0 +1,45 @@
+"""The levels of the spine, their order, regions and neighbours."""
+
+LEVELS: tuple[str, ...] = (
+    *(f"C{i}" for i in range(1, 8)),
+    *(f"T{i}" for i in range(1, 14)),
+    *(f"L{i}" for i in range(1, 7)),
+    "S1",
+)
+"""All levels from head to foot, the supernumerary T13 and L6 among them."""
+
+REGIONS: dict[str, str] = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral"}
+
+_INDEX = {level: index for index, level in enumerate(LEVELS)}
+_USUAL = tuple(level for level in LEVELS if level not in ("T13", "L6"))
+
+
+def check_level(level: str) -> str:
+    """Return `level` unchanged.
+
+    Raises:
+        ValueError: If it is not one of `LEVELS`.
+    """
+    if level not in _INDEX:
+        raise ValueError(f"Expected a level between C1 and S1 (such as C7, T12, L5), but got {level!r}. Correct the label.")
+    return level
+
+
+def level_index(level: str) -> int:
+    """Position of `level` in `LEVELS`, 0 at the head; ValueError if unknown."""
+    return _INDEX[check_level(level)]
+
+
+def levels_between(first: str, last: str) -> tuple[str, ...]:
+    """The usual levels from `first` to `last`, both included, without T13 and L6."""
+    return _USUAL[_USUAL.index(check_level(first)) : _USUAL.index(check_level(last)) + 1]
+
+
+def region(level: str) -> str:
+    """"cervical", "thoracic", "lumbar" or "sacral"."""
+    return REGIONS[check_level(level)[0]]
+
+
+def is_usual_step(upper: str, lower: str) -> bool:
+    """Whether `lower` directly follows `upper` in a spine without a missing or an extra vertebra."""
+    return lower in _USUAL and upper in _USUAL and _USUAL.index(lower) == _USUAL.index(upper) + 1

@@ -1,0 +1,173 @@
+"""What every layer shares: a film, a vertebra on it, and the spine a pipeline found.
+
+Coordinate frame, everywhere in this package: (x, y) in pixels of the original film, x to the right and y down,
+continuous, so that a film of H rows and W columns spans [0, W] x [0, H] and the centre of pixel (row r, column c)
+lies at (c + 0.5, r + 0.5).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Point = tuple[float, float]
+Split = Literal["train", "val", "test"]
+
+
+class View(StrEnum):
+    """How the film was taken."""
+
+    LATERAL_CERVICAL = "lateral_cervical"
+    LATERAL_LUMBAR = "lateral_lumbar"
+    AP_SPINE = "ap_spine"
+    UNKNOWN = "unknown"
+
+
+class Direction(StrEnum):
+    """Which way along the spine."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class StopReason(StrEnum):
+    """Why a walk along the spine ended."""
+
+    LANDMARK = "landmark"
+    BACKGROUND = "background"
+    OVERLAP = "overlap"
+    EMPTY_MASK = "empty_mask"
+    BORDER = "border"
+    MAX_STEPS = "max_steps"
+
+
+class Failure(StrEnum):
+    """Why a film yielded no spine."""
+
+    TOO_FEW_DETECTIONS = "too_few_detections"
+    UNREADABLE = "unreadable"
+
+
+class PatchBox(NamedTuple):
+    """A square patch of a film: its top-left pixel (x, y) and its side, whole pixels; may reach over the border."""
+
+    x: int
+    y: int
+    side: int
+
+
+@dataclass(frozen=True, eq=False)
+class Vertebra:
+    """One vertebra of a film, annotated or predicted.
+
+    Attributes:
+        mask: (h, w), cropped to the vertebra; h and w at least 1.
+        origin: (x, y) pixel of the film at which the mask's top-left pixel lies.
+        centroid: (x, y), pixels of the original film.
+        level: Anatomical name ("C2", "T11", ...); None where unknown.
+        confidence: 0..1, how much to trust mask and level together; 1 for annotations.
+    """
+
+    mask: Mask
+    origin: tuple[int, int]
+    centroid: Point
+    level: str | None = None
+    confidence: float = 1.0
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """(x0, y0, x1, y1) around the mask, pixels of the original film, x1 and y1 exclusive."""
+        (x, y), (height, width) = self.origin, self.mask.shape
+        return x, y, x + width, y + height
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """One film, with its annotations where there are any.
+
+    Attributes:
+        film_id: Unique within its data set; safe as a file name.
+        pixels: (H, W), bone bright, display window already applied.
+        vertebrae: From head to foot; empty where the film is not annotated.
+        view: Projection and region.
+        patient_id: Films of one patient never stand in two splits.
+        spacing_mm: Side of a pixel in the patient's plane; None where unknown.
+    """
+
+    film_id: str
+    pixels: Pixels
+    vertebrae: tuple[Vertebra, ...] = ()
+    view: View = View.UNKNOWN
+    patient_id: str = ""
+    spacing_mm: float | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        height, width = self.pixels.shape
+        return height, width
+
+
+@dataclass(frozen=True, eq=False)
+class Spine:
+    """What a pipeline found on one film.
+
+    Attributes:
+        film_id: The film's.
+        size: (H, W) of the film, pixels.
+        vertebrae: From head to foot; empty on failure.
+        failure: Why there is no spine; None where there is one.
+        stops: Why the walk in each direction ended; empty for pipelines that do not walk.
+    """
+
+    film_id: str
+    size: tuple[int, int]
+    vertebrae: tuple[Vertebra, ...] = ()
+    failure: Failure | None = None
+    stops: dict[Direction, StopReason] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Rough vertebrae of one film, best score first.
+
+    Attributes:
+        vertebrae: D vertebrae without levels; `confidence` is the detection score.
+    """
+
+    vertebrae: tuple[Vertebra, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """N square patches, cut from one or several films, as a classifier or segmenter sees them.
+
+    Attributes:
+        pixels: (N, 1, S, S) float32 in 0..1, S the input size of the network; 0 outside the film.
+        boxes: N places they were cut from, pixels of the original films.
+        film_ids: N ids; a network ignores them, an oracle looks the truth up by them.
+    """
+
+    pixels: Tensor
+    boxes: tuple[PatchBox, ...]
+    film_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Trails:
+    """N walks, each known by its last k centroids, as a point predictor sees them.
+
+    Attributes:
+        centroids: (N, k, 2) float32 (x, y), oldest first, pixels of the original films.
+        sizes: (N, 2) float32 (width, height) of the films.
+        film_ids: N ids; a network ignores them, an oracle looks the truth up by them.
+    """
+
+    centroids: Tensor
+    sizes: Tensor
+    film_ids: tuple[str, ...]
