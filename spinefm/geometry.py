@@ -4,6 +4,7 @@ The coordinate frame is that of `spinefm.structures`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,6 +20,23 @@ def patch_box(centre: Point, side: float) -> PatchBox:
     """The whole-pixel square of `side` pixels (at least 2) nearest to the one centred on `centre`."""
     whole = max(2, round(side))
     return PatchBox(round(centre[0] - whole / 2), round(centre[1] - whole / 2), whole)
+
+
+@dataclass(frozen=True)
+class PatchRule:
+    """How large a patch is: fixed pixels, or a multiple of the local vertebra spacing.
+
+    Attributes:
+        scale: Side in local spacings; used where `pixels` is None.
+        pixels: Side in pixels of the original film, as in arXiv:2411.00326.
+    """
+
+    scale: float = 3.2
+    pixels: int | None = None
+
+    def side(self, spacing: float) -> float:
+        """Side of a patch in pixels of the film, from the local spacing in the same."""
+        return self.pixels or self.scale * spacing
 
 
 def film_to_patch(points: Tensor, box: PatchBox, size: int) -> Tensor:
@@ -98,6 +116,16 @@ def crop_mask(vertebra: Vertebra, box: PatchBox, size: int | None = None) -> Ten
     """
     shifted = PatchBox(box.x - vertebra.origin[0], box.y - vertebra.origin[1], box.side)
     return crop_patch(torch.from_numpy(vertebra.mask)[None], shifted, size)[0]
+
+
+def paste_mask(vertebra: Vertebra, size: tuple[int, int]) -> Mask:
+    """The (H, W) mask of a vertebra on a film of that `size`; what reaches over the border is cut off."""
+    film = np.zeros(size, dtype=bool)
+    x0, y0, x1, y1 = vertebra.box
+    rows, columns = slice(max(y0, 0), max(y1, 0)), slice(max(x0, 0), max(x1, 0))
+    window = film[rows, columns]
+    window[:] = vertebra.mask[rows.start - y0 :, columns.start - x0 :][: window.shape[0], : window.shape[1]]
+    return film
 
 
 def weighted_centroid(weights: Tensor) -> Tensor:

@@ -50,6 +50,7 @@ class Failure(StrEnum):
     """Why a film yielded no spine."""
 
     TOO_FEW_DETECTIONS = "too_few_detections"
+    BASE_CASE_REJECTED = "base_case_rejected"
     UNREADABLE = "unreadable"
 
 

@@ -1,0 +1,53 @@
+# Needs make and Python 3.11 or newer, nothing else. `make help` lists the targets.
+
+PYTHON ?= python3
+SEED ?= 0
+RUN = .venv/bin/python
+COMPONENTS = mask_rcnn resnet point_predictor sam_adapter
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    train the four components on synthetic films, evaluate two pipelines, segment two films"
+	@echo "make test    run the tests"
+	@echo "make lint    check style, types and the walls between the layers"
+	@echo "make clean   remove build products and caches; runs/, checkpoints/ and .venv/ stay"
+	@echo "PYTHON=...   the interpreter that makes .venv (default: python3)"
+	@echo "SEED=...     the seed of the demo's trainings (default: 0)"
+
+# The stamp is written last, so that an interrupted installation is taken up again.
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Expected Python 3.11 or newer, but \`$(PYTHON)\` is: `$(PYTHON) --version 2>&1`. Try \`make PYTHON=python3.11 ...\`." >&2; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+test: .venv/.installed
+	$(RUN) -m pytest -q
+
+lint: .venv/.installed
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+demo: .venv/.installed
+	@set -e; for component in $(COMPONENTS); do \
+		echo "== training $$component"; \
+		$(RUN) train.py component=$$component dataset=synthetic experiment=demo/$$component seed=$(SEED); \
+	done
+	$(RUN) evaluate.py dataset=synthetic pipeline=detector_only output=runs/demo/detector_only
+	$(RUN) evaluate.py dataset=synthetic output=runs/demo/inductive
+	$(RUN) -m spinefm.data.synthetic.save_films runs/demo/films 2
+	$(RUN) infer.py input=runs/demo/films checkpoints=checkpoints/synthetic output=runs/demo/infer
+	@echo
+	@echo "Checkpoints                 checkpoints/synthetic"
+	@echo "Evaluation, detector only   runs/demo/detector_only"
+	@echo "Evaluation, inductive       runs/demo/inductive"
+	@echo "Films                       runs/demo/films"
+	@echo "Their segmentations         runs/demo/infer"
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./.venv -prune -o -type d -name __pycache__ -exec rm -rf {} +

@@ -1,0 +1,20 @@
+"""The four trainable components, each a LightningModule that stands on its own."""
+
+from spinefm.components.base import Component
+from spinefm.components.mask_rcnn import MaskRCNNComponent
+from spinefm.components.point_predictor import PointPredictorComponent
+from spinefm.components.resnet import ResNetComponent
+from spinefm.components.sam_adapter import SamAdapterComponent
+
+COMPONENTS: dict[str, type[Component]] = {
+    component.name: component for component in (MaskRCNNComponent, ResNetComponent, PointPredictorComponent, SamAdapterComponent)
+}
+
+__all__ = [
+    "COMPONENTS",
+    "Component",
+    "MaskRCNNComponent",
+    "PointPredictorComponent",
+    "ResNetComponent",
+    "SamAdapterComponent",
+]

@@ -1,0 +1,108 @@
+"""The base of the four components: what it takes to be trained, stored and loaded on its own."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, ClassVar, Literal, Self
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from torch import nn
+from torch.utils.data import Dataset, default_collate
+
+from spinefm.structures import Radiograph
+
+COMPONENT_KEY = "component"
+
+
+class Component(pl.LightningModule, ABC):
+    """One trainable role of SpineFM.
+
+    Constructors take primitives, lists and dicts only, so that a checkpoint alone rebuilds the component and loads with
+    `weights_only=True`.
+
+    Attributes:
+        name: As in `component=<name>`.
+        monitor: The metric that chooses the best checkpoint.
+        mode: Whether that is the largest or the smallest value.
+    """
+
+    name: ClassVar[str]
+    monitor: ClassVar[str]
+    mode: ClassVar[Literal["min", "max"]]
+
+    def __init__(self, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, seed: int) -> None:
+        """Keep what training needs.
+
+        Args:
+            optimizer: `_target_` and keyword arguments of an optimizer.
+            scheduler: `_target_` and keyword arguments of a learning-rate scheduler; stepped per epoch, but OneCycleLR per
+                step, its length filled in. None keeps the rate.
+            seed: Of everything random in training.
+        """
+        super().__init__()
+        self.save_hyperparameters()
+        self.optimizer_config, self.scheduler_config, self.seed = dict(optimizer), scheduler, seed
+
+    @abstractmethod
+    def view(self, films: Sequence[Radiograph], training: bool) -> Dataset[Any]:
+        """What this component sees of the films."""
+
+    collate = staticmethod(default_collate)
+    """Makes a batch of a list of the view's items."""
+
+    def trained_parameters(self) -> list[nn.Parameter]:
+        """What the optimizer gets: everything that is not frozen."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def configure_optimizers(self) -> Any:
+        """See Lightning."""
+        optimizer = instantiate(self.optimizer_config, params=self.trained_parameters())
+        if self.scheduler_config is None:
+            return optimizer
+        if str(self.scheduler_config["_target_"]).endswith("OneCycleLR"):
+            scheduler = instantiate(self.scheduler_config, optimizer=optimizer, total_steps=self.trainer.estimated_stepping_batches)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": instantiate(self.scheduler_config, optimizer=optimizer)}
+
+    def on_train_epoch_start(self) -> None:
+        """Seed the epoch, so that a resumed run goes on exactly as an uninterrupted one."""
+        torch.manual_seed(self.seed + 1_000_003 * self.current_epoch + self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Write the component's name into its checkpoint."""
+        checkpoint[COMPONENT_KEY] = self.name
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Rebuild a component from its checkpoint, on the CPU, ready for inference.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no checkpoint, unsafe to open, or another component's.
+        """
+        read_checkpoint(path, cls.name)
+        component = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, strict=True)
+        return component.eval()
+
+
+def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:
+    """Open a component's checkpoint without executing anything in it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, unsafe to open, or another component's.
+    """
+    remedy = f"Train one with `python train.py component={component} dataset=<name>`."
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"No {component} checkpoint at `{path}`. {remedy}")
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found = checkpoint[COMPONENT_KEY]
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        raise ValueError(f"Expected a SpineFM checkpoint at `{path}`, but could not read it as one ({type(error).__name__}). {remedy}") from error
+    if found != component:
+        raise ValueError(f"Expected a {component} checkpoint at `{path}`, but it is of {found}. {remedy}")
+    return checkpoint

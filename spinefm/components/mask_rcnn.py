@@ -1,0 +1,148 @@
+"""Where, roughly, are vertebrae?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric
+from torchmetrics.detection import MeanAveragePrecision
+
+from spinefm.components.base import Component
+from spinefm.data.views import DetectionView
+from spinefm.geometry import mask_to_vertebra, weighted_centroid
+from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights
+from spinefm.structures import Detections, Radiograph, Vertebra
+
+Batch = tuple[tuple[Tensor, ...], tuple[dict[str, Any], ...]]
+
+
+class MaskRCNNComponent(Component):
+    """Detector of rough vertebrae.
+
+    `val/map` is the mask mean average precision (COCO), `val/centroid_recall` the share of true vertebrae in whose
+    box the centroid of a confident detection lies.
+    """
+
+    name: ClassVar[str] = "mask_rcnn"
+    monitor: ClassVar[str] = "val/map"
+    mode: ClassVar[Literal["min", "max"]] = "max"
+
+    def __init__(
+        self,
+        optimizer: Mapping[str, Any],
+        scheduler: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        size: Mapping[str, Any] | None = None,
+        coco_weights: bool = False,
+        score_threshold: float = 0.6,
+        mask_threshold: float = 0.5,
+    ) -> None:
+        """Build the component; see `Component`.
+
+        Args:
+            optimizer: See `Component`.
+            scheduler: See `Component`.
+            seed: See `Component`.
+            size: Fields of `MaskRCNNSize`.
+            coco_weights: Start training from torchvision's COCO weights; see `load_coco_weights`.
+            score_threshold: Detections below it are no detections, 0..1.
+            mask_threshold: Probability above which a pixel belongs to a detection's mask.
+        """
+        super().__init__(optimizer, scheduler, seed)
+        self.coco_weights = coco_weights
+        self.score_threshold, self.mask_threshold = score_threshold, mask_threshold
+        self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), frozen_norm=coco_weights)
+        self.recall = MeanMetric()
+        self.average_precision = MeanAveragePrecision(iou_type="segm")
+
+    def setup(self, stage: str) -> None:
+        """Load the COCO weights, once, before training; a checkpoint already contains them."""
+        if stage == "fit" and self.coco_weights:
+            load_coco_weights(self.model)
+
+    def view(self, films: Sequence[Radiograph], training: bool) -> DetectionView:
+        """See `Component.view`."""
+        return DetectionView(films, training, self.seed)
+
+    @staticmethod
+    def collate(batch: Any) -> Any:
+        """Films differ in size, so a batch is a tuple of films and a tuple of targets."""
+        return tuple(zip(*batch, strict=True))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Sum of torchvision's losses."""
+        films, targets = batch
+        losses: dict[str, Tensor] = self.model([film.expand(3, -1, -1) for film in films], list(targets))
+        loss = torch.stack(list(losses.values())).sum()
+        self.log_dict({f"train/{name}": value for name, value in losses.items()} | {"train/loss": loss}, batch_size=len(films))
+        return loss
+
+    def _predict(self, films: Sequence[Tensor], score_threshold: float) -> list[dict[str, Tensor]]:
+        """torchvision's detections of (1, H, W) films in 0..1, with masks as probabilities of shape (D, 1, H, W)."""
+        self.model.roi_heads.score_thresh = score_threshold
+        predictions: list[dict[str, Tensor]] = self.model([film.to(self.device).expand(3, -1, -1) for film in films])
+        return predictions
+
+    def _evaluate(self, batch: Batch, stage: str) -> None:
+        films, targets = batch
+        predictions = self._predict(films, score_threshold=0.05)
+        for predicted, target in zip(predictions, targets, strict=True):
+            confident = predicted["masks"][predicted["scores"] > self.score_threshold, 0]
+            self.recall(centroid_recall(confident, target["boxes"]))
+        binary = [p | {"masks": p["masks"][:, 0] > self.mask_threshold} for p in predictions]
+        self.average_precision.update(binary, list(targets))
+        self.log(f"{stage}/centroid_recall", self.recall, on_epoch=True, on_step=False, batch_size=len(films))
+
+    def _log_average_precision(self, stage: str) -> None:
+        scores = self.average_precision.compute()
+        self.average_precision.reset()
+        self.log_dict({f"{stage}/map": scores["map"].float(), f"{stage}/map_50": scores["map_50"].float()})
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the average precision."""
+        self._log_average_precision("val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "test")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the average precision."""
+        self._log_average_precision("test")
+
+    @torch.inference_mode()
+    def detect(self, films: Sequence[Radiograph]) -> list[Detections]:
+        """Rough vertebrae of each film; see `spinefm.pipeline.protocols`."""
+        # One film at a time: torchvision pads a batch to its largest film, and then a result would depend on its neighbours.
+        return [self._detect_one(film) for film in films]
+
+    def _detect_one(self, film: Radiograph) -> Detections:
+        pixels = torch.from_numpy(film.pixels)[None].float() / 255
+        (found,) = self._predict([pixels], self.score_threshold)
+        pairs = zip(found["masks"][:, 0].cpu(), found["scores"].tolist(), strict=True)
+        vertebrae = (self._vertebra(probabilities, score) for probabilities, score in pairs)
+        return Detections(tuple(vertebra for vertebra in vertebrae if vertebra is not None))
+
+    def _vertebra(self, probabilities: Tensor, score: float) -> Vertebra | None:
+        x, y = weighted_centroid(probabilities[None])[0].tolist()
+        return mask_to_vertebra((probabilities > self.mask_threshold).numpy(), centroid=(x, y), confidence=score)
+
+
+def centroid_recall(probabilities: Tensor, boxes: Tensor) -> Tensor:
+    """Share of true boxes that hold the centroid of a detection.
+
+    Args:
+        probabilities: (D, H, W) of the detections' masks; D may be 0.
+        boxes: (T, 4) true boxes, xyxy, pixels of the same film; T at least 1.
+
+    Returns:
+        Scalar in 0..1.
+    """
+    centroids = weighted_centroid(probabilities)
+    inside = (centroids[None] >= boxes[:, None, :2]) & (centroids[None] < boxes[:, None, 2:])
+    return inside.all(2).any(1).float().mean()

@@ -1,0 +1,85 @@
+"""Where is the next centroid?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+from torchmetrics import MeanMetric
+
+from spinefm.components.base import Component
+from spinefm.data.views import TrailView
+from spinefm.data.views.trails import TrailBatch
+from spinefm.models.point_predictor import PointPredictor, to_frame
+from spinefm.structures import Radiograph, Trails
+
+
+class PointPredictorComponent(Component):
+    """MLP over the last k centroids; loss and metric are in its frame and in steps.
+
+    `val/step_error` is the mean distance between predicted and true centroid in units of the trail's last step;
+    `val/mse` the mean squared error of x / width and y / height, comparable with arXiv:2411.00326.
+    """
+
+    name: ClassVar[str] = "point_predictor"
+    monitor: ClassVar[str] = "val/step_error"
+    mode: ClassVar[Literal["min", "max"]] = "min"
+
+    def __init__(
+        self,
+        optimizer: Mapping[str, Any],
+        scheduler: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        context: int = 3,
+        hidden_size: int = 50,
+        frame: str = "local_position",
+        jitter: float = 0.03,
+    ) -> None:
+        """Build the component; see `Component` and `PointPredictor`; `jitter` is that of `TrailView`."""
+        super().__init__(optimizer, scheduler, seed)
+        self.model = PointPredictor(context, hidden_size, frame)
+        self.context, self.jitter = context, jitter
+        self.step_error, self.mse = MeanMetric(), MeanMetric()
+
+    def view(self, films: Sequence[Radiograph], training: bool) -> TrailView:
+        """See `Component.view`."""
+        return TrailView(films, training, self.seed, self.context, self.jitter)
+
+    @staticmethod
+    def collate(batch: Any) -> Any:
+        """`TrailView` gives whole batches."""
+        return batch
+
+    def transfer_batch_to_device(self, batch: TrailBatch, device: torch.device, dataloader_idx: int) -> TrailBatch:
+        """See Lightning."""
+        return TrailBatch(batch.centroids.to(device), batch.sizes.to(device), batch.targets.to(device))
+
+    def training_step(self, batch: TrailBatch, batch_idx: int) -> Tensor:
+        """Mean squared error in the model's own frame."""
+        predicted = self.model(batch.centroids, batch.sizes)
+        origin, axes = self.model.frame_of(batch.centroids, batch.sizes)
+        loss = mse_loss(to_frame(predicted[:, None], origin, axes), to_frame(batch.targets[:, None], origin, axes))
+        self.log("train/loss", loss, batch_size=len(predicted))
+        return loss
+
+    def _evaluate(self, batch: TrailBatch, stage: str) -> None:
+        error = self.model(batch.centroids, batch.sizes) - batch.targets
+        step = (batch.centroids[:, -1] - batch.centroids[:, -2]).norm(dim=1)
+        self.step_error(error.norm(dim=1) / step)
+        self.mse((error / batch.sizes).square())
+        self.log_dict({f"{stage}/step_error": self.step_error, f"{stage}/mse": self.mse}, on_epoch=True, on_step=False, batch_size=len(error))
+
+    def validation_step(self, batch: TrailBatch, batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: TrailBatch, batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "test")
+
+    @torch.inference_mode()
+    def predict_next(self, trails: Trails) -> Tensor:
+        """(N, 2) next centroid (x, y) of each trail, pixels of its film; see `spinefm.pipeline.protocols`."""
+        predicted: Tensor = self.model(trails.centroids.to(self.device), trails.sizes.to(self.device))
+        return predicted.cpu()

@@ -1,0 +1,101 @@
+"""Is this patch a vertebra, background, a landmark?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torchmetrics.classification import MulticlassAccuracy
+
+from spinefm.components.base import Component
+from spinefm.data.views import ClassificationView, class_names
+from spinefm.geometry import PatchRule
+from spinefm.models.resnet import PatchResNet
+from spinefm.structures import Patches, Radiograph
+
+
+class ResNetComponent(Component):
+    """Patch classifier; `val/accuracy` is the mean over the classes that occur."""
+
+    name: ClassVar[str] = "resnet"
+    monitor: ClassVar[str] = "val/accuracy"
+    mode: ClassVar[Literal["min", "max"]] = "max"
+
+    def __init__(
+        self,
+        optimizer: Mapping[str, Any],
+        landmarks: Sequence[str],
+        terminals: Sequence[str],
+        scheduler: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        architecture: str = "resnet50",
+        weights: str | None = None,
+        input_size: int = 224,
+        patch_scale: float = 4.0,
+        patch_pixels: int | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """Build the component; see `Component`.
+
+        Args:
+            optimizer: See `Component`.
+            landmarks: Levels with a class of their own.
+            terminals: Those of them that end a walk.
+            scheduler: See `Component`.
+            seed: See `Component`.
+            architecture: See `PatchResNet`.
+            weights: Start training from these weights of torchvision; see `PatchResNet.load_pretrained`.
+            input_size: Side of the network's input, pixels.
+            patch_scale: See `PatchRule`.
+            patch_pixels: See `PatchRule`.
+            label_smoothing: See `torch.nn.functional.cross_entropy`.
+
+        Raises:
+            ValueError: If a terminal is not a landmark.
+        """
+        super().__init__(optimizer, scheduler, seed)
+        if not set(terminals) <= set(landmarks):
+            raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
+        self.classes, self.terminals = class_names(landmarks), tuple(terminals)
+        self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
+        self.weights, self.label_smoothing = weights, label_smoothing
+        self.model = PatchResNet(architecture, len(self.classes))
+        self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
+
+    def setup(self, stage: str) -> None:
+        """Load pretrained weights, once, before training; a checkpoint already contains them."""
+        if stage == "fit" and self.weights:
+            self.model.load_pretrained(self.weights)
+
+    def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
+        """See `Component.view`."""
+        return ClassificationView(films, training, self.seed, self.classes, self.input_size, self.patch_rule)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Cross-entropy."""
+        patches, labels = batch
+        loss = cross_entropy(self.model(patches), labels, label_smoothing=self.label_smoothing)
+        self.log("train/loss", loss)
+        return loss
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor], stage: str) -> None:
+        patches, labels = batch
+        logits = self.model(patches)
+        self.accuracy(logits, labels)
+        scores = {f"{stage}/accuracy": self.accuracy, f"{stage}/loss": cross_entropy(logits, labels)}
+        self.log_dict(scores, on_epoch=True, on_step=False, batch_size=len(labels))
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "test")
+
+    @torch.inference_mode()
+    def classify(self, patches: Patches) -> Tensor:
+        """(N, K) probabilities of `classes`; see `spinefm.pipeline.protocols`."""
+        probabilities: Tensor = self.model(patches.pixels.to(self.device)).softmax(1)
+        return probabilities.cpu()

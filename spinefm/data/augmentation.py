@@ -1,0 +1,55 @@
+"""Augmentation of films and patches: the one place that knows albumentations."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import albumentations as A
+import cv2
+import numpy as np
+
+from spinefm.structures import Mask, Pixels
+
+
+@cache
+def _pipeline(max_rotation: float, max_zoom: float) -> A.Compose:
+    """Geometry first, then what exposure, processing and digitisation do to a film."""
+    return A.Compose(
+        [
+            A.HorizontalFlip(p=0.5),
+            A.Affine(
+                rotate=(-max_rotation, max_rotation),
+                scale=(1 / max_zoom, max_zoom),
+                border_mode=cv2.BORDER_CONSTANT,
+                p=0.7 if max_rotation else 0.0,
+            ),
+            A.RandomGamma((60, 160), p=0.5),
+            A.RandomBrightnessContrast(0.25, 0.35, p=0.5),
+            A.CLAHE((1, 4), p=0.15),
+            A.GaussianBlur((3, 5), p=0.15),
+            A.GaussNoise((0.01, 0.05), p=0.3),
+            A.InvertImg(p=0.05),
+        ]
+    )
+
+
+def augment(
+    pixels: Pixels, masks: Sequence[Mask], rng: np.random.Generator, max_rotation: float = 0.0, max_zoom: float = 1.0
+) -> tuple[Pixels, list[Mask]]:
+    """Vary a film or patch, and its masks with it.
+
+    Args:
+        pixels: (H, W).
+        masks: Any number of (H, W).
+        rng: Source of all randomness.
+        max_rotation: Degrees to either side; 0 leaves rotation and zoom alone.
+        max_zoom: Largest zoom, and inverse of the smallest.
+
+    Returns:
+        Pixels and masks, same shapes.
+    """
+    pipeline = _pipeline(max_rotation, max_zoom)
+    pipeline.set_random_seed(int(rng.integers(2**31)))
+    if not len(masks):
+        return pipeline(image=pixels)["image"], []
+    result = pipeline(image=pixels, masks=np.stack(masks).astype(np.uint8))
+    return result["image"], [mask.astype(bool) for mask in result["masks"]]

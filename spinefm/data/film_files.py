@@ -1,0 +1,176 @@
+"""Reading film files: PNG, JPEG, TIFF, BMP and DICOM, to 8-bit display values with bright bone."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import pixel_array
+
+from spinefm.structures import Pixels
+
+logger = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+_FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
+_TAIL_PERCENT = 0.5
+"""Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
+_BROKEN_IMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+_BROKEN_DICOM = (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError)
+
+
+class FilmError(ValueError):
+    """A film that cannot be read; the message names the file, what was expected, what was found and a remedy."""
+
+
+class Film(NamedTuple):
+    """What a film file holds.
+
+    Attributes:
+        pixels: (H, W) uint8, bone bright, display window applied.
+        spacing_mm: Side of a pixel; None where the file does not tell.
+    """
+
+    pixels: Pixels
+    spacing_mm: float | None
+
+
+def find_films(path: str | Path) -> list[Path]:
+    """The film a path names, or the films directly in a folder, sorted by name; hidden files are skipped.
+
+    Raises:
+        FilmError: If the path does not exist, is a file of another format, or is a folder without films.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise _error(place, "a film or a folder of films", "nothing at this path", "Check the path.")
+    if not place.is_dir():
+        return [_check_film(place)]
+    films = sorted(entry for entry in place.iterdir() if not entry.name.startswith(".") and _is_film(entry))
+    if not films:
+        raise _error(place, f"a folder with {_FORMATS} films", "none", "Name the folder that holds the films itself.")
+    return films
+
+
+def read_film(path: str | Path) -> Film:
+    """Read one film of any supported format.
+
+    Raises:
+        FilmError: If the file is missing, truncated, of another format or holds several frames.
+    """
+    place = _check_film(Path(path))
+    return _read_dicom(place) if _is_dicom(place) else Film(_read_image(place, _display), None)
+
+
+def read_thumbnail(path: str | Path, width: int, height: int) -> Pixels:
+    """(height, width) uint8 grey picture of a PNG, JPEG, TIFF or BMP film; JPEGs are decoded at a reduced size, which is quick.
+
+    Raises:
+        FilmError: As `read_film`.
+    """
+
+    def shrink(image: Image.Image) -> Pixels:
+        image.draft("L", (2 * width, 2 * height))
+        return np.asarray(Image.fromarray(_display(image)).resize((width, height), Image.Resampling.BOX))
+
+    return _read_image(_check_film(Path(path)), shrink)
+
+
+def _error(path: Path, expected: str, found: str, remedy: str) -> FilmError:
+    return FilmError(f"Expected `{path}` to be {expected}, but found {found}. {remedy}")
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM" or path.suffix.lower() in DICOM_SUFFIXES
+
+
+def _is_film(path: Path) -> bool:
+    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or _is_dicom(path))
+
+
+def _check_film(path: Path) -> Path:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise _error(path, "a film", found, "Check the path.")
+    if not _is_film(path):
+        raise _error(path, f"a {_FORMATS} film", f"a file of another format ({path.suffix or 'no suffix'})", "Convert it, to PNG say.")
+    return path
+
+
+def _read_image(path: Path, convert: Callable[[Image.Image], Pixels]) -> Pixels:
+    # Another library may have asked Pillow to be lenient; grey bars in place of a spine are worse than an error.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        with Image.open(path) as image:
+            return convert(image)
+    except _BROKEN_IMAGE as error:
+        raise _error(path, "a complete image", f"one that cannot be decoded ({error})", "Copy the file again from its source.") from error
+
+
+def _display(image: Image.Image) -> Pixels:
+    """(H, W) display values of an opened image, upright as its EXIF orientation says."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith(("I", "F")):
+        return _to_uint8(np.asarray(upright), None)
+    if upright.has_transparency_data:
+        # What lies under full transparency is arbitrary; a film's background is black.
+        opaque = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", opaque.size, (0, 0, 0, 255)), opaque)
+    return np.array(upright.convert("L"))
+
+
+def _to_uint8(values: NDArray[Any], limits: tuple[float, float] | None) -> Pixels:
+    """Scale linearly so that `limits` become 0 and 255; without limits, robust percentiles of the values do."""
+    low, high = limits if limits else np.percentile(values, (_TAIL_PERCENT, 100 - _TAIL_PERCENT))
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    scale = 255.0 / (high - low) if high > low else 0.0
+    return np.clip((values.astype(np.float32) - low) * scale + 0.5, 0, 255).astype(np.uint8)
+
+
+def _read_dicom(path: Path) -> Film:
+    try:
+        dataset = pydicom.dcmread(path)
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        if frames == 1:
+            return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path))
+    except (InvalidDicomError, *_BROKEN_DICOM) as error:
+        remedy = "Export it again, uncompressed if need be."
+        raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error
+    raise _error(path, "a single-frame DICOM film", f"{frames} frames", "Export the one frame that shows the spine as its own file.")
+
+
+def _window(stored: NDArray[Any], dataset: pydicom.Dataset) -> Pixels:
+    if stored.ndim == 3:
+        return np.array(Image.fromarray(stored.astype(np.uint8)).convert("L"))
+    shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+    windowed = "WindowCenter" in dataset or "VOILUTSequence" in dataset
+    pixels = _to_uint8(shown, _window_limits(dataset) if windowed else None)
+    # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only now.
+    return 255 - pixels if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
+
+
+def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float]:
+    # What black and white become depends on bits, rescaling and table; two values beyond every window tell.
+    black, white = apply_voi_lut(np.array([-(2**31), 2**31]), dataset)
+    return float(min(black, white)), float(max(black, white))
+
+
+def _spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
+    # PixelSpacing is calibrated to the patient; ImagerPixelSpacing holds at the detector, some percent too large.
+    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+    if not spacing:
+        return None
+    rows, columns = (float(side) for side in spacing)
+    if rows <= 0 or abs(rows - columns) > 0.01 * rows:
+        logger.warning("%s: pixels of %g x %g mm are not square; its spacing counts as unknown.", path, rows, columns)
+        return None
+    return rows

@@ -1,0 +1,1 @@
+"""Seeded simulated radiographs: spines, what surrounds them, the attenuation along the rays, and the physics of the film."""

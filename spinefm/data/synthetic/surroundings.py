@@ -1,0 +1,58 @@
+"""Shapes that recur around the spine: bars of bone, pockets of gas, smooth clouds."""
+
+import cv2
+import numpy as np
+
+from spinefm.data.synthetic.outlines import Points
+from spinefm.data.synthetic.rays import Field, RayField
+
+
+def curve(knots: Points, count: int = 24) -> Points:
+    """(K, 2) knots -> (count, 2) points on a smooth path through them, evenly spaced in the knots' own length."""
+    knots = np.asarray(knots, dtype=np.float64)
+    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
+    places = np.linspace(0, length[-1], count)
+    path = np.stack([np.interp(places, length, knots[:, axis]) for axis in (0, 1)], axis=1)
+    # Two rounds of averaging turn the corners into bends; the ends stay.
+    for _ in range(max(2, count // 8)):
+        path[1:-1] = (path[:-2] + 2 * path[1:-1] + path[2:]) / 4
+    return path
+
+
+def bar(path: Points, width_mm: float | Points) -> Points:
+    """Closed outline of a bar around a path; `width_mm` may differ along it."""
+    along = np.gradient(path, axis=0)
+    normal = along[:, ::-1] * (1.0, -1.0)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    half = np.asarray(width_mm, dtype=np.float64).reshape(-1, 1) / 2 * normal
+    return np.concatenate([path + half, (path - half)[::-1]])
+
+
+def blob(centre: Points, radii: tuple[float, float], rng: np.random.Generator, rough: float = 0.15, count: int = 20) -> Points:
+    """A closed, irregular oval."""
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    wobble = 1 + rough * sum(rng.normal(0, 1 / k) * np.cos(k * angle + rng.uniform(0, 7)) for k in (2, 3, 4, 5))
+    return np.asarray(centre + np.stack([radii[0] * np.cos(angle), radii[1] * np.sin(angle)], axis=1) * wobble[:, None])
+
+
+def cloud(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> Field:
+    """(H, W) smooth noise of standard deviation about 1, `cells` bumps along the shorter side."""
+    height, width = shape
+    short = min(shape)
+    grid = (max(2, round(cells * width / short)), max(2, round(cells * height / short)))
+    coarse = rng.standard_normal((grid[1], grid[0]), dtype=np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32) * np.float32(1.3)
+
+
+def add_cloud(field: RayField, strength: float, cells: int, rng: np.random.Generator) -> None:
+    """Uneven soft tissue: fat planes, muscles and whatever else no shape here stands for."""
+    field.values += np.float32(strength) * cloud(field.values.shape, cells, rng)
+
+
+def add_gas(field: RayField, centre: Points, spread_mm: tuple[float, float], count: int, strength: float, rng: np.random.Generator) -> None:
+    """A cluster of bowel gas pockets around a place."""
+    for _ in range(count):
+        radius = rng.uniform(4, 15)
+        place = centre + rng.normal(0, spread_mm, 2)
+        radii = (radius * rng.uniform(0.7, 1.6), radius * rng.uniform(0.6, 1.1))
+        field.add(blob(place, radii, rng), -strength * rng.uniform(0.4, 1.0), depth_mm=0.7 * radius, blur_mm=0.8)

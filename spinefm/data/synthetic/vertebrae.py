@@ -1,0 +1,127 @@
+"""Attenuation of the vertebrae: dense shells and endplates around spongy bone, and the posterior elements."""
+
+import numpy as np
+
+from spinefm.anatomy import region
+from spinefm.data.synthetic.outlines import POINTS_PER_EDGE, Points, place, rounded
+from spinefm.data.synthetic.rays import RayField
+from spinefm.data.synthetic.spines import Body, SimulatedSpine
+from spinefm.structures import View
+
+Shape = tuple[tuple[float, float], ...]
+
+# All shapes below are (u, v) in half breadths and half heights of the body, (-1, -1) its upper front corner.
+_PILLAR: Shape = ((0.95, -0.8), (1.5, -1.45), (1.9, -1.25), (2.5, -0.5), (2.35, 0.9), (1.75, 1.35), (1.05, 0.6))
+_NECK_LAMINA: Shape = ((2.2, -0.4), (3.15, -0.5), (3.35, 0.9), (2.3, 0.8))
+_PEDICLE: Shape = ((0.8, -0.8), (1.5, -0.7), (1.55, -0.05), (0.8, 0.05))
+_UPPER_FACET: Shape = ((1.3, -0.55), (1.45, -1.45), (1.7, -1.6), (1.95, -0.75), (1.85, -0.1), (1.4, 0.0))
+_LOWER_FACET: Shape = ((1.45, -0.3), (1.95, -0.5), (2.2, 0.5), (2.15, 1.55), (1.85, 1.7), (1.6, 0.9))
+_HATCHET: Shape = ((2.0, -0.2), (2.7, -0.1), (3.5, 0.15), (3.75, 0.7), (3.65, 1.25), (3.1, 1.3), (2.1, 0.8))
+_SLANTED: Shape = ((2.0, -0.2), (2.5, 0.2), (3.4, 1.5), (3.4, 2.2), (3.1, 2.1), (2.1, 0.9))
+_TRANSVERSE: Shape = ((0.75, -0.55), (1.25, -0.62), (1.75, -0.75), (1.8, -0.45), (1.3, -0.25), (0.8, -0.1))
+_LAMINAE: Shape = ((-0.62, -0.5), (-0.2, -0.1), (0.2, -0.1), (0.62, -0.5), (0.5, 0.3), (0.62, 1.2), (0.3, 1.35), (0.0, 0.8),
+                   (-0.3, 1.35), (-0.62, 1.2), (-0.5, 0.3))  # fmt: skip
+_SPINOUS_LENGTHS = {"C2": 5.3, "C3": 4.4, "C4": 4.4, "C5": 4.7, "C6": 5.6, "C7": 6.8}
+
+
+def _oval(u: float, v: float, radius_u: float, radius_v: float) -> Points:
+    angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+    return np.stack([u + radius_u * np.cos(angle), v + radius_v * np.sin(angle)], axis=1)
+
+
+def draw_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
+    """Add every vertebra of a spine, the un-annotated neighbours included."""
+    density = rng.uniform(0.75, 1.25)
+    draw_posterior = {
+        View.LATERAL_CERVICAL: _neck_posterior,
+        View.LATERAL_LUMBAR: _back_posterior,
+        View.AP_SPINE: _frontal_posterior,
+    }[spine.view]
+    for body in spine.bodies:
+        own = density * rng.normal(1.0, 0.06)
+        _draw_body(field, spine.view, body, own, rng)
+        draw_posterior(field, body, own, rng)
+
+
+def _draw_body(field: RayField, view: View, body: Body, density: float, rng: np.random.Generator) -> None:
+    """Spongy core, cortical walls at the edge and the two endplates as thin dense lines."""
+    small = 0.8 if view is View.LATERAL_CERVICAL else 1.0
+    if body.level == "C1":
+        return _draw_atlas(field, body, density)
+    depth = 0.22 * body.breadth
+    field.add(body.outline, 0.34 * small * density, 0.17 * density, 0.55, depth)
+    if body.level == "C2":
+        field.add(body.outline[:20], 0.1 * density, 0.1 * density, 0.6)
+        return None
+    plate = rng.uniform(0.16, 0.3) * density
+    for start in (0, 2 * POINTS_PER_EDGE):
+        path = body.outline[start : start + POINTS_PER_EDGE + 1]
+        field.stroke(path, plate, 0.9, 0.15)
+        # The far rim of the endplate lies a little off the near one, unless the ray runs exactly along it.
+        inward = body.down * (1.0 if start == 0 else -1.0) * rng.uniform(0.06, 0.13) * body.height
+        field.stroke(path[1:-1] + inward, 0.5 * plate, 0.7, 0.25)
+    return None
+
+
+def _draw_atlas(field: RayField, body: Body, density: float) -> None:
+    """C1: dense anterior arch, broad faint lateral mass, posterior arch."""
+    scale = float(np.linalg.norm(body.outline[0] - body.centre)) / 12.2
+    arch = np.array([(-12.4, 0), (-12, -4), (-9.8, -6.6), (-7.2, -5), (-6.6, 0), (-7.4, 5.6), (-10.6, 5)])
+    mass = np.array([(-6, -7), (0, -8.8), (6, -8), (8.5, -4), (7.8, 7.4), (3, 8.6), (-3, 8), (-5, 2)])
+    back = np.array([(6, -4.6), (14, -3.4), (21, -3.2), (29, -4.8), (35, -6), (38, -3), (37, 2), (31, 3.6), (22, 2.6), (6, 4)])
+    for shape, core, rim in ((arch, 0.34, 0.2), (mass, 0.3, 0.08), (back, 0.2, 0.2)):
+        outline = place(rounded(shape), body.centre, body.across, body.down, scale)
+        field.add(outline, core * density, rim * density, 0.7, 2.5)
+
+
+def _place(shape: Shape | Points, body: Body, rng: np.random.Generator, spread: float = 0.06, rounds: int = 1) -> Points:
+    local = np.asarray(shape, dtype=np.float64)
+    local = local + rng.normal(0, spread, local.shape)
+    scaled = rounded(local, rounds) * (body.breadth / 2, body.height / 2)
+    return place(scaled, body.centre, body.across, body.down)
+
+
+def _neck_posterior(field: RayField, body: Body, density: float, rng: np.random.Generator) -> None:
+    """Articular pillars of both sides, lamina with its dense spinolaminar line, spinous process."""
+    if body.level == "C1":
+        return
+    if body.level != "C2":
+        # The two sides never cover each other exactly.
+        for side in (-1.0, 1.0):
+            pillar = _place(_PILLAR, body, rng) + body.across * side * 0.6
+            field.add(pillar, 0.15 * density, 0.12 * density, 0.6, 2.0)
+    field.add(_place(_NECK_LAMINA, body, rng), 0.12 * density, 0.06 * density, 0.7, 1.5)
+    length = _SPINOUS_LENGTHS.get(body.level, 6.6) * rng.normal(1.0, 0.06)
+    tip = (length - 0.4, 0.75), (length, 1.25), (length - 0.35, 1.75)
+    if body.level == "C2":
+        tip = (length - 0.9, 0.1), (length, 0.9), (length - 0.5, 1.35)
+    field.add(_place(((2.9, -0.35), *tip, (3.2, 0.95)), body, rng), 0.2 * density, 0.14 * density, 0.7, 2.5)
+    line = place(np.array([(3.1, -0.45), (3.22, 0.2), (3.25, 0.9)]) * (body.breadth / 2, body.height / 2),
+                 body.centre, body.across, body.down)  # fmt: skip
+    field.stroke(line, 0.22 * density, 1.1, 0.2)
+
+
+def _back_posterior(field: RayField, body: Body, density: float, rng: np.random.Generator) -> None:
+    """Pedicles, facets and spinous process of a thoracic or lumbar vertebra seen from the side."""
+    if body.level == "S1":
+        return
+    for shift in rng.normal(0, 0.8, 2):
+        for shape, core in ((_PEDICLE, 0.12), (_UPPER_FACET, 0.14), (_LOWER_FACET, 0.14)):
+            field.add(_place(shape, body, rng) + shift * body.across, core * density, 0.1 * density, 0.7, 3.0)
+    spinous = _SLANTED if region(body.level) == "thoracic" and body.level != "T12" else _HATCHET
+    field.add(_place(spinous, body, rng), 0.14 * density, 0.06 * density, 1.0, 3.0, 0.3)
+
+
+def _frontal_posterior(field: RayField, body: Body, density: float, rng: np.random.Generator) -> None:
+    """Pedicles as rings on the body, laminae, spinous process as a drop in the midline, transverse processes."""
+    if body.level == "S1":
+        return
+    lumbar, shift = region(body.level) == "lumbar", 0.35 * body.twist
+    for side in (-1.0, 1.0):
+        pedicle = _oval(side * 0.68 + shift, -0.28, 0.13 - 0.04 * side * body.twist, 0.36)
+        field.add(_place(pedicle, body, rng, 0.015, 0), 0.03 * density, 0.2 * density, 0.6)
+        mirrored = np.array(_TRANSVERSE) * (side, 1.0)
+        field.add(_place(mirrored, body, rng), (0.1 if lumbar else 0.16) * density, 0.08 * density, 0.7, 2.5)
+    field.add(_place(np.array(_LAMINAE) + (shift, 0), body, rng), 0.09 * density, 0.06 * density, 0.8, 2.0)
+    spinous = _oval(1.2 * shift, 0.75 if lumbar else 0.95, 0.09 if lumbar else 0.11, 0.62 if lumbar else 0.42)
+    field.add(_place(spinous, body, rng, 0.015, 0), 0.1 * density, 0.18 * density, 0.7)

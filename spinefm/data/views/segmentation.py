@@ -1,0 +1,57 @@
+"""The segmenter's view: patches with the mask of the vertebra under a prompt point."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spinefm.data.augmentation import augment
+from spinefm.data.views.base import View, vertebra_refs
+from spinefm.geometry import PatchRule, crop_mask, crop_patch, patch_box
+from spinefm.structures import Radiograph
+
+MAX_ROTATION = 12.0
+MAX_ZOOM = 1.1
+
+
+class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
+    """Items are (patch, point, mask).
+
+    patch is (1, S, S) float32 in 0..1, point (2,) as (x, y) in pixels of it, mask (S, S) float32, the covered share of each pixel.
+    """
+
+    def __init__(
+        self, films: Sequence[Radiograph], training: bool, seed: int, input_size: int, patch_rule: PatchRule, jitter: float
+    ) -> None:
+        """Make a view; see `View`.
+
+        Args:
+            films: Annotated films.
+            training: See `View`.
+            seed: See `View`.
+            input_size: S.
+            patch_rule: Side of a patch.
+            jitter: Standard deviation of the patch centre around the centroid, in local spacings.
+        """
+        super().__init__(films, training, seed)
+        self.refs = tuple(vertebra_refs(films))
+        self.input_size, self.patch_rule, self.jitter = input_size, patch_rule, jitter
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """See `View.item`. The prompt is the centre of the patch, which misses the centroid as a prediction does."""
+        ref = self.refs[index]
+        film = self.films[ref.film]
+        vertebra = film.vertebrae[ref.position]
+        x, y = np.asarray(vertebra.centroid) + rng.normal(0, self.jitter, 2) * ref.spacing
+        spacing = ref.spacing * np.exp(rng.normal(0, self.jitter))
+        box = patch_box((float(x), float(y)), self.patch_rule.side(spacing))
+        pixels = crop_patch(torch.from_numpy(film.pixels)[None], box, self.input_size)[0].round().to(torch.uint8).numpy()
+        mask = crop_mask(vertebra, box, self.input_size)
+        if self.training:
+            pixels, (varied,) = augment(pixels, [mask.numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM)
+            mask = torch.from_numpy(varied).float()
+        return torch.from_numpy(pixels)[None].float() / 255, torch.full((2,), self.input_size / 2), mask

@@ -1,0 +1,81 @@
+"""The point predictor's view: runs of consecutive centroids, both ways along the spine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spinefm.data.sampling import ItemKey
+from spinefm.data.views.base import View
+from spinefm.geometry import centroids_of
+from spinefm.structures import Radiograph
+
+
+@dataclass(frozen=True, eq=False)
+class TrailBatch:
+    """N runs of k centroids and the one that follows.
+
+    Attributes:
+        centroids: (N, k, 2) float32 as (x, y), oldest first, pixels of the film.
+        sizes: (N, 2) float32 as (width, height), pixels.
+        targets: (N, 2) float32, the next centroid.
+    """
+
+    centroids: Tensor
+    sizes: Tensor
+    targets: Tensor
+
+
+class TrailView(View[TrailBatch]):
+    """Every run of k + 1 consecutive centroids, forwards and backwards; batches come whole, from `__getitems__`."""
+
+    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, context: int, jitter: float) -> None:
+        """Make a view; see `View`.
+
+        Args:
+            films: Annotated films.
+            training: Whether trails are mirrored at random, and jittered.
+            seed: See `View`.
+            context: k.
+            jitter: Standard deviation of a training trail's centroids, in its last steps: a walk's centroids are estimates.
+
+        Raises:
+            ValueError: If no film has k + 1 vertebrae.
+        """
+        super().__init__(films, training, seed)
+        self.context, self.jitter = context, jitter
+        runs = [(run, film.size[::-1]) for film in films for run in _runs(centroids_of(film.vertebrae), context + 1)]
+        if not runs:
+            raise ValueError(f"Expected a film with at least {context + 1} vertebrae, but found none. Check the annotations.")
+        self.runs = np.stack([run for run, _ in runs])
+        self.sizes = np.array([size for _, size in runs], dtype=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def item(self, index: int, rng: np.random.Generator) -> TrailBatch:
+        """See `View.item`; a batch of one."""
+        return self._batch(np.array([index]), rng)
+
+    def __getitems__(self, keys: list[ItemKey]) -> TrailBatch:
+        """One batch at once: item by item, Python would cost far more than the network."""
+        epoch = keys[0].epoch if self.training else 0
+        return self._batch(np.array([key.index for key in keys]), np.random.default_rng((self.seed, epoch, keys[0].index)))
+
+    def _batch(self, indices: np.ndarray, rng: np.random.Generator) -> TrailBatch:
+        runs, sizes = self.runs[indices].copy(), self.sizes[indices]
+        if self.training:
+            mirrored = rng.random(len(runs)) < 0.5
+            runs[mirrored, :, 0] = sizes[mirrored, :1] - runs[mirrored, :, 0]
+            step = np.linalg.norm(runs[:, -2] - runs[:, -3], axis=1)[:, None, None]
+            runs[:, :-1] += rng.normal(0, self.jitter, runs[:, :-1].shape) * step
+        tensors = (torch.from_numpy(array).float() for array in (runs[:, :-1], sizes, runs[:, -1]))
+        return TrailBatch(*tensors)
+
+
+def _runs(centroids: np.ndarray, length: int) -> list[np.ndarray]:
+    """Every run of `length` consecutive points, and each of them reversed."""
+    runs = [centroids[start : start + length] for start in range(len(centroids) - length + 1)]
+    return runs + [run[::-1] for run in runs]

@@ -1,0 +1,89 @@
+"""Film by film from (radiograph, spine) pairs to files a person and a program can read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from spinefm.atomic import atomic_path, write_json, write_text
+from spinefm.evaluation.matching import MIN_DICE
+from spinefm.evaluation.metrics import compute_metrics
+from spinefm.evaluation.records import FilmRecord, record_film
+from spinefm.evaluation.report import render_report
+from spinefm.evaluation.tables import vertebra_table
+from spinefm.overlay import overlay
+from spinefm.structures import Radiograph, Spine
+
+
+class Evaluator:
+    """Collects the outcome of every film; keeps rows, never pixels, so that memory does not grow with the films.
+
+    Args:
+        overlays: Folder into which `update` draws `<film_id>.png`, by custom `overlays` in the folder given to `write`;
+            None draws nothing, and the report then has no pictures.
+        min_dice: A true vertebra is identified by a prediction above this Dice.
+    """
+
+    def __init__(self, overlays: str | Path | None = None, min_dice: float = MIN_DICE) -> None:
+        self._overlays = None if overlays is None else Path(overlays)
+        self._min_dice = min_dice
+        self._films: dict[str, FilmRecord] = {}
+
+    @property
+    def films(self) -> tuple[FilmRecord, ...]:
+        """The films so far, sorted by id, so that nothing depends on the order in which they came."""
+        return tuple(self._films[film_id] for film_id in sorted(self._films))
+
+    def update(self, radiograph: Radiograph, spine: Spine) -> FilmRecord:
+        """Take one film with what was found on it.
+
+        Raises:
+            ValueError: If the film is not annotated or came before, or `spine` is of another film or size.
+        """
+        if radiograph.film_id in self._films:
+            raise ValueError(f"Expected each film once, but `{radiograph.film_id}` came twice. Make the film ids of the data set unique.")
+        record = record_film(radiograph, spine, self._min_dice)
+        if self._overlays is not None:
+            _write_overlay(self._overlays / f"{radiograph.film_id}.png", radiograph, spine)
+        self._films[radiograph.film_id] = record
+        return record
+
+    def compute(self) -> dict[str, Any]:
+        """See `compute_metrics`."""
+        return compute_metrics(self.films)
+
+    def write(self, folder: str | Path, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Write `results.json`, `vertebrae.csv` and `report.html`, each whole or not at all.
+
+        Args:
+            folder: Made if absent.
+            context: Where the numbers come from (config, versions, commit, time ...); goes into the report only, so that
+                `results.json` is the same, byte for byte, for the same films and spines.
+
+        Returns:
+            The metrics, as in `results.json`.
+
+        Raises:
+            ValueError: If no film was evaluated.
+        """
+        if not self._films:
+            raise ValueError("Expected at least one evaluated film, but got none. Check the data set's path and split.")
+        results = self.compute()
+        write_json(Path(folder) / "results.json", results)
+        _write_csv(Path(folder) / "vertebrae.csv", vertebra_table(self.films))
+        write_text(Path(folder) / "report.html", render_report(results, self.films, context, self._overlays))
+        return results
+
+
+def _write_overlay(path: Path, radiograph: Radiograph, spine: Spine) -> None:
+    image = Image.fromarray(overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae))
+    with atomic_path(path) as temporary:
+        # Level 1 is three times as fast as the default and some 10 % larger.
+        image.save(temporary, compress_level=1)
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")

@@ -1,0 +1,119 @@
+"""What evaluation remembers of a film once its pixels are gone: one light row per vertebra."""
+
+from dataclasses import dataclass, field
+
+from spinefm.evaluation.matching import MIN_DICE, match_vertebrae
+from spinefm.structures import Direction, Failure, Point, Radiograph, Spine, StopReason, Vertebra, View
+
+
+@dataclass(frozen=True)
+class VertebraRecord:
+    """A true vertebra, a predicted one, or both where they were matched.
+
+    Attributes:
+        true_level: Annotated level; None where unknown or where the row is a false positive.
+        predicted_level: Level the pipeline gave; None where unknown or missed.
+        dice: Of the matched masks; None unless matched.
+        confidence: Of the prediction; None where missed.
+        true_centroid: (x, y), pixels of the original film; None for a false positive.
+        predicted_centroid: (x, y), pixels of the original film; None where missed.
+    """
+
+    true_level: str | None = None
+    predicted_level: str | None = None
+    dice: float | None = None
+    confidence: float | None = None
+    true_centroid: Point | None = None
+    predicted_centroid: Point | None = None
+
+    @property
+    def is_true(self) -> bool:
+        """Whether the row stands for an annotated vertebra; otherwise it is a false positive."""
+        return self.true_centroid is not None
+
+    @property
+    def identified(self) -> bool:
+        """Whether a prediction was matched to this true vertebra."""
+        return self.dice is not None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is identified and carries the right level."""
+        return self.identified and self.true_level is not None and self.true_level == self.predicted_level
+
+
+@dataclass(frozen=True)
+class FilmRecord:
+    """The outcome on one film.
+
+    Attributes:
+        film_id: The film's.
+        view: Its projection and region.
+        failure: Why there is no spine; None where there is one.
+        stops: Why the walk in each direction ended.
+        vertebrae: True ones from head to foot, then false positives.
+    """
+
+    film_id: str
+    view: View
+    failure: Failure | None = None
+    stops: dict[Direction, StopReason] = field(default_factory=dict)
+    vertebrae: tuple[VertebraRecord, ...] = ()
+
+    @property
+    def true_vertebrae(self) -> tuple[VertebraRecord, ...]:
+        """Rows of annotated vertebrae."""
+        return tuple(row for row in self.vertebrae if row.is_true)
+
+    @property
+    def num_false_positives(self) -> int:
+        """Predictions that match no true vertebra."""
+        return len(self.vertebrae) - len(self.true_vertebrae)
+
+
+def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE) -> FilmRecord:
+    """Match what was found on a film with its annotations.
+
+    Args:
+        radiograph: Film with annotations.
+        spine: What a pipeline found on it; empty with a failure counts every true vertebra as missed.
+        min_dice: See `match_vertebrae`.
+
+    Raises:
+        ValueError: If the film is not annotated, or `spine` is of another film or size.
+    """
+    _check_pair(radiograph, spine)
+    matching = match_vertebrae(radiograph.vertebrae, spine.vertebrae, min_dice)
+    partners = {pair.truth: pair for pair in matching.pairs}
+    rows = []
+    for index, truth in enumerate(radiograph.vertebrae):
+        pair = partners.get(index)
+        rows.append(_record(truth, spine.vertebrae[pair.predicted], pair.dice) if pair else _record(truth, None))
+    rows.extend(_record(None, spine.vertebrae[index]) for index in matching.spurious)
+    return FilmRecord(radiograph.film_id, radiograph.view, spine.failure, dict(spine.stops), tuple(rows))
+
+
+def _check_pair(radiograph: Radiograph, spine: Spine) -> None:
+    if not radiograph.vertebrae:
+        raise ValueError(
+            f"Expected film `{radiograph.film_id}` to be annotated, but it has no vertebrae. "
+            "Evaluate on annotated films only; use `python infer.py` for films without annotations."
+        )
+    if radiograph.film_id != spine.film_id:
+        raise ValueError(f"Expected the spine of film `{radiograph.film_id}`, but got that of `{spine.film_id}`. Pass them pairwise.")
+    if radiograph.size != spine.size:
+        raise ValueError(
+            f"Expected the spine of film `{spine.film_id}` to be of size (H, W) = {radiograph.size}, but got {spine.size}. "
+            "Run the pipeline on the film that is evaluated, not on a resized copy."
+        )
+
+
+def _record(truth: Vertebra | None, predicted: Vertebra | None, dice: float | None = None) -> VertebraRecord:
+    return VertebraRecord(
+        true_level=truth.level if truth else None,
+        predicted_level=predicted.level if predicted else None,
+        dice=dice,
+        confidence=predicted.confidence if predicted else None,
+        true_centroid=truth.centroid if truth else None,
+        predicted_centroid=predicted.centroid if predicted else None,
+    )

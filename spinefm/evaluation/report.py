@@ -1,0 +1,110 @@
+"""One self-contained HTML page about an evaluation."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from spinefm.evaluation.figures import dice_histogram, embed_image
+from spinefm.evaluation.metrics import VERTEBRA_METRICS, dice_all
+from spinefm.evaluation.records import FilmRecord
+from spinefm.evaluation.tables import TITLES, format_value, metric_cells
+
+NUM_WORST, NUM_BEST = 8, 4
+
+_COLUMNS = [*VERTEBRA_METRICS, "false_positives_per_image", "num_images", "num_failures"]
+
+
+def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], context: Mapping[str, Any], overlays: Path | None) -> str:
+    """HTML that needs no network and no other file.
+
+    Args:
+        results: From `compute_metrics`.
+        films: The films behind `results`.
+        context: Anything worth knowing about the run; nested mappings and lists become dotted keys.
+        overlays: Folder with `<film_id>.png`; None for a report without pictures.
+    """
+    ranked = rank_films(films)
+    worst = ranked[:NUM_WORST]
+    # The best ones never repeat a film that already stands among the worst.
+    best = ranked[len(worst) :][-NUM_BEST:][::-1]
+    source = files("spinefm.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
+    return template.render(
+        tiles=[(TITLES[key], format_value(key, results[key]["value"])) for key in TITLES if key in results],
+        tables=_tables(results),
+        histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae]),
+        galleries=[("Worst films", _cards(worst, overlays)), ("Best films", _cards(best, overlays))],
+        failures=[(film.film_id, _words(film.view), _words(film.failure)) for film in films if film.failure],
+        stops=_count_stops(films),
+        context=list(flatten(context)),
+    )
+
+
+def rank_films(films: Sequence[FilmRecord]) -> list[FilmRecord]:
+    """From the worst to the best mean Dice (missed = 0), then from the most to the fewest false positives."""
+    return sorted(films, key=lambda film: (dice_all(film.vertebrae) or 0.0, -film.num_false_positives, film.film_id))
+
+
+def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """(title, column titles, rows of cells) of the two breakdowns."""
+    levels, views = ["num", *VERTEBRA_METRICS], ["num_vertebrae", *_COLUMNS]
+    return [
+        ("By level", ["Level", *(TITLES[key] for key in levels)], _rows(results["per_level"], levels)),
+        ("By view", ["View", *(TITLES[key] for key in views)], _rows(results["per_view"], views)),
+    ]
+
+
+def _rows(entries: Mapping[str, Any], keys: Sequence[str]) -> list[list[str]]:
+    return [[_words(name), *metric_cells(entry, keys)] for name, entry in entries.items()]
+
+
+def _cards(films: Sequence[FilmRecord], overlays: Path | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "film_id": film.film_id,
+            "image": None if overlays is None else embed_image(overlays / f"{film.film_id}.png"),
+            "facts": _facts(film),
+        }
+        for film in films
+    ]
+
+
+def _facts(film: FilmRecord) -> list[str]:
+    truth = film.true_vertebrae
+    found, labelled = sum(row.identified for row in truth), sum(row.labelled for row in truth)
+    facts = [
+        f"Dice {format_value('dice_all', dice_all(truth))}",
+        f"{found} of {len(truth)} identified",
+        f"{labelled} with the right level",
+        f"false positives: {film.num_false_positives}",
+    ]
+    facts += [f"stopped {direction}: {_words(reason)}" for direction, reason in film.stops.items()]
+    return [*facts, f"failed: {_words(film.failure)}"] if film.failure else facts
+
+
+def _count_stops(films: Sequence[FilmRecord]) -> list[tuple[str, str, int]]:
+    """(direction, reason, number of films), the most frequent first."""
+    counts = Counter((direction.value, reason.value) for film in films for direction, reason in film.stops.items())
+    return [
+        (direction, _words(reason), count) for (direction, reason), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, value as text) of every leaf of nested mappings and sequences."""
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(content, (list, tuple)) and any(isinstance(value, (Mapping, list, tuple)) for value in content):
+        for index, value in enumerate(content):
+            yield from flatten(value, f"{prefix}.{index}")
+    else:
+        yield prefix, ", ".join(map(str, content)) if isinstance(content, (list, tuple)) else str(content)

@@ -1,0 +1,104 @@
+"""Results as tables: one row per vertebra for pandas, one summary for the terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from spinefm.evaluation.records import FilmRecord, VertebraRecord
+from spinefm.structures import Direction, Point
+
+TITLES = {
+    "identification_rate": "Identification",
+    "labelled_identification_rate": "Identification, right level",
+    "dice_identified": "Dice, identified",
+    "dice_all": "Dice, missed = 0",
+    "false_positives_per_image": "False positives per image",
+    "num_images": "Images",
+    "num_vertebrae": "True vertebrae",
+    "num_failures": "Failed images",
+    "num": "True vertebrae",
+}
+"""Metric keys in words, in the order of a table."""
+
+_TERMINAL_TITLES = {
+    "identification_rate": "Identi-\nfied",
+    "labelled_identification_rate": "Right\nlevel",
+    "dice_identified": "Dice,\nidentified",
+    "dice_all": "Dice,\nmissed = 0",
+    "false_positives_per_image": "FP per\nimage",
+}
+
+_PERCENT = ("identification_rate", "labelled_identification_rate")
+
+
+def format_value(key: str, value: float | None) -> str:
+    """A metric as a person reads it: per cent for rates, three decimals for Dice, a dash where undefined."""
+    if value is None:
+        return "–"
+    if key in _PERCENT:
+        return f"{100 * value:.1f} %"
+    if key == "false_positives_per_image":
+        return f"{value:.2f}"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def metric_cells(entry: dict[str, Any], keys: Iterable[str]) -> list[str]:
+    """The metrics `keys` of one entry of `compute_metrics`, formatted; keys that the entry lacks are dashes."""
+    return [format_value(key, entry.get(key, {}).get("value")) for key in keys]
+
+
+def results_table(results: dict[str, Any]) -> Table:
+    """Headline, views and levels for the terminal.
+
+    Args:
+        results: From `compute_metrics`.
+    """
+    keys = list(_TERMINAL_TITLES)
+    table = Table(title="Evaluation", caption=_caption(results))
+    table.add_column("", no_wrap=True)
+    for title in ["True", *_TERMINAL_TITLES.values()]:
+        table.add_column(title, justify="right")
+    table.add_row("all", *metric_cells(results, ["num_vertebrae", *keys]), style="bold", end_section=True)
+    for view, entry in results["per_view"].items():
+        table.add_row(view, *metric_cells(entry, ["num_vertebrae", *keys]))
+    table.add_section()
+    for level, entry in results["per_level"].items():
+        table.add_row(level, *metric_cells(entry, ["num", *keys]))
+    return table
+
+
+def _caption(results: dict[str, Any]) -> str:
+    return f"{results['num_images']['value']} images, of which {results['num_failures']['value']} failed"
+
+
+def vertebra_table(films: Sequence[FilmRecord]) -> pd.DataFrame:
+    """One row per true or predicted vertebra; centroids in pixels of the original film, empty cells where there is none."""
+    return pd.DataFrame([_cells(film, row) for film in films for row in film.vertebrae])
+
+
+def _cells(film: FilmRecord, row: VertebraRecord) -> dict[str, Any]:
+    true_x, true_y = _coordinates(row.true_centroid)
+    predicted_x, predicted_y = _coordinates(row.predicted_centroid)
+    return {
+        "film_id": film.film_id,
+        "view": film.view.value,
+        "true_level": row.true_level,
+        "predicted_level": row.predicted_level,
+        "dice": row.dice,
+        "identified": row.identified,
+        "labelled": row.labelled,
+        "confidence": row.confidence,
+        "true_x": true_x,
+        "true_y": true_y,
+        "predicted_x": predicted_x,
+        "predicted_y": predicted_y,
+        "stop_up": film.stops.get(Direction.UP),
+        "stop_down": film.stops.get(Direction.DOWN),
+        "failure": film.failure,
+    }
+
+
+def _coordinates(point: Point | None) -> tuple[float | None, float | None]:
+    return point or (None, None)

@@ -1,0 +1,114 @@
+"""What inference found on one film, as files for other programs: a label map, JSON, and a picture to look at."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from spinefm.anatomy import LEVELS, level_index
+from spinefm.atomic import atomic_path, write_json
+from spinefm.overlay import outlines, overlay
+from spinefm.structures import Radiograph, Spine, Vertebra
+
+UNKNOWN_BASE = 100
+"""Vertebrae of unknown level have the label values 101, 102, ... from head to foot."""
+
+
+def level_table() -> dict[str, int]:
+    """Label value of each level in `<id>_labels.png`.
+
+    0 is background; C1..C7 are 1..7, T1..T13 are 8..20, L1..L6 are 21..26, S1 is 27; above `UNKNOWN_BASE` stand vertebrae
+    of unknown level, numbered from head to foot.
+    """
+    return {level: 1 + level_index(level) for level in LEVELS}
+
+
+def label_values(spine: Spine) -> list[int]:
+    """Label value of each vertebra of `spine`, in its order; see `level_table`."""
+    table, values, num_unknown = level_table(), [], 0
+    for vertebra in spine.vertebrae:
+        num_unknown += vertebra.level is None
+        values.append(UNKNOWN_BASE + num_unknown if vertebra.level is None else table[vertebra.level])
+    return values
+
+
+def label_map(spine: Spine) -> NDArray[np.uint16]:
+    """Paint all vertebrae into one image; where two overlap, the more confident one wins.
+
+    Returns:
+        (H, W) label values; see `level_table`.
+    """
+    labels = np.zeros(spine.size, dtype=np.uint16)
+    painted = sorted(zip(spine.vertebrae, label_values(spine), strict=True), key=lambda pair: pair[0].confidence)
+    for vertebra, value in painted:
+        _paint(labels, vertebra, value)
+    return labels
+
+
+def _paint(labels: NDArray[np.uint16], vertebra: Vertebra, value: int) -> None:
+    """Write `value` under the mask, whose parts outside the film are cut off."""
+    (height, width), (x0, y0, x1, y1) = labels.shape, vertebra.box
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if left < right and top < bottom:
+        mask = vertebra.mask[top - y0 : bottom - y0, left - x0 : right - x0]
+        labels[top:bottom, left:right][mask] = value
+
+
+def spine_to_dict(radiograph: Radiograph, spine: Spine) -> dict[str, Any]:
+    """The content of `<id>.json`: lengths in pixels of the original film, points (x, y) in the frame of `spinefm.structures`.
+
+    `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map.
+    """
+    return {
+        "film_id": radiograph.film_id,
+        "size": {"height": spine.size[0], "width": spine.size[1]},
+        "spacing_mm": radiograph.spacing_mm,
+        "view": radiograph.view.value,
+        "failure": spine.failure and spine.failure.value,
+        "stops": {direction.value: reason.value for direction, reason in spine.stops.items()},
+        "label_map": f"{radiograph.film_id}_labels.png",
+        "level_table": level_table(),
+        "vertebrae": [_vertebra_to_dict(*pair) for pair in zip(spine.vertebrae, label_values(spine), strict=True)],
+    }
+
+
+def _vertebra_to_dict(vertebra: Vertebra, label: int) -> dict[str, Any]:
+    return {
+        "level": vertebra.level,
+        "label": label,
+        "confidence": float(vertebra.confidence),
+        "centroid": [float(coordinate) for coordinate in vertebra.centroid],
+        "polygon": outlines(vertebra)[0].round(2).tolist() if vertebra.mask.any() else [],
+    }
+
+
+def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> None:
+    """Write `<id>_labels.png` (16 bit), `<id>_overlay.png` and `<id>.json`, each whole or not at all.
+
+    A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
+    that a film with JSON is complete.
+
+    Args:
+        folder: Made if absent.
+        radiograph: The film; its annotations, if any, are not looked at.
+        spine: What was found on it.
+
+    Raises:
+        ValueError: If `spine` is of another film or size.
+    """
+    if (radiograph.film_id, radiograph.size) != (spine.film_id, spine.size):
+        raise ValueError(
+            f"Expected the spine of film `{radiograph.film_id}` of size (H, W) = {radiograph.size}, "
+            f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
+        )
+    stem = Path(folder) / radiograph.film_id
+    _write_png(stem.with_name(f"{stem.name}_labels.png"), label_map(spine))
+    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(radiograph.pixels, spine.vertebrae))
+    write_json(stem.with_name(f"{stem.name}.json"), spine_to_dict(radiograph, spine))
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    with atomic_path(path) as temporary:
+        Image.fromarray(pixels).save(temporary)

@@ -1,0 +1,96 @@
+"""Mask R-CNN of torchvision with a choice of backbone and of head sizes, for one class: vertebra."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+from torchvision.models import get_model
+from torchvision.models.detection import MaskRCNN, MaskRCNN_ResNet50_FPN_Weights
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
+
+NUM_CLASSES = 2
+
+
+@dataclass(frozen=True)
+class MaskRCNNSize:
+    """The shape of a Mask R-CNN; the defaults are torchvision's `maskrcnn_resnet50_fpn`.
+
+    Attributes:
+        backbone: torchvision's name of a ResNet.
+        min_size: Shorter side to which a film is resized, pixels.
+        max_size: Bound on its longer side after that, pixels.
+        fpn_channels: Width of the feature pyramid.
+        box_head_width: Hidden width of the box head.
+        mask_head_widths: One convolution each.
+        mask_predictor_width: Hidden width of the mask predictor.
+        anchor_sizes: One side per level of the pyramid, pixels of the resized film.
+        proposals: Kept after non-maximum suppression, per film.
+        box_samples: Proposals per film that train the heads.
+    """
+
+    backbone: str = "resnet50"
+    min_size: int = 800
+    max_size: int = 1333
+    fpn_channels: int = 256
+    box_head_width: int = 1024
+    mask_head_widths: Sequence[int] = (256, 256, 256, 256)
+    mask_predictor_width: int = 256
+    anchor_sizes: Sequence[int] = (32, 64, 128, 256, 512)
+    proposals: int = 1000
+    box_samples: int = 512
+
+
+def build_mask_rcnn(size: MaskRCNNSize, frozen_norm: bool = False) -> MaskRCNN:
+    """Build the network, from scratch.
+
+    Args:
+        size: Its shape.
+        frozen_norm: Whether batch normalisation keeps its statistics, as small batches on pretrained weights need.
+    """
+    return MaskRCNN(
+        _backbone(size, frozen_norm),
+        min_size=size.min_size,
+        max_size=size.max_size,
+        rpn_anchor_generator=AnchorGenerator(tuple((s,) for s in size.anchor_sizes), ((0.5, 1.0, 2.0),) * len(size.anchor_sizes)),
+        rpn_pre_nms_top_n_train=2 * size.proposals,
+        rpn_pre_nms_top_n_test=size.proposals,
+        rpn_post_nms_top_n_train=2 * size.proposals,
+        rpn_post_nms_top_n_test=size.proposals,
+        box_batch_size_per_image=size.box_samples,
+        box_roi_pool=MultiScaleRoIAlign(["0", "1", "2", "3"], output_size=7, sampling_ratio=2),
+        box_head=TwoMLPHead(size.fpn_channels * 49, size.box_head_width),
+        box_predictor=FastRCNNPredictor(size.box_head_width, NUM_CLASSES),
+        mask_head=MaskRCNNHeads(size.fpn_channels, list(size.mask_head_widths), dilation=1),
+        mask_predictor=MaskRCNNPredictor(size.mask_head_widths[-1], size.mask_predictor_width, NUM_CLASSES),
+        box_detections_per_img=40,
+    )
+
+
+def _backbone(size: MaskRCNNSize, frozen_norm: bool) -> BackboneWithFPN:
+    norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
+    resnet = get_model(size.backbone, weights=None, norm_layer=norm)
+    channels = resnet.fc.in_features
+    return BackboneWithFPN(
+        resnet,
+        return_layers={f"layer{i}": str(i - 1) for i in range(1, 5)},
+        in_channels_list=[channels // 8, channels // 4, channels // 2, channels],
+        out_channels=size.fpn_channels,
+    )
+
+
+def load_coco_weights(model: MaskRCNN) -> None:
+    """Load torchvision's COCO weights (downloaded on first use) into a Mask R-CNN of the default shape.
+
+    Only the two predictors, which COCO's 91 classes shape differently, stay as they are.
+
+    Raises:
+        RuntimeError: If the weights do not fit; names every key.
+    """
+    predictors = ("roi_heads.box_predictor.", "roi_heads.mask_predictor.")
+    coco = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
+    fresh = {key: value for key, value in model.state_dict().items() if key.startswith(predictors)}
+    model.load_state_dict({key: value for key, value in coco.items() if not key.startswith(predictors)} | fresh, strict=True)

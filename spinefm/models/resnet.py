@@ -1,0 +1,32 @@
+"""The patch classifier's network: a torchvision ResNet for one grey channel."""
+
+from torch import Tensor, nn
+from torchvision.models import get_model
+
+
+class PatchResNet(nn.Module):
+    """ResNet of torchvision; its three colour channels all see the grey patch."""
+
+    def __init__(self, architecture: str, num_classes: int) -> None:
+        """Build the network from scratch.
+
+        Args:
+            architecture: torchvision's name, such as "resnet18" or "resnet50".
+            num_classes: K.
+        """
+        super().__init__()
+        self.architecture = architecture
+        self.network = get_model(architecture, weights=None)
+        self.network.fc = nn.Linear(self.network.fc.in_features, num_classes)
+
+    def load_pretrained(self, weights: str) -> None:
+        """Load torchvision's weights of that name ("DEFAULT", ...; downloaded on first use), but for the last layer."""
+        pretrained = get_model(self.architecture, weights=weights)
+        pretrained.fc = self.network.fc
+        self.network.load_state_dict(pretrained.state_dict(), strict=True)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """(N, 1, S, S) in 0..1 to (N, K) logits."""
+        # About zero mean and unit variance; ImageNet's own statistics say nothing about a film.
+        logits: Tensor = self.network((patches - 0.5).expand(-1, 3, -1, -1) * 4)
+        return logits

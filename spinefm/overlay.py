@@ -1,0 +1,110 @@
+"""A film with its vertebrae drawn on it."""
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from skimage.measure import approximate_polygon, find_contours
+
+from spinefm.anatomy import level_index, region
+from spinefm.structures import Pixels, Vertebra
+
+MAX_SIDE = 1600
+"""Longer films are drawn smaller, pixels."""
+
+Colour = tuple[int, int, int]
+Polygon = NDArray[np.float64]
+
+# Hues by Okabe and Ito, which stay apart under all common colour blindness; neighbours alternate between two tones.
+_PALETTE: dict[str, tuple[Colour, Colour]] = {
+    "cervical": ((0, 114, 178), (86, 180, 233)),
+    "thoracic": ((213, 94, 0), (230, 159, 0)),
+    "lumbar": ((0, 158, 115), (120, 220, 185)),
+    "sacral": ((204, 121, 167), (204, 121, 167)),
+}
+_UNKNOWN: Colour = (190, 190, 190)
+_TRUTH: Colour = (240, 228, 66)
+_FILL = 0.35
+_SUBPIXEL_BITS = 4
+
+
+def level_colour(level: str | None) -> Colour:
+    """(red, green, blue) of a level, 0..255; grey where it is unknown."""
+    return _UNKNOWN if level is None else _PALETTE[region(level)][level_index(level) % 2]
+
+
+def outlines(vertebra: Vertebra) -> list[Polygon]:
+    """The contours of a mask, largest first: outer ones and holes.
+
+    Returns:
+        Closed polygons without the repeated corner, (K, 2) as (x, y), pixels of the original film. They run midway between
+        pixel centres inside and outside, so that `polygon_to_vertebra` restores a mask without holes exactly.
+    """
+    # cv2.findContours would run through the centres of the border pixels and lose half a pixel on every side.
+    contours = find_contours(np.pad(vertebra.mask, 1).astype(np.float64), 0.5, fully_connected="high")
+    shift = np.array(vertebra.origin) + 0.5 - 1.0
+    polygons = [approximate_polygon(contour, 0.2)[:-1, ::-1] + shift for contour in contours]
+    return sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True)
+
+
+def overlay(pixels: Pixels, vertebrae: Sequence[Vertebra], truth: Sequence[Vertebra] = ()) -> NDArray[np.uint8]:
+    """Draw vertebrae over a film: coloured by level, named at their side.
+
+    Args:
+        pixels: (H, W) film.
+        vertebrae: Translucent, with a contour.
+        truth: Annotated vertebrae, as thin yellow outlines.
+
+    Returns:
+        (h, w, 3) RGB, the film's size unless that exceeds `MAX_SIDE`.
+    """
+    scale = min(1.0, MAX_SIDE / max(pixels.shape))
+    canvas = _grey(pixels, scale)
+    width = max(1, round(canvas.shape[0] / 600))
+    shapes = [(_to_subpixels(outlines(vertebra), scale), level_colour(vertebra.level)) for vertebra in vertebrae]
+    canvas = _fill(canvas, shapes)
+    for polygons, colour in shapes:
+        _draw(canvas, polygons, colour, width)
+    for vertebra in truth:
+        _draw(canvas, _to_subpixels(outlines(vertebra), scale), _TRUTH, max(1, width // 2))
+    return _name(canvas, vertebrae, scale)
+
+
+def _grey(pixels: Pixels, scale: float) -> Pixels:
+    """(H, W) to (h, w, 3)."""
+    resized = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
+    return np.repeat(resized[..., None], 3, axis=2).astype(np.uint8)
+
+
+def _to_subpixels(polygons: Iterable[Polygon], scale: float) -> list[NDArray[np.int32]]:
+    """Into OpenCV's frame (pixel centres at whole numbers) and its fixed-point coordinates."""
+    return [np.round((polygon * scale - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32) for polygon in polygons]
+
+
+def _fill(canvas: Pixels, shapes: Iterable[tuple[list[NDArray[np.int32]], Colour]]) -> Pixels:
+    layer = canvas.copy()
+    for polygons, colour in shapes:
+        cv2.fillPoly(layer, polygons, colour, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return np.asarray(cv2.addWeighted(layer, _FILL, canvas, 1 - _FILL, 0.0), dtype=np.uint8)
+
+
+def _draw(canvas: Pixels, polygons: list[NDArray[np.int32]], colour: Colour, width: int) -> None:
+    cv2.polylines(canvas, polygons, True, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _name(canvas: Pixels, vertebrae: Iterable[Vertebra], scale: float) -> Pixels:
+    """Write each level to the right of its vertebra, or to the left where the film ends; a question mark where unknown."""
+    image = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(image)
+    size = max(11, round(canvas.shape[0] / 36))
+    font = ImageFont.load_default(size)
+    for vertebra in vertebrae:
+        text, gap = vertebra.level or "?", size / 2
+        x0, y0, x1, y1 = (scale * edge for edge in vertebra.box)
+        fits = x1 + gap + draw.textlength(text, font) <= canvas.shape[1]
+        place = (x1 + gap if fits else x0 - gap, (y0 + y1) / 2)
+        anchor = "lm" if fits else "rm"
+        draw.text(place, text, "white", font, anchor, stroke_width=max(1, size // 8), stroke_fill="black")
+    return np.asarray(image)

@@ -1,0 +1,7 @@
+"""The components composed: SpineFM's induction along the spine, and the detector alone as its baseline."""
+
+from spinefm.pipeline.detector_only import DetectorOnlyPipeline
+from spinefm.pipeline.inductive import InductivePipeline
+from spinefm.pipeline.protocols import SpinePipeline
+
+__all__ = ["DetectorOnlyPipeline", "InductivePipeline", "SpinePipeline"]

@@ -1,0 +1,69 @@
+"""The baseline: what the detector finds, in order along the spine, with levels from the same labelling."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from spinefm.geometry import centroids_of, local_spacings, mask_iou, principal_axis_order
+from spinefm.pipeline.examination import Place, classify_places
+from spinefm.pipeline.labelling import assign_levels
+from spinefm.pipeline.protocols import Classifier, Detector
+from spinefm.structures import Detections, Failure, Radiograph, Spine, Vertebra
+
+
+class DetectorOnlyPipeline:
+    """Detect and name, without induction.
+
+    Attributes:
+        components: Names of the components it is made of, as its constructor calls them.
+    """
+
+    components: ClassVar[tuple[str, ...]] = ("mask_rcnn", "resnet")
+
+    def __init__(
+        self,
+        mask_rcnn: Detector,
+        resnet: Classifier,
+        max_overlap: float = 0.3,
+        anomaly_rate: float = 0.02,
+        unknown_below: float = 0.5,
+    ) -> None:
+        """Put the pipeline together.
+
+        Args:
+            mask_rcnn: Finds the vertebrae.
+            resnet: Sees landmarks in them.
+            max_overlap: Of two masks with a larger IoU the less confident is dropped.
+            anomaly_rate: See `assign_levels`.
+            unknown_below: See `assign_levels`.
+        """
+        self.detector, self.classifier, self.max_overlap = mask_rcnn, resnet, max_overlap
+        self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
+
+    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+        """See `SpinePipeline`."""
+        return [self._spine(film, found) for film, found in zip(films, self.detector.detect(films), strict=True)]
+
+    def _spine(self, film: Radiograph, detections: Detections) -> Spine:
+        kept = _without_duplicates(detections, self.max_overlap)
+        # A single vertebra has no spacing, and without one no patch can be cut to look at it.
+        if len(kept) < 2:
+            return Spine(film.film_id, film.size, failure=Failure.TOO_FEW_DETECTIONS)
+        ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
+        spacings = local_spacings(centroids_of(ordered))
+        places = [Place(film, v.centroid, float(spacing)) for v, spacing in zip(ordered, spacings, strict=True)]
+        probabilities = classify_places(self.classifier, places)
+        labelling = assign_levels(probabilities, self.classifier.classes, self.anomaly_rate, self.unknown_below)
+        vertebrae = tuple(
+            replace(vertebra, level=level, confidence=vertebra.confidence * p)
+            for vertebra, level, p in zip(ordered, labelling.levels, labelling.probabilities, strict=True)
+        )
+        return Spine(film.film_id, film.size, vertebrae)
+
+
+def _without_duplicates(detections: Detections, max_overlap: float) -> list[Vertebra]:
+    kept: list[Vertebra] = []
+    for vertebra in sorted(detections.vertebrae, key=lambda v: -v.confidence):
+        if all(mask_iou(vertebra, other) <= max_overlap for other in kept):
+            kept.append(vertebra)
+    return kept

@@ -1,0 +1,112 @@
+"""Looking at points of films: cut a patch, segment it, move to the mask's centroid, classify what stands there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spinefm.geometry import PatchRule, crop_patch, patch_box
+from spinefm.pipeline.labelling import BACKGROUND
+from spinefm.pipeline.postprocess import patch_vertebra
+from spinefm.pipeline.protocols import Classifier, Segmenter
+from spinefm.structures import Patches, Point, Radiograph, Vertebra
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A point to look at.
+
+    Attributes:
+        film: On which film.
+        centre: (x, y), pixels of the film.
+        spacing: Distance of vertebrae hereabouts, pixels.
+    """
+
+    film: Radiograph
+    centre: Point
+    spacing: float
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A mask that was found, and what the classifier sees at its centroid.
+
+    Attributes:
+        vertebra: Without a level; `confidence` is the mean probability of the mask.
+        probabilities: (K,) of the classifier's classes.
+        name: The most probable class.
+    """
+
+    vertebra: Vertebra
+    probabilities: NDArray[np.float64]
+    name: str
+
+    @property
+    def is_background(self) -> bool:
+        """Whether the classifier calls it background."""
+        return self.name == BACKGROUND
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Segmenter and classifier at work on any number of places, of any films, in one call each.
+
+    Attributes:
+        segmenter: Draws the mask.
+        classifier: Names what stands at its centroid.
+        mask_threshold: Probability above which a pixel belongs to a vertebra.
+        refinements: How often a patch is cut and segmented again around the centroid just found.
+    """
+
+    segmenter: Segmenter
+    classifier: Classifier
+    mask_threshold: float = 0.5
+    refinements: int = 0
+
+    def examine(self, places: Sequence[Place]) -> list[Finding | None]:
+        """What stands at each place; None where the mask is empty."""
+        vertebrae = self._segment(places)
+        for _ in range(self.refinements):
+            again = [_moved(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True)]
+            vertebrae = self._segment(again)
+        return self._classify(places, vertebrae)
+
+    def _segment(self, places: Sequence[Place]) -> list[Vertebra | None]:
+        if not places:
+            return []
+        patches = cut_patches(places, self.segmenter.patch_rule, self.segmenter.input_size)
+        logits = self.segmenter.segment(patches)
+        return [
+            patch_vertebra(one, box, place.film.size, self.mask_threshold)
+            for one, box, place in zip(logits, patches.boxes, places, strict=True)
+        ]
+
+    def _classify(self, places: Sequence[Place], vertebrae: Sequence[Vertebra | None]) -> list[Finding | None]:
+        found = [_moved(place, v) for place, v in zip(places, vertebrae, strict=True) if v is not None]
+        rows = iter(classify_places(self.classifier, found))
+        return [self._finding(v, next(rows)) if v is not None else None for v in vertebrae]
+
+    def _finding(self, vertebra: Vertebra, probabilities: NDArray[np.float64]) -> Finding:
+        return Finding(vertebra, probabilities, self.classifier.classes[int(probabilities.argmax())])
+
+
+def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[np.float64]:
+    """(N, K) class probabilities at each place."""
+    if not places:
+        return np.zeros((0, len(classifier.classes)))
+    probabilities: Tensor = classifier.classify(cut_patches(places, classifier.patch_rule, classifier.input_size))
+    return probabilities.numpy().astype(np.float64)
+
+
+def cut_patches(places: Sequence[Place], rule: PatchRule, input_size: int) -> Patches:
+    """The patch around each place, as a network with that patch rule and input size sees it."""
+    boxes = tuple(patch_box(place.centre, rule.side(place.spacing)) for place in places)
+    crops = [crop_patch(torch.from_numpy(p.film.pixels)[None], box, input_size) for p, box in zip(places, boxes, strict=True)]
+    return Patches(torch.stack(crops).clamp(0, 255) / 255, boxes, tuple(place.film.film_id for place in places))
+
+
+def _moved(place: Place, vertebra: Vertebra | None) -> Place:
+    return place if vertebra is None else Place(place.film, vertebra.centroid, place.spacing)

@@ -1,0 +1,113 @@
+"""SpineFM's pipeline: three confident vertebrae, then up and down the spine. Source: arXiv:2411.00326."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from spinefm.geometry import centroids_of, local_spacings
+from spinefm.pipeline.base_case import base_cases
+from spinefm.pipeline.examination import Examiner, Finding, Place
+from spinefm.pipeline.induction import InductionRules, Walk, walk_spines
+from spinefm.pipeline.labelling import BACKGROUND, assign_levels
+from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
+from spinefm.structures import Direction, Failure, Radiograph, Spine, Vertebra
+
+
+class InductivePipeline:
+    """Detect, choose a base case, walk, name the levels.
+
+    Attributes:
+        components: Names of the components it is made of, as its constructor calls them.
+    """
+
+    components: ClassVar[tuple[str, ...]] = ("mask_rcnn", "resnet", "point_predictor", "sam_adapter")
+
+    def __init__(
+        self,
+        mask_rcnn: Detector,
+        resnet: Classifier,
+        point_predictor: NextPoint,
+        sam_adapter: Segmenter,
+        mask_threshold: float = 0.5,
+        refinements: int = 0,
+        base_attempts: int = 3,
+        max_steps: int = 25,
+        max_overlap: float = 0.1,
+        anomaly_rate: float = 0.02,
+        unknown_below: float = 0.5,
+    ) -> None:
+        """Put the pipeline together.
+
+        Args:
+            mask_rcnn: Finds the base case.
+            resnet: Tells vertebra, background and landmarks apart.
+            point_predictor: Finds the next centroid.
+            sam_adapter: Draws the masks.
+            mask_threshold: See `Examiner`.
+            refinements: See `Examiner`.
+            base_attempts: How many base cases of a film are tried, the most promising first.
+            max_steps: See `InductionRules`.
+            max_overlap: See `InductionRules`.
+            anomaly_rate: See `assign_levels`.
+            unknown_below: See `assign_levels`.
+        """
+        self.detector, self.classifier, self.predictor = mask_rcnn, resnet, point_predictor
+        self.examiner = Examiner(sam_adapter, resnet, mask_threshold, refinements)
+        self.rules = InductionRules(max_steps, max_overlap, resnet.terminals)
+        self.base_attempts = base_attempts
+        self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
+
+    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+        """See `SpinePipeline`."""
+        bases = self._find_bases(films)
+        walks = {
+            (index, direction): Walk(films[index], direction, base[:: -1 if direction is Direction.UP else 1])
+            for index, base in enumerate(bases)
+            if not isinstance(base, Failure)
+            for direction in Direction
+        }
+        walk_spines(list(walks.values()), self.examiner, self.predictor, self.rules)
+        return [
+            Spine(film.film_id, film.size, failure=base)
+            if isinstance(base, Failure)
+            else self._spine(walks[index, Direction.UP], walks[index, Direction.DOWN])
+            for index, (film, base) in enumerate(zip(films, bases, strict=True))
+        ]
+
+    def _find_bases(self, films: Sequence[Radiograph]) -> list[list[Finding] | Failure]:
+        """The first base case of each film, from head to foot, in which every member holds as a vertebra."""
+        length = max(3, self.predictor.context)
+        options = [base_cases(detections, length)[: self.base_attempts] for detections in self.detector.detect(films)]
+        bases: list[list[Finding] | Failure] = [
+            Failure.BASE_CASE_REJECTED if option else Failure.TOO_FEW_DETECTIONS for option in options
+        ]
+        for attempt in range(self.base_attempts):
+            open_films = [i for i, option in enumerate(options) if isinstance(bases[i], Failure) and attempt < len(option)]
+            places = [_places(films[i], options[i][attempt]) for i in open_films]
+            findings = iter(self.examiner.examine([place for group in places for place in group]))
+            for i, group in zip(open_films, places, strict=True):
+                base = [next(findings) for _ in group]
+                sound = [finding for finding in base if finding is not None and not finding.is_background]
+                bases[i] = sound if len(sound) == length else bases[i]
+        return bases
+
+    def _spine(self, up: Walk, down: Walk) -> Spine:
+        findings = [*reversed(up.new_findings), *down.findings]
+        probabilities = np.stack([finding.probabilities for finding in findings])
+        labelling = assign_levels(probabilities, self.classifier.classes, self.anomaly_rate, self.unknown_below)
+        background = probabilities[:, self.classifier.classes.index(BACKGROUND)]
+        vertebrae = tuple(
+            replace(finding.vertebra, level=level, confidence=float(finding.vertebra.confidence * (1 - p_background) * p_level))
+            for finding, level, p_level, p_background in zip(
+                findings, labelling.levels, labelling.probabilities, background, strict=True
+            )
+        )
+        stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
+        return Spine(up.film.film_id, up.film.size, vertebrae, stops=stops)
+
+
+def _places(film: Radiograph, base: tuple[Vertebra, ...]) -> list[Place]:
+    spacings = local_spacings(centroids_of(base))
+    return [Place(film, vertebra.centroid, float(spacing)) for vertebra, spacing in zip(base, spacings, strict=True)]

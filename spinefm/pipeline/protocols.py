@@ -1,0 +1,84 @@
+"""What a pipeline asks of its components; everything batch first, so that networks and oracles are interchangeable."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from spinefm.geometry import PatchRule
+from spinefm.structures import Detections, Patches, Radiograph, Spine, Trails
+
+
+class Detector(Protocol):
+    """Finds rough vertebrae on whole films."""
+
+    def detect(self, films: Sequence[Radiograph]) -> list[Detections]:
+        """One set of detections per film."""
+        ...
+
+
+class Classifier(Protocol):
+    """Tells what stands in the middle of a patch."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K classes: "background", "vertebra" and landmark levels."""
+        ...
+
+    @property
+    def terminals(self) -> tuple[str, ...]:
+        """Landmark levels that end a walk."""
+        ...
+
+    @property
+    def input_size(self) -> int:
+        """S of the patches it sees."""
+        ...
+
+    @property
+    def patch_rule(self) -> PatchRule:
+        """How much of the film it sees."""
+        ...
+
+    def classify(self, patches: Patches) -> Tensor:
+        """(N, K) probabilities."""
+        ...
+
+
+class NextPoint(Protocol):
+    """Predicts where a walk along the spine goes on."""
+
+    @property
+    def context(self) -> int:
+        """k, how many centroids it sees."""
+        ...
+
+    def predict_next(self, trails: Trails) -> Tensor:
+        """(N, 2) as (x, y), pixels of each trail's film."""
+        ...
+
+
+class Segmenter(Protocol):
+    """Draws the vertebra in the middle of a patch."""
+
+    @property
+    def input_size(self) -> int:
+        """S of the patches it sees."""
+        ...
+
+    @property
+    def patch_rule(self) -> PatchRule:
+        """How much of the film it sees."""
+        ...
+
+    def segment(self, patches: Patches) -> Tensor:
+        """(N, S, S) logits."""
+        ...
+
+
+class SpinePipeline(Protocol):
+    """Finds the spine on films."""
+
+    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+        """One spine per film, in the order given; annotations of the films are not looked at."""
+        ...

@@ -1,0 +1,1 @@
+"""Training one component: its films, its run record and its published checkpoint."""

@@ -1,0 +1,57 @@
+"""A data set's films, as one component is trained and tested on them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from spinefm.components import Component
+from spinefm.data.cache import CachedFilms
+from spinefm.data.dataset import RadiographDataset
+from spinefm.data.sampling import EpochSampler
+from spinefm.structures import Radiograph, Split
+
+
+class FilmDataModule(pl.LightningDataModule):
+    """Loaders of a component's view of each split; what an epoch sees depends on (seed, epoch) alone."""
+
+    def __init__(
+        self, dataset: RadiographDataset, component: Component, batch_size: int, num_workers: int = 0, max_side: int | None = None
+    ) -> None:
+        """Keep what the loaders need.
+
+        Args:
+            dataset: The films.
+            component: Whose view of them.
+            batch_size: Items in a batch.
+            num_workers: Processes that prepare batches; 0 prepares them in the main one.
+            max_side: Films are shrunk to this many pixels on their longer side and kept in memory; None leaves their size.
+        """
+        super().__init__()
+        self.dataset, self.component = dataset, component
+        self.batch_size, self.num_workers, self.max_side = batch_size, num_workers, max_side
+
+    def _loader(self, split: Split, training: bool) -> DataLoader[Any]:
+        films: Sequence[Radiograph] = CachedFilms(self.dataset.split(split), self.max_side)
+        view = self.component.view(films, training)
+        return DataLoader(
+            view,
+            batch_size=self.batch_size,
+            sampler=EpochSampler(len(view), self.component.seed, shuffle=training),  # type: ignore[arg-type]
+            num_workers=self.num_workers,
+            collate_fn=self.component.collate,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled and augmented."""
+        return self._loader("train", training=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """In order, not augmented."""
+        return self._loader("val", training=False)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """In order, not augmented."""
+        return self._loader("test", training=False)

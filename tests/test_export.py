@@ -1,0 +1,107 @@
+"""Label map, JSON and overlay of one film."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.draw import ellipse
+
+from spinefm.anatomy import LEVELS
+from spinefm.export import label_map, label_values, level_table, write_spine
+from spinefm.geometry import mask_to_vertebra, polygon_to_vertebra
+from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra
+
+SIZE = (200, 120)
+
+
+def oval(y, level, confidence=0.9):
+    mask = np.zeros(SIZE, dtype=bool)
+    mask[ellipse(y, 60, 12, 20)] = True
+    return mask_to_vertebra(mask, level=level, confidence=confidence)
+
+
+@pytest.fixture
+def radiograph():
+    return Radiograph("film.1", np.full(SIZE, 80, dtype=np.uint8), spacing_mm=0.25)
+
+
+@pytest.fixture
+def spine():
+    stops = {Direction.UP: StopReason.LANDMARK, Direction.DOWN: StopReason.BORDER}
+    return Spine("film.1", SIZE, (oval(30, "C2"), oval(70, "T13"), oval(110, None), oval(150, None)), stops=stops)
+
+
+def read_labels(folder):
+    with Image.open(folder / "film.1_labels.png") as image:
+        assert image.mode == "I;16"
+        return np.array(image)
+
+
+def test_the_level_table_is_fixed():
+    """Written files depend on it: changing it breaks their readers."""
+    table = level_table()
+    assert list(table) == list(LEVELS)
+    assert [table[level] for level in ("C1", "C7", "T1", "T13", "L1", "L6", "S1")] == [1, 7, 8, 20, 21, 26, 27]
+
+
+def test_labels_round_trip(tmp_path, radiograph, spine):
+    write_spine(tmp_path, radiograph, spine)
+    labels = read_labels(tmp_path)
+    assert labels.shape == SIZE
+    assert np.unique(labels).tolist() == [0, 2, 20, 101, 102]
+    for vertebra, value in zip(spine.vertebrae, label_values(spine), strict=True):
+        restored = mask_to_vertebra(labels == value)
+        assert restored.origin == vertebra.origin
+        np.testing.assert_array_equal(restored.mask, vertebra.mask)
+
+
+def test_json(tmp_path, radiograph, spine):
+    write_spine(tmp_path, radiograph, spine)
+    content = json.loads((tmp_path / "film.1.json").read_text())
+    assert content["film_id"] == "film.1"
+    assert content["size"] == {"height": 200, "width": 120}
+    assert (content["spacing_mm"], content["failure"]) == (0.25, None)
+    assert content["stops"] == {"up": "landmark", "down": "border"}
+    assert (tmp_path / content["label_map"]).is_file()
+    assert [found["level"] for found in content["vertebrae"]] == ["C2", "T13", None, None]
+    for found, vertebra in zip(content["vertebrae"], spine.vertebrae, strict=True):
+        assert found["centroid"] == pytest.approx(vertebra.centroid)
+        assert found["confidence"] == 0.9
+
+
+def test_polygons_cover_what_the_masks_cover(tmp_path, radiograph, spine):
+    write_spine(tmp_path, radiograph, spine)
+    for found, vertebra in zip(json.loads((tmp_path / "film.1.json").read_text())["vertebrae"], spine.vertebrae, strict=True):
+        x, y = np.array(found["polygon"]).T
+        area = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+        assert area == pytest.approx(vertebra.mask.sum(), rel=0.01)
+        assert (x.mean(), y.mean()) == pytest.approx(vertebra.centroid, abs=0.5)
+        np.testing.assert_array_equal(polygon_to_vertebra(found["polygon"], SIZE).mask, vertebra.mask)
+
+
+@pytest.mark.parametrize(("first", "second", "winner"), [(0.9, 0.5, 3), (0.5, 0.9, 4), (0.7, 0.7, 4)])
+def test_the_more_confident_wins_an_overlap(first, second, winner):
+    spine = Spine("film.1", SIZE, (oval(60, "C3", first), oval(70, "C4", second)))
+    assert label_map(spine)[65, 60] == winner
+
+
+def test_masks_over_the_border_are_cut(radiograph, tmp_path):
+    outside = Vertebra(np.ones((20, 20), dtype=bool), (300, 300), (310.0, 310.0), "C4")
+    spine = Spine("film.1", SIZE, (Vertebra(np.ones((20, 20), dtype=bool), (-5, 190), (5.0, 200.0), "C3"), outside))
+    write_spine(tmp_path, radiograph, spine)
+    assert (read_labels(tmp_path) > 0).sum() == 15 * 10
+
+
+def test_a_failed_film_gets_its_files_too(tmp_path, radiograph):
+    write_spine(tmp_path, radiograph, Spine("film.1", SIZE, failure=Failure.TOO_FEW_DETECTIONS))
+    content = json.loads((tmp_path / "film.1.json").read_text())
+    assert (content["failure"], content["vertebrae"]) == ("too_few_detections", [])
+    assert not read_labels(tmp_path).any()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.1.json", "film.1_labels.png", "film.1_overlay.png"]
+
+
+def test_the_spine_of_another_film_is_an_error(tmp_path, radiograph, spine):
+    with pytest.raises(ValueError, match="got that of `other`"):
+        write_spine(tmp_path, radiograph, replace(spine, film_id="other"))

@@ -1,0 +1,47 @@
+"""Train one component: `python train.py component=point_predictor dataset=synthetic`."""
+
+import logging
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from spinefm.atomic import write_json, write_text
+from spinefm.failures import run_script
+from spinefm.provenance import run_record
+from spinefm.training.films import FilmDataModule
+from spinefm.training.publish import publish_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="train")
+def main(config: DictConfig) -> float:
+    """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    dataset = instantiate(config.dataset, _convert_="all")
+    component = instantiate(config.component.module, _recursive_=False, _convert_="all")
+    films = FilmDataModule(dataset, component, **config.component.loader)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+    resolved = OmegaConf.to_container(config, resolve=True)
+    write_json(folder / "run.json", run_record(resolved, dataset.fingerprint))
+
+    best = ModelCheckpoint(folder, "best", monitor=component.monitor, mode=component.mode, save_last=True)
+    loggers = [instantiate(logger) for logger in config.logger.values()]
+    trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best], default_root_dir=folder)
+    trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
+
+    log.info("%s: best %s = %.4f", component.name, component.monitor, best.best_model_score)
+    if config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:
+        log.info("Published %s", publish_checkpoint(best.best_model_path, component.name, config.publish))
+    return float(best.best_model_score)
+
+
+if __name__ == "__main__":
+    run_script(main)
