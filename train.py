@@ -37,10 +37,11 @@ def main(config: DictConfig) -> float:
     trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best], default_root_dir=folder)
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
 
-    log.info("%s: best %s = %.4f", component.name, component.monitor, best.best_model_score)
+    score = float("nan") if best.best_model_score is None else float(best.best_model_score)
+    log.info("%s: best %s = %.4f", component.name, component.monitor, score)
     if config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:
         log.info("Published %s", publish_checkpoint(best.best_model_path, component.name, config.publish))
-    return float(best.best_model_score)
+    return score
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from matplotlib.path import Path as PolygonPath
 from numpy.typing import ArrayLike, NDArray
-from skimage.draw import polygon as polygon_pixels
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -200,13 +200,14 @@ def polygon_to_vertebra(polygon: ArrayLike, size: tuple[int, int], level: str | 
     Returns:
         None if no pixel's centre lies in the polygon.
     """
-    xy = np.asarray(polygon, dtype=np.float64) - 0.5
-    left, top = np.floor(xy.min(0)).astype(int)
-    width, height = np.ceil(xy.max(0)).astype(int) - (left, top) + 1
-    rows, columns = polygon_pixels(xy[:, 1] - top, xy[:, 0] - left, (height, width))
-    inside = (rows + top >= 0) & (rows + top < size[0]) & (columns + left >= 0) & (columns + left < size[1])
-    mask = np.zeros((height, width), dtype=bool)
-    mask[rows[inside], columns[inside]] = True
+    xy = np.asarray(polygon, dtype=np.float64)
+    left, top = np.maximum(np.floor(xy.min(0)), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(xy.max(0)), size[::-1]).astype(int)
+    if right <= left or bottom <= top:
+        return None
+    columns, rows = np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5)
+    inside = PolygonPath(xy).contains_points(np.stack([columns.ravel(), rows.ravel()], axis=1))
+    mask = inside.reshape(columns.shape)
     return mask_to_vertebra(mask, (int(left), int(top)), level=level)
 
 
@@ -246,7 +247,8 @@ def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:
     if len(xy) < 2:
         raise ValueError(f"Expected at least two centroids to measure their spacing, but got {len(xy)}.")
     steps = np.linalg.norm(np.diff(xy, axis=0), axis=1)
-    return (np.concatenate([steps[:1], steps]) + np.concatenate([steps, steps[-1:]])) / 2
+    spacings: NDArray[np.float64] = (np.concatenate([steps[:1], steps]) + np.concatenate([steps, steps[-1:]])) / 2
+    return spacings
 
 
 def centroids_of(vertebrae: Sequence[Vertebra]) -> NDArray[np.float64]:

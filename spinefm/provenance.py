@@ -12,7 +12,7 @@ from typing import Any
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "segment-anything", "albumentations", "hydra-core", "spinefm")
 
 
-def config_hash(config: dict[str, Any]) -> str:
+def config_hash(config: Any) -> str:
     """SHA-256 of a resolved config, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
 
 
-def run_record(config: dict[str, Any], data_fingerprint: str) -> dict[str, Any]:
+def run_record(config: Any, data_fingerprint: str) -> dict[str, Any]:
     """Content of `run.json`.
 
     Args:

@@ -83,8 +83,8 @@ class ResNetComponent(Component):
         patches, labels = batch
         logits = self.model(patches)
         self.accuracy(logits, labels)
-        scores = {f"{stage}/accuracy": self.accuracy, f"{stage}/loss": cross_entropy(logits, labels)}
-        self.log_dict(scores, on_epoch=True, on_step=False, batch_size=len(labels))
+        self.log(f"{stage}/accuracy", self.accuracy, on_epoch=True, on_step=False, batch_size=len(labels))
+        self.log(f"{stage}/loss", cross_entropy(logits, labels), batch_size=len(labels))
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """See `_evaluate`."""

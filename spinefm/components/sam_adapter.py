@@ -61,7 +61,7 @@ class SamAdapterComponent(Component):
         self.model = Sam(size)
         if tuning == "adapter":
             self._freeze(add_adapters(self.model.image_encoder, size.embed_dim))
-        self.register_buffer("positive_weight", torch.tensor(positive_weight), persistent=False)
+        self.positive_weight = positive_weight
         self.dice = MeanMetric()
 
     def _freeze(self, adapters: list[nn.Parameter]) -> None:
@@ -88,7 +88,8 @@ class SamAdapterComponent(Component):
         """Cross-entropy plus Dice loss."""
         patches, points, masks = batch
         logits = self.model(patches, points)
-        loss = binary_cross_entropy_with_logits(logits, masks, pos_weight=self.positive_weight) + soft_dice_loss(logits, masks)
+        weight = logits.new_tensor(self.positive_weight)
+        loss = binary_cross_entropy_with_logits(logits, masks, pos_weight=weight) + soft_dice_loss(logits, masks)
         self.log("train/loss", loss)
         return loss
 

@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 LEVELS = levels_between("T1", "L5")
 CACHE_DIR = Path("~/.cache/spinefm")
-_RULES = "1"
-"""Raise it whenever the rules below change, so that fingerprints do."""
 _MAX_OVERLAP = 0.1
 _MIN_EDGE_RATIO = 0.1
 _THUMBNAIL = (32, 64)
@@ -81,13 +79,15 @@ class AasceDataset(RadiographDataset):
     ) -> None:
         self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
         paths, table, digest = _read_tables(Path(root).expanduser())
-        self._fingerprint = _digest(digest, str(seed), *(f"{split}={fractions.get(split, 0.0)}" for split in SPLITS))
         patients = joined_groups([patient_key(path.stem) for path in paths], _copies(paths, Path(cache_dir).expanduser(), digest))
         films = _label(paths, table, patients)
         strata = [_severity(film.quads) for film in films]
         chosen = grouped_split([film.patient_id for film in films], strata, fractions, seed)
         self._films = {split: [film for film, its in zip(films, chosen, strict=True) if its == split] for split in SPLITS}
         check_disjoint({split: [film.patient_id for film in members] for split, members in self._films.items()})
+        # Outcomes, not only settings: a fingerprint also changes when a later release repairs or divides differently.
+        outcomes = (f"{film.film_id} {film.patient_id} {its} {film.quads.tobytes().hex()}" for film, its in zip(films, chosen, strict=True))
+        self._fingerprint = _digest(digest, str(seed), *(f"{split}={fractions.get(split, 0.0)}" for split in SPLITS), *outcomes)
 
     def split(self, split: Split) -> Sequence[Radiograph]:
         """The films of one split, read when indexed, in the order of `filenames.csv`."""
@@ -97,7 +97,7 @@ class AasceDataset(RadiographDataset):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of film names, sizes and times, tables, rules and split settings."""
+        """Digest of film names, sizes and times, repaired corners, split settings and splits."""
         return self._fingerprint
 
 
@@ -242,7 +242,7 @@ def _read_tables(root: Path) -> tuple[list[Path], NDArray[np.float64], str]:
             f"such as `{missing[0].name}`. Complete the data set or set `dataset.root=<folder>`."
         )
     stats = [(path.name, path.stat()) for path in paths]
-    return paths, table, _digest(_RULES, table.tobytes().hex(), *(f"{name}/{stat.st_size}/{stat.st_mtime_ns}" for name, stat in stats))
+    return paths, table, _digest(table.tobytes().hex(), *(f"{name}/{stat.st_size}/{stat.st_mtime_ns}" for name, stat in stats))
 
 
 def _read_csv(path: Path) -> list[list[str]]:
@@ -263,9 +263,12 @@ def _numbers(path: Path, rows: Sequence[Sequence[str]], count: int) -> NDArray[n
             f"of {widths}. Take both tables from the same release, or set `dataset.root=<folder>`."
         )
     try:
-        return np.array(rows, dtype=np.float64)
+        table = np.array(rows, dtype=np.float64)
     except ValueError as error:
         raise ValueError(f"Expected `{path}` to hold numbers only, but found {error}. Take the file from the release again.") from error
+    if not np.isfinite(table).all():
+        raise ValueError(f"Expected `{path}` to hold finite numbers, but found nan or infinity. Take the file from the release again.")
+    return table
 
 
 def _copies(paths: Sequence[Path], cache_dir: Path, digest: str) -> list[tuple[int, int]]:

@@ -149,8 +149,11 @@ def _read_dicom(path: Path) -> Film:
 
 
 def _window(stored: NDArray[Any], dataset: pydicom.Dataset) -> Pixels:
+    """(H, W) display values of (H, W) stored grey values or (H, W, 3) colours."""
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        raise ValueError("palette colours")
     if stored.ndim == 3:
-        return np.array(Image.fromarray(stored.astype(np.uint8)).convert("L"))
+        return _to_uint8(stored.mean(2), (0, 2**dataset.BitsStored - 1))
     shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
     windowed = "WindowCenter" in dataset or "VOILUTSequence" in dataset
     pixels = _to_uint8(shown, _window_limits(dataset) if windowed else None)

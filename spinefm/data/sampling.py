@@ -1,13 +1,14 @@
 """Which items a training epoch sees, in which order: a function of (seed, epoch) alone, so that runs repeat and resume."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from torch.utils.data import Sampler
 
 
-class ItemKey(NamedTuple):
+@dataclass(frozen=True)
+class ItemKey:
     """What a view's item is drawn from: its augmentation is a function of (seed, epoch, index)."""
 
     epoch: int

@@ -85,6 +85,8 @@ def similar_films(thumbnails: Sequence[Pixels], same_film: float = SAME_FILM) ->
     Returns:
         Positions (first, second), first < second, in order.
     """
+    if len(thumbnails) < 2:
+        return []
     pictures = np.array([_local_contrast(thumbnail) for thumbnail in thumbnails])
     spectra = np.fft.rfft2(pictures)
     found = []

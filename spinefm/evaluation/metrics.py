@@ -58,7 +58,7 @@ VERTEBRA_METRICS: dict[str, Callable[[Rows], float | None]] = {
 
 
 def compute_metrics(films: Sequence[FilmRecord]) -> dict[str, Any]:
-    """All metrics of a set of films, in a fixed order; every number as `{"value": v}`, undefined ones as `{"value": None}`.
+    """All metrics of a set of films, in a fixed order; counts as numbers, metrics as `{"value": v}`, undefined ones as `{"value": None}`.
 
     Returns:
         The headline (four vertebra metrics, `false_positives_per_image`, `num_images`, `num_vertebrae`, `num_failures`),
@@ -77,9 +77,9 @@ def headline(films: Sequence[FilmRecord]) -> dict[str, Any]:
     return {
         **_vertebra_metrics(_rows(films)),
         "false_positives_per_image": {"value": false_positives_per_image(films)},
-        "num_images": {"value": len(films)},
-        "num_vertebrae": {"value": sum(len(film.true_vertebrae) for film in films)},
-        "num_failures": {"value": sum(film.failure is not None for film in films)},
+        "num_images": len(films),
+        "num_vertebrae": sum(len(film.true_vertebrae) for film in films),
+        "num_failures": sum(film.failure is not None for film in films),
     }
 
 
@@ -97,4 +97,4 @@ def _per_level(rows: Rows) -> dict[str, Any]:
     for row in rows:
         if row.is_true:
             groups[row.true_level or UNKNOWN_LEVEL].append(row)
-    return {level: {"num": {"value": len(group)}, **_vertebra_metrics(group)} for level, group in groups.items() if group}
+    return {level: {"num": len(group), **_vertebra_metrics(group)} for level, group in groups.items() if group}

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from spinefm.evaluation.figures import dice_histogram, embed_image
 from spinefm.evaluation.metrics import VERTEBRA_METRICS, dice_all
 from spinefm.evaluation.records import FilmRecord
-from spinefm.evaluation.tables import TITLES, format_value, metric_cells
+from spinefm.evaluation.tables import TITLES, format_value, metric_cells, number
 
 NUM_WORST, NUM_BEST = 8, 4
 
@@ -34,7 +34,7 @@ def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], conte
     source = files("spinefm.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     return template.render(
-        tiles=[(TITLES[key], format_value(key, results[key]["value"])) for key in TITLES if key in results],
+        tiles=[(TITLES[key], format_value(key, number(results, key))) for key in TITLES if key in results],
         tables=_tables(results),
         histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae]),
         galleries=[("Worst films", _cards(worst, overlays)), ("Best films", _cards(best, overlays))],

@@ -1,6 +1,6 @@
 """Results as tables: one row per vertebra for pandas, one summary for the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -46,7 +46,14 @@ def format_value(key: str, value: float | None) -> str:
 
 def metric_cells(entry: dict[str, Any], keys: Iterable[str]) -> list[str]:
     """The metrics `keys` of one entry of `compute_metrics`, formatted; keys that the entry lacks are dashes."""
-    return [format_value(key, entry.get(key, {}).get("value")) for key in keys]
+    return [format_value(key, number(entry, key)) for key in keys]
+
+
+def number(entry: Mapping[str, Any], key: str) -> float | None:
+    """A count, or the value of a metric; None for a key that the entry lacks."""
+    found = entry.get(key)
+    value: float | None = found["value"] if isinstance(found, dict) else found
+    return value
 
 
 def results_table(results: dict[str, Any]) -> Table:
@@ -70,7 +77,15 @@ def results_table(results: dict[str, Any]) -> Table:
 
 
 def _caption(results: dict[str, Any]) -> str:
-    return f"{results['num_images']['value']} images, of which {results['num_failures']['value']} failed"
+    return f"{results['num_images']} images, of which {results['num_failures']} failed"
+
+
+def component_table(component: str, results: dict[str, Any]) -> Table:
+    """One component's own metrics for the terminal; `results` is {metric: {"value": v}}."""
+    table = Table("Metric", "Value", title=component)
+    for name, entry in results.items():
+        table.add_row(name, f"{entry['value']:.4f}")
+    return table
 
 
 def vertebra_table(films: Sequence[FilmRecord]) -> pd.DataFrame:

@@ -38,7 +38,8 @@ class AdaptedAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, D) to (N, H, W, D)."""
         attended: Tensor = self.attention(x)
-        return attended + self.adapter(attended)
+        update: Tensor = self.adapter(attended)
+        return attended + update
 
 
 class AdaptedMLP(nn.Module):
@@ -52,7 +53,8 @@ class AdaptedMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, D) to (N, H, W, D)."""
         transformed: Tensor = self.mlp(x)
-        return transformed + MLP_ADAPTER_SCALE * self.adapter(x)
+        update: Tensor = self.adapter(x)
+        return transformed + MLP_ADAPTER_SCALE * update
 
 
 def add_adapters(encoder: ImageEncoderViT, dim: int) -> list[nn.Parameter]:

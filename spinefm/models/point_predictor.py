@@ -58,7 +58,7 @@ class PointPredictor(nn.Module):
             features = torch.cat([features, _position(centroids, sizes)], dim=1)
         # The last point plus the last step, in the frame, is where a straight and even spine would go on.
         straight = 2 * points[:, -1] - points[:, -2]
-        update = self.fc2(torch.relu(self.fc1(features)))
+        update: Tensor = self.fc2(torch.relu(self.fc1(features)))
         return from_frame(straight + update if self.frame is not Frame.IMAGE else update, origin, axes)
 
     def frame_of(self, centroids: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -57,7 +58,7 @@ class ConvStem(nn.Module):
         super().__init__()
         halvings = patch_size.bit_length() - 1
         widths = [3, *(max(16, embed_dim >> (halvings - 1 - i)) for i in range(halvings))]
-        self.layers = nn.Sequential(*(_halve(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.layers = nn.Sequential(*(_halve(a, b) for a, b in pairwise(widths)))
         self.project = nn.Conv2d(widths[-1], embed_dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -32,7 +32,8 @@ class FilmDataModule(pl.LightningDataModule):
         self.dataset, self.component = dataset, component
         self.batch_size, self.num_workers, self.max_side = batch_size, num_workers, max_side
 
-    def _loader(self, split: Split, training: bool) -> DataLoader[Any]:
+    def loader(self, split: Split, training: bool) -> DataLoader[Any]:
+        """The component's view of a split; shuffled and augmented if `training`."""
         films: Sequence[Radiograph] = CachedFilms(self.dataset.split(split), self.max_side)
         view = self.component.view(films, training)
         return DataLoader(
@@ -46,12 +47,12 @@ class FilmDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled and augmented."""
-        return self._loader("train", training=True)
+        return self.loader("train", training=True)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """In order, not augmented."""
-        return self._loader("val", training=False)
+        return self.loader("val", training=False)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """In order, not augmented."""
-        return self._loader("test", training=False)
+        return self.loader("test", training=False)

@@ -57,7 +57,7 @@ def test_results_are_json_without_nan(folder):
         raise AssertionError(constant)
 
     results = json.loads((folder / "results.json").read_text(), parse_constant=refuse)
-    assert results["num_images"]["value"] == 15
+    assert results["num_images"] == 15
     assert results["per_view"]["ap_spine"]["dice_identified"]["value"] is None
 
 

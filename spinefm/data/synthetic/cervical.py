@@ -5,7 +5,7 @@ import numpy as np
 from spinefm.data.synthetic.outlines import Points, rounded
 from spinefm.data.synthetic.rays import RayField
 from spinefm.data.synthetic.spines import SimulatedSpine
-from spinefm.data.synthetic.surroundings import add_cloud, bar, blob, curve
+from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, bar, blob, curve, taper
 
 
 def draw_neck(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -15,8 +15,8 @@ def draw_neck(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -
     _jaw(soft, spine, rng)
     _airway(soft, spine, rng)
     _shoulders(soft, spine, rng)
-    add_cloud(soft, 0.05, 9, rng)
-    add_cloud(soft, 0.02, 40, rng)
+    add_clutter(soft, 8, 45, spine.body("C4").centre, rng)
+    add_cloud(soft, rng.uniform(0.03, 0.07), 6, rng)
 
 
 def _beside(spine: SimulatedSpine, levels: tuple[str, ...], offsets: tuple[float, ...]) -> Points:
@@ -43,7 +43,7 @@ def _skull(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> N
     vault = atlas + np.array([(-30, -34), (-14, -20), (4, -12 - gap), (22, -11 - gap), (44, -17), (66, -32), (84, -60), (88, -100), (60, -150),
                               (-40, -150), (-60, -80)])  # fmt: skip
     outline = rounded(vault + rng.normal(0, 2, vault.shape), 2)
-    soft.add(outline, rng.uniform(0.7, 1.1), rim=0.4, rim_mm=2.5, depth_mm=30, blur_mm=0.5)
+    soft.add(outline, rng.uniform(0.5, 0.9), rim=0.3, rim_mm=2.5, depth_mm=30, blur_mm=0.5)
     table = curve(atlas + np.array([(18, -12 - gap), (44, -18), (66, -33), (83, -60), (87, -100)]))
     soft.add(bar(table, rng.uniform(5, 8)), 0.25, 0.25, 1.2, 2.0, 0.3)
     for _ in range(7):
@@ -76,15 +76,21 @@ def _jaw(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> Non
 def _airway(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Pharynx, larynx and trachea as air in front of the prevertebral tissue; hyoid and calcified cartilage."""
     thin, thick = rng.uniform(4, 7), rng.uniform(11, 17)
-    levels = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "T1", "T3")
+    levels = ("C1", "C1", "C2", "C3", "C4", "C5", "C6", "C7", "T1", "T3", "T3")
     reach = spine.body("C4").breadth / 2
-    gaps = np.array([-8, -2 - thin, -thin, -thin - 1, -thick + 3, -thick, -thick, -thick, -thick - 4], dtype=np.float64) - reach
-    wide = np.array([10, 12, 13, 14, 7, 12, 15, 15, 15]) * rng.uniform(0.8, 1.15)
-    path = curve(_beside(spine, levels, tuple(gaps - wide / 2)), 32)
+    gaps = (
+        np.array([-26, -8, -2 - thin, -thin, -thin - 1, -thick + 3, -thick, -thick, -thick, -thick - 4, -thick - 10], dtype=np.float64)
+        - reach
+    )
+    wide = np.array([6, 13, 13, 13, 14, 7, 11, 14, 15, 15, 13]) * rng.uniform(0.75, 1.15)
+    knots = _beside(spine, levels, tuple(gaps - wide / 2))
+    knots[0, 1] -= rng.uniform(16, 28)
+    knots[-1, 1] += 60
+    path = curve(knots, 32)
     widths = np.interp(np.linspace(0, 1, 32), np.linspace(0, 1, len(wide)), wide)
-    soft.add(bar(path, widths), -rng.uniform(0.35, 0.6), depth_mm=5, blur_mm=0.5)
+    soft.add(bar(path, widths), -rng.uniform(0.2, 0.42), depth_mm=6, blur_mm=1.1)
     hyoid = spine.body("C3", "C4").centre + (-reach - thin - 24, rng.uniform(4, 14))
-    soft.add(bar(curve(hyoid + np.array([(-12, 4), (-4, 1), (14, -4)]), 10), 4.0), 0.22, 0.15, 0.8, 2, 0.3)
+    soft.add(taper(curve(hyoid + np.array([(-12, 5), (-8, 1), (0, 0), (16, -5)]), 16), rng.uniform(3, 5.5)), 0.2, 0.12, 0.8, 2, 0.4)
     thyroid = spine.body("C5").centre + (-reach - thick - 12, 0)
     soft.add(blob(thyroid, (9, 12), rng, 0.2), rng.uniform(0, 0.12), rng.uniform(0, 0.18), 1.2, 4, 0.7)
 

@@ -5,7 +5,7 @@ import numpy as np
 from spinefm.data.synthetic.outlines import place, rounded
 from spinefm.data.synthetic.rays import RayField
 from spinefm.data.synthetic.spines import SimulatedSpine
-from spinefm.data.synthetic.surroundings import add_cloud, add_gas, bar, curve
+from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, add_gas, curve, taper
 
 
 def draw_trunk(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -17,20 +17,20 @@ def draw_trunk(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) 
     _pelvis(soft, spine, rng)
     front = spine.body("L3").centre + (-rng.uniform(45, 85), rng.uniform(-20, 40))
     add_gas(soft, front, (22, 45), int(rng.integers(2, 14)), rng.uniform(0.2, 0.5), rng)
-    add_cloud(soft, 0.09, 6, rng)
-    add_cloud(soft, 0.025, 35, rng)
+    add_clutter(soft, 10, 70, spine.body("L3").centre, rng)
+    add_cloud(soft, rng.uniform(0.05, 0.11), 4, rng)
 
 
 def _tissue(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """The trunk: thickest through the spine and the hips, thinner to the belly and to the back's skin."""
     top, l3, s1 = spine.bodies[0].centre, spine.body("L3").centre, spine.body("S1").centre
-    back, front = rng.uniform(68, 100), rng.uniform(95, 170)
+    back, front = rng.uniform(72, 110), rng.uniform(130, 220)
     outline = np.array([top + (-front, -80), l3 + (-front * 1.05, 0), s1 + (-front, 120), s1 + (back + 30, 120), s1 + (back + 5, 10),
                         l3 + (back, 0), top + (back + 8, -10), top + (back, -80)])  # fmt: skip
     soft.add(rounded(outline, 2), rng.uniform(3.2, 4.4), depth_mm=rng.uniform(70, 110), blur_mm=1)
     # Paraspinal muscle and fat behind, hips below.
-    soft.add(rounded(np.array([s1 + (-110, -10), s1 + (0, -45), s1 + (80, -5), s1 + (90, 150), s1 + (-120, 150)]), 2),
-             rng.uniform(0.3, 1.0), depth_mm=60, blur_mm=8)  # fmt: skip
+    soft.add(rounded(np.array([s1 + (-190, 30), s1 + (-60, -25), s1 + (20, -40), s1 + (130, -10), s1 + (160, 190), s1 + (-190, 190)]), 2),
+             rng.uniform(0.2, 0.7), depth_mm=90, blur_mm=10)  # fmt: skip
 
 
 def _lung(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -38,7 +38,7 @@ def _lung(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> No
     base = spine.body("T12", "L1").centre + (0, rng.normal(-8, 14))
     for side in (0.0, rng.uniform(4, 16)):
         dome = np.array([(48, 34), (22, 16), (-20, -12), (-60, -34), (-110, -36), (-160, -10), (-160, -160), (60, -160)]) + (0, -side)
-        soft.add(rounded(base + dome + rng.normal(0, 3, dome.shape), 2), -rng.uniform(0.35, 0.75), depth_mm=25, blur_mm=0.8)
+        soft.add(rounded(base + dome + rng.normal(0, 3, dome.shape), 2), -rng.uniform(0.2, 0.55), depth_mm=30, blur_mm=rng.uniform(0.8, 3))
 
 
 def _ribs(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -46,11 +46,11 @@ def _ribs(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> No
     for body in spine.bodies:
         if not body.level.startswith("T"):
             continue
-        reach = {"T12": 0.45, "T13": 0.3, "T11": 0.75}.get(body.level, 1.0) * rng.normal(1, 0.1)
+        reach = {"T12": 0.6, "T13": 0.4, "T11": 0.85}.get(body.level, 1.0) * rng.normal(1, 0.1)
         for shift in (rng.normal(0, 3, 2), rng.normal((3, 4), 4)):
             path = np.array([(20, -10), (34, 0), (36, 16), (10, 40), (-40, 74), (-90, 96)], dtype=np.float64)
             path[3:] = path[2] + (path[3:] - path[2]) * reach
-            soft.add(bar(curve(body.centre + path + shift), rng.uniform(7, 10)), 0.1, 0.16, 1.0, 3, 0.5)
+            soft.add(taper(curve(body.centre + path + shift, 30), rng.uniform(7, 10)), 0.08, 0.13, 1.2, 3, 0.7)
 
 
 def _sacrum(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -62,10 +62,13 @@ def _sacrum(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
         angle += np.radians(rng.uniform(4, 10)) * (1 if index < 1 else -1.2)
         down, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
         height = 24.0 - 2 * index
-        box = np.array([(-0.5, 0.06), (0.5, 0.06), (0.4, 0.97), (-0.4, 0.97)]) * (breadth, height)
-        soft.add(place(rounded(box), centre, across, down), 0.22, 0.2, 0.9, 6, 0.3)
+        box = np.array([(-0.5, 0.04), (0.0, 0.06), (0.5, 0.04), (0.42, 0.5), (0.42, 0.97), (0.0, 0.95), (-0.42, 0.97), (-0.42, 0.5)])
+        soft.add(place(rounded(box * (breadth, height)), centre, across, down), 0.16, 0.14, 1.0, 6, 0.6)
         centre, breadth = centre + down * height, 0.8 * breadth
-    crest = np.array([(0.5, -0.9), (0.95, -0.8), (1.3, 0.2), (1.5, 2.0), (1.2, 3.5), (0.7, 2.2), (0.6, 0.5)]) * (s1.breadth / 2, s1.height / 2)
+    crest = np.array([(0.5, -0.9), (0.95, -0.8), (1.3, 0.2), (1.5, 2.0), (1.2, 3.5), (0.7, 2.2), (0.6, 0.5)]) * (
+        s1.breadth / 2,
+        s1.height / 2,
+    )
     soft.add(place(rounded(crest, 2), s1.centre + s1.across * 6, s1.across, s1.down), 0.22, 0.12, 1.2, 6, 0.5)
     wing = np.array([(-0.9, -0.7), (0.8, -0.9), (1.1, 0.6), (0.9, 2.4), (0.0, 2.0), (-0.7, 0.8)]) * (s1.breadth / 2, s1.height / 2)
     soft.add(place(rounded(wing, 2), s1.centre, s1.across, s1.down), 0.12, 0.06, 1.2, 8, 1)
@@ -75,10 +78,13 @@ def _pelvis(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
     """Both iliac wings over L5 and the sacrum, crest about at L4/L5."""
     crest = spine.body("L4").centre + (0, rng.normal(18, 8))
     for shift in (rng.normal(0, 4, 2), rng.normal((0, 6), 7)):
-        wing = np.array([(-62, 60), (-58, 36), (-36, 10), (0, -2), (34, 6), (60, 30), (72, 62), (52, 88), (30, 92), (18, 120), (-30, 140), (-50, 100)])
-        soft.add(rounded(crest + wing + shift, 2), rng.uniform(0.12, 0.3), 0.2, 1.6, 10, 0.5)
+        wing = np.array(
+            [(-74, 210), (-66, 80), (-60, 44), (-38, 12), (0, -2), (34, 4), (60, 26), (76, 60), (72, 90), (50, 104), (44, 140), (50, 210)]
+        )
+        wing = (wing + rng.normal(0, 3, wing.shape)) * rng.normal(1, 0.08, 2)
+        soft.add(rounded(crest + wing + shift, 2), rng.uniform(0.04, 0.2), rng.uniform(0.06, 0.2), 1.8, 20, rng.uniform(0.5, 1.5))
     line = curve(crest + np.array([(-46, 110), (-20, 88), (4, 60), (24, 44)]) + rng.normal(0, 4, 2))
-    soft.stroke(line, 0.25, 2.0, 0.5)
+    soft.stroke(line, rng.uniform(0.05, 0.2), 2.0, 0.8)
     for shift in (0.0, rng.uniform(4, 16)):
         hip = crest + (-20 + shift, 175 + shift)
         angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)

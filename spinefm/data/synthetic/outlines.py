@@ -22,9 +22,11 @@ _C1 = np.array(
 def rounded(polygon: Points, rounds: int = 1) -> Points:
     """Cut the corners of closed polygons: (..., K, 2) -> (..., 2^rounds K, 2) (Chaikin)."""
     for _ in range(rounds):
-        following = np.roll(polygon, -1, axis=-2)
-        pair = np.stack([0.75 * polygon + 0.25 * following, 0.25 * polygon + 0.75 * following], axis=-2)
-        polygon = pair.reshape(*polygon.shape[:-2], -1, 2)
+        following = np.concatenate([polygon[..., 1:, :], polygon[..., :1, :]], axis=-2)
+        cut = np.empty((*polygon.shape[:-2], 2 * polygon.shape[-2], 2))
+        cut[..., ::2, :] = 0.75 * polygon + 0.25 * following
+        cut[..., 1::2, :] = 0.25 * polygon + 0.75 * following
+        polygon = cut
     return polygon
 
 
@@ -46,7 +48,7 @@ def body_outlines(corners: Points, sag: Points, spurs: Points) -> Points:
     points = corners[:, :, None] + edges[:, :, None] * t + inward[:, :, None] * (sag[..., None, None] * dish)
     points = points.reshape(len(corners), -1, 2) + _spur_shift(corners, spurs)
     neighbours = np.roll(points, 1, axis=1) + np.roll(points, -1, axis=1)
-    return 0.6 * points + 0.2 * neighbours
+    return 0.76 * points + 0.12 * neighbours
 
 
 def _spur_shift(corners: Points, spurs: Points) -> Points:
@@ -60,8 +62,8 @@ def _spur_shift(corners: Points, spurs: Points) -> Points:
 
 
 def place(shape: Points, centre: Points, across: Points, down: Points, scale: float = 1.0) -> Points:
-    """Carry (K, 2) local (u, v) into the patient's plane, u along `across` and v along `down`."""
-    return centre + scale * (shape[:, :1] * across + shape[:, 1:] * down)
+    """Carry (..., 2) local (u, v) into the patient's plane, u along `across` and v along `down`."""
+    return np.asarray(centre + scale * (shape[..., :1] * across + shape[..., 1:] * down))
 
 
 def axis_outline(centre: Points, across: Points, down: Points, scale: float) -> Points:

@@ -21,11 +21,13 @@ class Collimation:
 
 
 def sample_collimation(size: tuple[int, int], rng: np.random.Generator) -> Collimation:
-    """Shutters inside the film on a third of the films, on one to four sides."""
+    """Shutters inside the film on a third of the films, on up to four sides; least above and below, where the spine goes on."""
     height, width = size
     if rng.random() > 0.33:
         return Collimation(0, 0, width, height)
-    left, right, top, bottom = (share if closed else 0.0 for share, closed in zip(rng.uniform(0.01, 0.09, 4), rng.random(4) < 0.6, strict=True))
+    left, right, top, bottom = (
+        share if closed else 0.0 for share, closed in zip(rng.uniform(0.005, (0.09, 0.09, 0.035, 0.035)), rng.random(4) < 0.6, strict=True)
+    )
     return Collimation(round(left * width), round(top * height), round((1 - right) * width), round((1 - bottom) * height))
 
 

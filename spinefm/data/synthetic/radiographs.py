@@ -9,19 +9,19 @@ from spinefm.data.synthetic.cervical import draw_neck
 from spinefm.data.synthetic.film import bone_texture, expose, sample_exposure
 from spinefm.data.synthetic.lumbar import draw_trunk
 from spinefm.data.synthetic.overlay import Collimation, apply_collimation, burn_in, sample_collimation
-from spinefm.data.synthetic.rays import FilmFrame, RayField
+from spinefm.data.synthetic.rays import FilmFrame, RayField, filled
 from spinefm.data.synthetic.spines import Body, SimulatedSpine, sample_spine
 from spinefm.data.synthetic.vertebrae import draw_vertebrae
 from spinefm.data.synthetic.whole_spine import draw_body
-from spinefm.geometry import mask_to_vertebra, polygon_to_vertebra
+from spinefm.geometry import mask_to_vertebra
 from spinefm.structures import Mask, Pixels, Vertebra, View
 
 INVERTED_RATE = 0.03
 FACES_RIGHT_RATE = 0.15
 _SURROUNDINGS = {View.LATERAL_CERVICAL: draw_neck, View.LATERAL_LUMBAR: draw_trunk, View.AP_SPINE: draw_body}
 _AREA = 800_000
-_ASPECTS = {View.LATERAL_CERVICAL: (1.1, 1.45), View.LATERAL_LUMBAR: (1.1, 1.5), View.AP_SPINE: (2.1, 3.0)}
-_SPANS = {View.LATERAL_CERVICAL: (0.52, 0.74), View.LATERAL_LUMBAR: (0.66, 0.86), View.AP_SPINE: (0.78, 0.9)}
+_ASPECTS = {View.LATERAL_CERVICAL: (1.1, 1.45), View.LATERAL_LUMBAR: (1.15, 1.9), View.AP_SPINE: (2.1, 3.0)}
+_SPANS = {View.LATERAL_CERVICAL: (0.52, 0.74), View.LATERAL_LUMBAR: (0.66, 0.88), View.AP_SPINE: (0.78, 0.9)}
 """Share of the film's height between the first and the last annotated centre."""
 _MIDDLES = {View.LATERAL_CERVICAL: (0.48, 0.62), View.LATERAL_LUMBAR: (0.48, 0.66), View.AP_SPINE: (0.42, 0.58)}
 """Share of the film's width at which the spine stands."""
@@ -125,24 +125,14 @@ def annotate(spine: SimulatedSpine, frame: FilmFrame, collimation: Collimation) 
 
 
 def _annotated(body: Body, frame: FilmFrame, collimation: Collimation, taken: Mask) -> Vertebra | None:
-    outline = frame.to_pixels(body.outline)
-    whole = _polygon_area(outline)
-    vertebra = polygon_to_vertebra(outline, frame.size)
-    if vertebra is None:
+    inside, (left, top) = filled(frame.to_pixels(body.outline))
+    height, width = inside.shape
+    x0, x1 = np.clip((collimation.x0 - left, collimation.x1 - left), 0, width)
+    y0, y1 = np.clip((collimation.y0 - top, collimation.y1 - top), 0, height)
+    visible = inside[y0:y1, x0:x1]
+    if visible.sum() < max(1, 0.5 * inside.sum()):
         return None
-    x0, y0, x1, y1 = vertebra.box
-    window = taken[y0:y1, x0:x1]
-    shown = np.zeros_like(vertebra.mask)
-    field = collimation
-    shown[max(field.y0 - y0, 0) : max(field.y1 - y0, 0), max(field.x0 - x0, 0) : max(field.x1 - x0, 0)] = True
-    visible = vertebra.mask & shown
-    if visible.sum() < 0.5 * whole:
-        return None
+    window = taken[top + y0 : top + y1, left + x0 : left + x1]
     mask = visible & ~window
     window |= mask
-    return mask_to_vertebra(mask, vertebra.origin, level=body.level)
-
-
-def _polygon_area(polygon: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    x, y = polygon[:, 0], polygon[:, 1]
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return mask_to_vertebra(mask, (int(left + x0), int(top + y0)), level=body.level)

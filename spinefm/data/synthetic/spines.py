@@ -195,7 +195,7 @@ def _centres(draft: _Draft, down: Points, across: Points) -> Points:
 
 def _sags(view: View, draft: _Draft, rng: np.random.Generator) -> Points:
     """(V, 4) millimetres inwards, as for `body_outlines`."""
-    plate, wall = (0.03, 0.055) if view is not View.AP_SPINE else (0.025, 0.055)
+    plate, wall = (0.028, 0.036) if view is not View.AP_SPINE else (0.02, 0.05)
     usual = np.array([plate, wall * 0.7, plate * 1.3, wall])
     if view is View.AP_SPINE:
         usual = np.array([plate, wall, plate, wall])
@@ -217,6 +217,4 @@ def _with_craniocervical(bodies: tuple[Body, ...]) -> tuple[Body, ...]:
 
 
 def _reshaped(body: Body, outline: Points, centre: Points) -> Body:
-    return Body(
-        body.level, body.corners, outline, centre, body.across, body.down, body.breadth, body.height, body.twist, body.annotated
-    )
+    return Body(body.level, body.corners, outline, centre, body.across, body.down, body.breadth, body.height, body.twist, body.annotated)

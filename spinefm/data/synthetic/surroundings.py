@@ -21,9 +21,9 @@ def curve(knots: Points, count: int = 24) -> Points:
 
 def bar(path: Points, width_mm: float | Points) -> Points:
     """Closed outline of a bar around a path; `width_mm` may differ along it."""
-    along = np.gradient(path, axis=0)
-    normal = along[:, ::-1] * (1.0, -1.0)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    ahead = np.concatenate([path[1:], path[-1:]])
+    along = ahead - np.concatenate([path[:1], path[:-1]])
+    normal = along[:, ::-1] * (1.0, -1.0) / np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-6)
     half = np.asarray(width_mm, dtype=np.float64).reshape(-1, 1) / 2 * normal
     return np.concatenate([path + half, (path - half)[::-1]])
 
@@ -44,9 +44,31 @@ def cloud(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> Field
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32) * np.float32(1.3)
 
 
+def taper(path: Points, width_mm: float, tip: float = 0.35) -> Points:
+    """Closed outline of a bar whose ends are rounded off, so that it does not stop as if sawn."""
+    along = np.linspace(0, 1, len(path))
+    ends = np.minimum(along, 1 - along) * len(path) / 3
+    return bar(path, width_mm * np.clip(np.sqrt(np.clip(ends, 0, 1)), tip, 1))
+
+
+def add_clutter(field: RayField, count: int, spread_mm: float, centre: Points, rng: np.random.Generator) -> None:
+    """Faint shadows with an edge: skin folds, soft palate, vessels, kidneys, clothes; now and then a wire or a button."""
+    for _ in range(count):
+        place = centre + rng.normal(0, spread_mm, 2)
+        radii = (rng.uniform(8, 45), rng.uniform(8, 45))
+        field.add(blob(place, radii, rng, 0.3), rng.normal(0, 0.07), depth_mm=float(min(radii)) * 0.6, blur_mm=rng.uniform(0.5, 4))
+    if rng.random() < 0.12:
+        knots = centre + np.cumsum(rng.normal(0, 0.5 * spread_mm, (5, 2)), axis=0)
+        field.stroke(curve(knots, 40), rng.uniform(0.3, 1.5), rng.uniform(0.8, 2.5))
+    radius = rng.uniform(1.5, 4.5)
+    for _ in range(int(rng.integers(1, 5)) if rng.random() < 0.08 else 0):
+        field.add(blob(centre + rng.normal(0, spread_mm, 2), (radius, radius), rng, 0.03), rng.uniform(0.3, 2.0), 0.5, 1.0)
+
+
 def add_cloud(field: RayField, strength: float, cells: int, rng: np.random.Generator) -> None:
     """Uneven soft tissue: fat planes, muscles and whatever else no shape here stands for."""
-    field.values += np.float32(strength) * cloud(field.values.shape, cells, rng)
+    for octave in range(4):
+        field.values += np.float32(strength * 0.55**octave) * cloud(field.values.shape, round(cells * 2.1**octave), rng)
 
 
 def add_gas(field: RayField, centre: Points, spread_mm: tuple[float, float], count: int, strength: float, rng: np.random.Generator) -> None:

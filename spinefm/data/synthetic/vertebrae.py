@@ -11,8 +11,9 @@ from spinefm.structures import View
 Shape = tuple[tuple[float, float], ...]
 
 # All shapes below are (u, v) in half breadths and half heights of the body, (-1, -1) its upper front corner.
-_PILLAR: Shape = ((0.95, -0.8), (1.5, -1.45), (1.9, -1.25), (2.5, -0.5), (2.35, 0.9), (1.75, 1.35), (1.05, 0.6))
-_NECK_LAMINA: Shape = ((2.2, -0.4), (3.15, -0.5), (3.35, 0.9), (2.3, 0.8))
+_PILLAR: Shape = ((0.75, -0.7), (0.95, -1.75), (1.25, -1.85), (2.35, -0.75), (2.45, 0.2), (2.4, 1.35), (2.15, 1.5), (0.85, 0.45))
+_AXIS_MASS: Shape = ((-0.3, -0.75), (0.7, -1.0), (1.5, -0.7), (2.4, -0.2), (2.6, 0.9), (2.2, 1.6), (1.4, 1.2), (0.6, 0.4))
+_NECK_LAMINA: Shape = ((2.0, -0.7), (3.0, -0.6), (3.3, 1.1), (2.2, 1.2))
 _PEDICLE: Shape = ((0.8, -0.8), (1.5, -0.7), (1.55, -0.05), (0.8, 0.05))
 _UPPER_FACET: Shape = ((1.3, -0.55), (1.45, -1.45), (1.7, -1.6), (1.95, -0.75), (1.85, -0.1), (1.4, 0.0))
 _LOWER_FACET: Shape = ((1.45, -0.3), (1.95, -0.5), (2.2, 0.5), (2.15, 1.55), (1.85, 1.7), (1.6, 0.9))
@@ -24,9 +25,13 @@ _LAMINAE: Shape = ((-0.62, -0.5), (-0.2, -0.1), (0.2, -0.1), (0.62, -0.5), (0.5,
 _SPINOUS_LENGTHS = {"C2": 5.3, "C3": 4.4, "C4": 4.4, "C5": 4.7, "C6": 5.6, "C7": 6.8}
 
 
+_SIDES = (-1.0, 1.0)
+_ANGLES = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+
+
 def _oval(u: float, v: float, radius_u: float, radius_v: float) -> Points:
-    angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-    return np.stack([u + radius_u * np.cos(angle), v + radius_v * np.sin(angle)], axis=1)
+    return np.asarray(_CIRCLE * (radius_u, radius_v) + (u, v))
 
 
 def draw_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -45,21 +50,23 @@ def draw_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.random.Genera
 
 def _draw_body(field: RayField, view: View, body: Body, density: float, rng: np.random.Generator) -> None:
     """Spongy core, cortical walls at the edge and the two endplates as thin dense lines."""
-    small = 0.8 if view is View.LATERAL_CERVICAL else 1.0
+    core = {View.LATERAL_CERVICAL: 0.36, View.LATERAL_LUMBAR: 0.42, View.AP_SPINE: 0.3}[view]
     if body.level == "C1":
         return _draw_atlas(field, body, density)
+    if body.level == "S1":
+        # Its front end only is solid bone; wing, sacrum and pelvis are added as surroundings.
+        core *= 0.4 if view is View.AP_SPINE else 0.65
     depth = 0.22 * body.breadth
-    field.add(body.outline, 0.34 * small * density, 0.17 * density, 0.55, depth)
+    field.add(body.outline, core * density, 0.18 * density, 0.6, depth)
     if body.level == "C2":
         field.add(body.outline[:20], 0.1 * density, 0.1 * density, 0.6)
         return None
     plate = rng.uniform(0.16, 0.3) * density
-    for start in (0, 2 * POINTS_PER_EDGE):
-        path = body.outline[start : start + POINTS_PER_EDGE + 1]
-        field.stroke(path, plate, 0.9, 0.15)
-        # The far rim of the endplate lies a little off the near one, unless the ray runs exactly along it.
-        inward = body.down * (1.0 if start == 0 else -1.0) * rng.uniform(0.06, 0.13) * body.height
-        field.stroke(path[1:-1] + inward, 0.5 * plate, 0.7, 0.25)
+    paths = np.stack([body.outline[start : start + POINTS_PER_EDGE + 1] for start in (0, 2 * POINTS_PER_EDGE)])
+    field.stroke(paths, plate, 0.9, 0.15)
+    # The far rim of the endplate lies a little off the near one, unless the ray runs exactly along it.
+    inward = body.down * (rng.uniform(0.06, 0.13, (2, 1, 1)) * body.height * [[[1.0]], [[-1.0]]])
+    field.stroke(paths[:, 1:-1] + inward, 0.5 * plate, 0.7, 0.25)
     return None
 
 
@@ -85,20 +92,23 @@ def _neck_posterior(field: RayField, body: Body, density: float, rng: np.random.
     """Articular pillars of both sides, lamina with its dense spinolaminar line, spinous process."""
     if body.level == "C1":
         return
-    if body.level != "C2":
+    if body.level == "C2":
+        field.add(_place(_AXIS_MASS, body, rng), 0.14 * density, 0.06 * density, 0.7, 3.0, 0.2)
+    else:
+        spread, tip_off = rng.normal(0, 0.9, 2)
         # The two sides never cover each other exactly.
         for side in (-1.0, 1.0):
-            pillar = _place(_PILLAR, body, rng) + body.across * side * 0.6
-            field.add(pillar, 0.15 * density, 0.12 * density, 0.6, 2.0)
-    field.add(_place(_NECK_LAMINA, body, rng), 0.12 * density, 0.06 * density, 0.7, 1.5)
+            pillar = _place(_PILLAR, body, rng, 0.09) + body.across * side * spread + body.down * side * tip_off
+            field.add(pillar, 0.13 * density, 0.1 * density, 0.6, 2.0, 0.15)
+    field.add(_place(_NECK_LAMINA, body, rng, 0.1), 0.16 * density, 0.05 * density, 0.7, 2.5, 0.3)
     length = _SPINOUS_LENGTHS.get(body.level, 6.6) * rng.normal(1.0, 0.06)
     tip = (length - 0.4, 0.75), (length, 1.25), (length - 0.35, 1.75)
     if body.level == "C2":
         tip = (length - 0.9, 0.1), (length, 0.9), (length - 0.5, 1.35)
-    field.add(_place(((2.9, -0.35), *tip, (3.2, 0.95)), body, rng), 0.2 * density, 0.14 * density, 0.7, 2.5)
+    field.add(_place(((2.5, -0.5), (3.3, -0.35), *tip, (3.3, 1.15), (2.6, 1.2)), body, rng), 0.2 * density, 0.1 * density, 0.8, 3.5)
     line = place(np.array([(3.1, -0.45), (3.22, 0.2), (3.25, 0.9)]) * (body.breadth / 2, body.height / 2),
                  body.centre, body.across, body.down)  # fmt: skip
-    field.stroke(line, 0.22 * density, 1.1, 0.2)
+    field.stroke(line, 0.14 * density, 1.1, 0.3)
 
 
 def _back_posterior(field: RayField, body: Body, density: float, rng: np.random.Generator) -> None:
@@ -117,11 +127,12 @@ def _frontal_posterior(field: RayField, body: Body, density: float, rng: np.rand
     if body.level == "S1":
         return
     lumbar, shift = region(body.level) == "lumbar", 0.35 * body.twist
-    for side in (-1.0, 1.0):
-        pedicle = _oval(side * 0.68 + shift, -0.28, 0.13 - 0.04 * side * body.twist, 0.36)
-        field.add(_place(pedicle, body, rng, 0.015, 0), 0.03 * density, 0.2 * density, 0.6)
-        mirrored = np.array(_TRANSVERSE) * (side, 1.0)
-        field.add(_place(mirrored, body, rng), (0.1 if lumbar else 0.16) * density, 0.08 * density, 0.7, 2.5)
-    field.add(_place(np.array(_LAMINAE) + (shift, 0), body, rng), 0.09 * density, 0.06 * density, 0.8, 2.0)
+    pedicles = np.stack([_oval(side * 0.68 + shift, -0.28, 0.13 - 0.04 * side * body.twist, 0.36) for side in _SIDES])
+    field.add(_place(pedicles, body, rng, 0.015, 0), 0.05 * density, 0.2 * density, 0.8, 0.0, 0.3)
+    wings = np.stack([np.array(_TRANSVERSE) * (side, 1.0) for side in _SIDES])
+    field.add(_place(wings, body, rng), (0.1 if lumbar else 0.2) * density, 0.08 * density, 0.7, 2.5)
+    facets = np.stack([_oval(side * 0.5 + shift, 1.12, 0.2, 0.5) for side in _SIDES])
+    field.add(_place(facets, body, rng, 0.04, 0), 0.12 * density, 0.08 * density, 0.8, 2.0, 0.2)
+    field.add(_place(np.array(_LAMINAE) + (shift, 0), body, rng), 0.13 * density, 0.05 * density, 0.8, 2.0, 0.25)
     spinous = _oval(1.2 * shift, 0.75 if lumbar else 0.95, 0.09 if lumbar else 0.11, 0.62 if lumbar else 0.42)
-    field.add(_place(spinous, body, rng, 0.015, 0), 0.1 * density, 0.18 * density, 0.7)
+    field.add(_place(spinous, body, rng, 0.015, 0), 0.12 * density, 0.2 * density, 0.8, 0.0, 0.3)

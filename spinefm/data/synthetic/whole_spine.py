@@ -5,7 +5,7 @@ import numpy as np
 from spinefm.data.synthetic.outlines import Points, place, rounded
 from spinefm.data.synthetic.rays import RayField
 from spinefm.data.synthetic.spines import SimulatedSpine
-from spinefm.data.synthetic.surroundings import add_cloud, add_gas, bar, blob, curve
+from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, add_gas, bar, blob, curve
 
 SIDES = (-1.0, 1.0)
 
@@ -16,14 +16,15 @@ def draw_body(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -
     middle = _middle(spine)
     _trunk(soft, middle, chest, spine, rng)
     _lungs(soft, middle, chest, spine, rng)
+    _belly(soft, middle, chest, spine, rng)
     _heart(soft, middle, spine, rng)
     _ribs(soft, middle, chest, spine, rng)
     _girdle(soft, middle, chest, spine, rng)
     _bowel(soft, middle, spine, rng)
     _pelvis(soft, spine, rng)
     _airway(soft, spine, rng)
-    add_cloud(soft, 0.05, 5, rng)
-    add_cloud(soft, 0.025, 28, rng)
+    add_clutter(soft, 8, 110, spine.body("T12", "T11").centre, rng)
+    add_cloud(soft, rng.uniform(0.03, 0.07), 4, rng)
 
 
 def _middle(spine: SimulatedSpine) -> float:
@@ -46,11 +47,16 @@ def _trunk(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
     t1, t6, l2, l5 = (_y(spine, level) for level in ("T1", "T6", "L2", "L5"))
     half = np.array([(52, t1 - 120), (50, t1 - 45), (62, t1 - 22), (chest + 40, t1 - 4), (chest + 75, t1 + 40), (chest + 45, t6),
                      (chest + 14, l2 - 30), (chest + 8, l2 + 10), (chest + 38, l5), (chest + 45, l5 + 160)])  # fmt: skip
-    soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(2.6, 3.3), depth_mm=rng.uniform(60, 90), blur_mm=1)
+    soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(2.2, 2.9), depth_mm=rng.uniform(60, 90), blur_mm=1)
     if rng.random() < 0.35:
         for side in SIDES:
             breast = (middle + side * rng.uniform(62, 84), _y(spine, "T9") + rng.uniform(-15, 20))
-            soft.add(blob(np.array(breast), (rng.uniform(38, 52), rng.uniform(36, 56)), rng, 0.06), rng.uniform(0.15, 0.5), depth_mm=35, blur_mm=1)
+            soft.add(
+                blob(np.array(breast), (rng.uniform(38, 52), rng.uniform(36, 56)), rng, 0.06),
+                rng.uniform(0.15, 0.5),
+                depth_mm=35,
+                blur_mm=1,
+            )
 
 
 def _lungs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -63,15 +69,26 @@ def _lungs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
         half = np.array([(inner + 8, t1 + 12), (38, t1 - 2), (64, t1 + 10), (chest - 22, t4 - 4), (chest - 7, t4 + 50), (chest - 3, base - 30),
                          (chest - 2, base + 26), (chest - 16, base - 2), (chest * 0.55, base - 20), (inner + 12, base - 8), (inner, base - 30),
                          (inner - 3, t4 + 40), (inner + 2, t4)])  # fmt: skip
-        outline = rounded(half * (side, 1.0), 2) + (middle, 0.0)
+        outline = rounded((half + rng.normal(0, 2.5, half.shape)) * (side, 1.0), 2) + (middle, 0.0)
         soft.add(outline, -air, depth_mm=26, blur_mm=0.9)
         hilum = np.array([middle + side * 32, t4 + 55])
-        for _ in range(12):
-            angle = rng.uniform(-1.1, 1.3)
-            reach = rng.uniform(25, 75)
-            end = hilum + reach * np.array([side * np.cos(angle), np.sin(angle)])
-            path = curve(np.array([hilum + rng.normal(0, 5, 2), (hilum + end) / 2 + rng.normal(0, 5, 2), end]), 10)
-            soft.add(bar(path, np.linspace(rng.uniform(3, 6), 0.8, 10)), 0.12, blur_mm=0.9)
+        vessels = [_vessel(hilum, side, rng) for _ in range(10)]
+        soft.add(np.stack(vessels), rng.uniform(0.06, 0.14), blur_mm=0.9)
+
+
+def _vessel(hilum: Points, side: float, rng: np.random.Generator) -> Points:
+    """Outline of a vessel that thins out from the hilum into the lung."""
+    angle, reach = rng.uniform(-1.1, 1.3), rng.uniform(25, 75)
+    end = hilum + reach * np.array([side * np.cos(angle), np.sin(angle)])
+    path = curve(np.array([hilum + rng.normal(0, 5, 2), (hilum + end) / 2 + rng.normal(0, 5, 2), end]), 8)
+    return bar(path, np.linspace(rng.uniform(3, 6), 0.8, 8))
+
+
+def _belly(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
+    """Liver, spleen and gut fill the trunk below the diaphragm, where the chest has air in front of and behind the spine."""
+    top, hip = _y(spine, "T10") + rng.uniform(-4, 16), _y(spine, "L5") + 220
+    half = np.array([(0, top + 8), (24, top + 4), (52, top - 14), (chest - 20, top - 6), (chest + 6, top + 40), (chest + 20, hip)])
+    soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(0.3, 0.85), depth_mm=rng.uniform(25, 60), blur_mm=1.2)
 
 
 def _heart(soft: RayField, middle: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -80,10 +97,10 @@ def _heart(soft: RayField, middle: float, spine: SimulatedSpine, rng: np.random.
     size = rng.uniform(0.8, 1.1)
     heart = np.array([(-24, t7 - 12), (0, t7 - 50), (26, t7 - 32), (46 * size, t7), (68 * size, t10 - 30), (72 * size, t10 - 4), (40, t10 + 10),
                       (-18, t10 + 8), (-36 * size, t10 - 18), (-34 * size, t7 + 14)])  # fmt: skip
-    soft.add(rounded(heart, 2) + (middle, 0.0), rng.uniform(0.3, 0.65), depth_mm=26, blur_mm=1.0)
+    soft.add(rounded(heart, 2) + (middle, 0.0), rng.uniform(0.2, 0.5), depth_mm=26, blur_mm=1.0)
     soft.add(blob(np.array([middle + 24, t4 + 14]), (10, 12), rng), rng.uniform(0.1, 0.3), depth_mm=8, blur_mm=0.8)
     mediastinum = curve(np.array([(middle, t4 - 70), (middle + 2, t4), (middle + 6, t7), (middle + 4, t10 + 20)]))
-    soft.add(bar(mediastinum, rng.uniform(34, 48)), 0.2, depth_mm=16, blur_mm=2)
+    soft.add(bar(mediastinum, rng.uniform(34, 48)), 0.12, depth_mm=16, blur_mm=2)
 
 
 def _ribs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -103,7 +120,9 @@ def _ribs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rn
             path = np.stack([x, y], axis=1)
             behind = int(np.searchsorted(phi, np.radians(88)))
             width = rng.uniform(6.5, 9)
-            soft.add(bar(path[: behind + 2], np.linspace(0.8, 1.1, behind + 2)[: len(path)] * width), 0.11 * bright, 0.17 * bright, 0.9, 3, 0.35)
+            soft.add(
+                bar(path[: behind + 2], np.linspace(0.8, 1.1, behind + 2)[: len(path)] * width), 0.11 * bright, 0.17 * bright, 0.9, 3, 0.35
+            )
             if behind < len(path) - 4:
                 soft.add(bar(path[behind:], 1.3 * width), 0.07 * bright, 0.07 * bright, 1.2, 3, 0.8)
 
@@ -142,7 +161,9 @@ def _pelvis(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
     s1 = spine.bodies[-1]
     across, down, centre = s1.across, s1.down, s1.centre
     hips = centre * (1.0, 1.0)
-    sacrum = np.array([(-27, -10), (-50, -8), (-56, 8), (-46, 36), (-22, 80), (-10, 100), (10, 100), (22, 80), (46, 36), (56, 8), (50, -8), (27, -10)])
+    sacrum = np.array(
+        [(-27, -10), (-50, -8), (-56, 8), (-46, 36), (-22, 80), (-10, 100), (10, 100), (22, 80), (46, 36), (56, 8), (50, -8), (27, -10)]
+    )
     soft.add(place(rounded(sacrum, 2), centre, across, down), 0.24, 0.12, 1.2, 10, 0.5)
     for row in range(3):
         for side in SIDES:

@@ -56,8 +56,9 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         """See `View.item`; even items are vertebrae, odd ones background beside the same vertebra."""
         ref = self.refs[index // 2]
         film = self.films[ref.film]
+        name: str | None = BACKGROUND
         if index % 2:
-            centre, name = _background_point(film, ref, rng), BACKGROUND
+            centre = _background_point(film, ref, rng)
         else:
             vertebra = film.vertebrae[ref.position]
             x, y = np.asarray(vertebra.centroid) + rng.normal(0, CENTRE_JITTER, 2) * ref.spacing

@@ -1,0 +1,74 @@
+"""Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
+
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import track
+
+from spinefm.atomic import write_json
+from spinefm.components import COMPONENTS
+from spinefm.composition import batches, load_pipeline
+from spinefm.data.dataset import RadiographDataset
+from spinefm.evaluation.evaluator import Evaluator
+from spinefm.evaluation.tables import component_table, results_table
+from spinefm.failures import run_script
+from spinefm.provenance import run_record
+from spinefm.training.films import FilmDataModule
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    pl.seed_everything(0, workers=True, verbose=False)
+    dataset = instantiate(config.dataset, _convert_="all")
+    if config.component:
+        evaluate_component(config, dataset, folder)
+    else:
+        evaluate_pipeline(config, dataset, folder)
+    Console().print(f"Results: {folder}")
+
+
+def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
+    """Run the composed pipeline on every film of the split."""
+    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
+    films, evaluator = dataset.split(config.split), Evaluator(folder / "overlays")
+    total = -(-len(films) // config.batch_size)
+    for batch in track(batches(films, config.batch_size), "Films", total=total):
+        for film, spine in zip(batch, pipeline(batch), strict=True):
+            evaluator.update(film, spine)
+    record = run_record(_resolved(config), dataset.fingerprint)
+    write_json(folder / "run.json", record)
+    Console().print(results_table(evaluator.write(folder, {"config": _resolved(config), **record})))
+
+
+def evaluate_component(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
+    """Test one component by its own metrics."""
+    if config.component not in COMPONENTS:
+        raise ValueError(f"Expected `component` to be one of {', '.join(COMPONENTS)}, but got `{config.component}`.")
+    component = COMPONENTS[config.component].load(Path(config.checkpoints) / f"{config.component}.ckpt")
+    view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
+    trainer = pl.Trainer(accelerator=_accelerator(config.device), logger=False, enable_checkpointing=False, default_root_dir=folder)
+    (metrics,) = trainer.test(component, view, verbose=False)
+    results = {name.removeprefix("test/"): {"value": value} for name, value in metrics.items()}
+    write_json(folder / "results.json", results)
+    write_json(folder / "run.json", run_record(_resolved(config), dataset.fingerprint))
+    Console().print(component_table(component.name, results))
+
+
+def _accelerator(device: str) -> str:
+    return "cpu" if device == "cpu" else "gpu"
+
+
+def _resolved(config: DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=True)
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,59 @@
+"""Segment and name the vertebrae of a film or a folder of films: `python infer.py input=<folder> checkpoints=<folder>`."""
+
+from collections import Counter
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
+
+from spinefm.composition import batches, load_pipeline
+from spinefm.data.film_files import FilmError, find_films, read_film
+from spinefm.export import write_spine
+from spinefm.failures import run_script
+from spinefm.structures import Radiograph
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="infer")
+def main(config: DictConfig) -> None:
+    """Write labels, JSON and overlay of every film; a film that fails does not stop the others."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    paths = find_films(Path(config.input))
+    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
+    failures: dict[str, str] = {}
+    for batch in track(batches(paths, config.batch_size), "Films", total=-(-len(paths) // config.batch_size)):
+        films = read_films(batch, film_ids(paths), failures)
+        for film, spine in zip(films, pipeline(films), strict=True):
+            write_spine(folder, film, spine)
+            if spine.failure is not None:
+                failures[film.film_id] = spine.failure
+    Console().print(f"{len(paths) - len(failures)} of {len(paths)} films: {folder}")
+    if failures:
+        reasons = "\n".join(f"  {film_id}: {reason}" for film_id, reason in failures.items())
+        raise ValueError(f"{len(failures)} of {len(paths)} films failed; look at them by hand:\n{reasons}")
+
+
+def film_ids(paths: list[Path]) -> dict[Path, str]:
+    """An id per film: its file's name without the suffix, or with it where two names differ in nothing else."""
+    stems = Counter(path.stem for path in paths)
+    return {path: path.stem if stems[path.stem] == 1 else path.name.replace(".", "_") for path in paths}
+
+
+def read_films(paths: list[Path], ids: dict[Path, str], failures: dict[str, str]) -> list[Radiograph]:
+    """The films that can be read; the reason goes into `failures` for the others."""
+    films = []
+    for path in paths:
+        try:
+            film = read_film(path)
+        except FilmError as error:
+            failures[ids[path]] = str(error)
+        else:
+            films.append(Radiograph(ids[path], film.pixels, spacing_mm=film.spacing_mm))
+    return films
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,44 @@
+"""Where trained components become a pipeline."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from spinefm.components import COMPONENTS
+from spinefm.pipeline import SpinePipeline
+
+ItemT = TypeVar("ItemT")
+
+
+def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, device: str = "cpu") -> SpinePipeline:
+    """Load the components that a pipeline needs and put them into it.
+
+    Args:
+        pipeline: A pipeline's class with its settings; its `components` names what it is made of.
+        checkpoints: Folder with one `<component>.ckpt` each.
+        device: As torch names it.
+
+    Raises:
+        FileNotFoundError: If a checkpoint is missing.
+        ValueError: If a checkpoint is unreadable or another component's, or the device is not there.
+    """
+    _check_device(device)
+    names: Sequence[str] = pipeline.func.components  # type: ignore[attr-defined]
+    loaded = {name: COMPONENTS[name].load(Path(checkpoints) / f"{name}.ckpt").to(device) for name in names}
+    return pipeline(**loaded)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"Expected a device that is there, but got `{device}` ({error}). Set `device=cpu`.") from error
+
+
+def batches(items: Sequence[ItemT], size: int) -> Iterator[list[ItemT]]:
+    """Up to `size` items at a time, read only when their turn comes."""
+    for start in range(0, len(items), size):
+        yield [items[index] for index in range(start, min(start + size, len(items)))]

@@ -1,0 +1,113 @@
+"""The simulated data set: reproducible films with exact, ordered, disjoint annotations."""
+
+import numpy as np
+import pytest
+
+from spinefm.anatomy import LEVELS, level_index
+from spinefm.data.synthetic.dataset import VIEWS, SyntheticDataset
+from spinefm.structures import Radiograph, View
+
+SCALE = 0.25
+
+
+@pytest.fixture(scope="module")
+def films() -> list[Radiograph]:
+    return list(SyntheticDataset({"train": 24}, seed=3, scale=SCALE).split("train"))
+
+
+def _is_same(first: Radiograph, second: Radiograph) -> bool:
+    same_masks = all(np.array_equal(a.mask, b.mask) and a.box == b.box for a, b in zip(first.vertebrae, second.vertebrae, strict=True))
+    return np.array_equal(first.pixels, second.pixels) and same_masks
+
+
+def test_a_film_depends_on_its_index_and_not_on_the_order_of_access(films: list[Radiograph]) -> None:
+    again = SyntheticDataset({"train": 24}, seed=3, scale=SCALE).split("train")
+    assert all(_is_same(again[index], films[index]) for index in (7, 2, 5))
+
+
+def test_splits_and_seeds_give_different_films(films: list[Radiograph]) -> None:
+    other_split = SyntheticDataset({"test": 1}, seed=3, scale=SCALE).split("test")[0]
+    other_seed = SyntheticDataset({"train": 1}, seed=4, scale=SCALE).split("train")[0]
+    for other in (other_split, other_seed):
+        assert other.size != films[0].size or not np.array_equal(other.pixels, films[0].pixels)
+
+
+def test_the_split_is_a_sequence() -> None:
+    split = SyntheticDataset({"val": 4}, scale=0.1).split("val")
+    assert len(split) == 4 and len(split[1:3]) == 2 and split[-1].film_id == "val_0003"
+    with pytest.raises(IndexError, match="below 4"):
+        split[4]
+    assert len(SyntheticDataset({"val": 4}).split("test")) == 0
+
+
+def test_views_come_in_turn_and_patients_are_unique(films: list[Radiograph]) -> None:
+    assert [film.view for film in films] == list(VIEWS) * 8
+    assert len({film.patient_id for film in films}) == len({film.film_id for film in films}) == len(films)
+
+
+def test_pixels_and_spacing(films: list[Radiograph]) -> None:
+    for film in films:
+        assert film.pixels.dtype == np.uint8 and film.pixels.ndim == 2
+        assert film.pixels.std() > 15
+        assert film.spacing_mm is not None and 0.1 < film.spacing_mm * SCALE < 0.6
+
+
+def test_levels_are_valid_and_run_from_head_to_foot(films: list[Radiograph]) -> None:
+    ranges = {View.LATERAL_CERVICAL: ("C1", "T1"), View.LATERAL_LUMBAR: ("T11", "S1"), View.AP_SPINE: ("T1", "L6")}
+    for film in films:
+        levels = [vertebra.level for vertebra in film.vertebrae]
+        assert set(levels) <= set(LEVELS) and len(levels) >= 6
+        indices = [level_index(str(level)) for level in levels]
+        first, last = (level_index(level) for level in ranges[film.view])
+        assert indices == sorted(set(indices)) and first <= indices[0] and indices[-1] <= last
+
+
+def test_masks_are_disjoint_and_on_the_film(films: list[Radiograph]) -> None:
+    for film in films:
+        counts = np.zeros(film.size, int)
+        for vertebra in film.vertebrae:
+            x0, y0, x1, y1 = vertebra.box
+            assert 0 <= x0 < x1 <= film.size[1] and 0 <= y0 < y1 <= film.size[0]
+            counts[y0:y1, x0:x1] += vertebra.mask
+        assert counts.max() == 1
+
+
+def test_bone_is_brighter_than_what_surrounds_it() -> None:
+    brighter = [_contrast(film) > 0 for film in SyntheticDataset({"train": 45}, seed=1, scale=SCALE).split("train")]
+    # A few films are inverted; the others may lose a vertebra in the shoulders, but not most of them.
+    assert 0.85 < np.mean(brighter)
+
+
+def _contrast(film: Radiograph) -> float:
+    """Median over the vertebrae of the mean grey value in the mask minus that in the rest of its box."""
+    differences = []
+    for vertebra in film.vertebrae:
+        x0, y0, x1, y1 = vertebra.box
+        window = film.pixels[y0:y1, x0:x1].astype(float)
+        if (~vertebra.mask).any():
+            differences.append(window[vertebra.mask].mean() - window[~vertebra.mask].mean())
+    return float(np.median(differences))
+
+
+def test_fixed_size_and_chosen_views() -> None:
+    film = SyntheticDataset({"train": 2}, size=(120, 90), views=["ap_spine"]).split("train")[1]
+    assert film.size == (120, 90) and film.view is View.AP_SPINE
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"num_films": {"train": 2}}, {"seed": 1}, {"size": (99, 99)}, {"views": ["ap_spine"]}, {"scale": 0.5}, {"terminals": ("C1",)}],
+)
+def test_fingerprint_follows_the_arguments(changed: dict[str, object]) -> None:
+    usual: dict[str, object] = {"num_films": {"train": 1}}
+    fingerprint = SyntheticDataset(**usual).fingerprint  # type: ignore[arg-type]
+    assert fingerprint == SyntheticDataset(**usual).fingerprint  # type: ignore[arg-type]
+    assert fingerprint != SyntheticDataset(**{**usual, **changed}).fingerprint  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("num_films", "views", "named"), [({"trian": 1}, VIEWS, "trian"), ({"train": -1}, VIEWS, "-1"), ({}, ["oblique"], "oblique")]
+)
+def test_wrong_arguments_are_named(num_films: dict[str, int], views: list[str], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        SyntheticDataset(num_films, views=views)

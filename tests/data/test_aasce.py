@@ -1,0 +1,248 @@
+"""The AASCE data set, on tiny generated films in the publisher's layout with the publisher's faults."""
+
+import logging
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinefm.anatomy import levels_between
+from spinefm.data.aasce import AasceDataset, patient_key, repair
+from spinefm.structures import View
+
+WIDTH, HEIGHT = 100, 360
+LEVELS = list(levels_between("T1", "L5"))
+
+
+def spine():
+    """(17, 4, 2) corners of a slightly bent spine, pixels."""
+    top = 10 + 20.0 * np.arange(17)
+    left = 35 + 8 * np.sin(np.arange(17) / 4)
+    return np.stack([np.stack([left + x, top + y], axis=-1) for y in (0, 14) for x in (0, 30)], axis=1)
+
+
+def picture(seed):
+    return cv2.resize(np.random.default_rng(seed).integers(0, 255, (36, 10), dtype=np.uint8), (WIDTH, HEIGHT))
+
+
+class Layout:
+    """A data set under construction; every film looks different unless a picture is given."""
+
+    def __init__(self, root):
+        self.root = root
+        self.labels = root / "labels" / "training"
+        self.films = root / "data" / "training"
+        self.names, self.rows = [], []
+        self.labels.mkdir(parents=True)
+        self.films.mkdir(parents=True)
+
+    def add(self, serial, letter="A", quads=None, pixels=None):
+        name = f"sunhl-1th-06-Jan-2017-{serial} {letter} AP.jpg"
+        Image.fromarray(picture(len(self.names)) if pixels is None else pixels).save(self.films / name, quality=95)
+        points = (spine() if quads is None else quads).reshape(-1, 2) / (WIDTH, HEIGHT)
+        self.names.append(name)
+        self.rows.append(",".join(f"{value:.6f}" for value in points.T.ravel()))
+        return self
+
+    def open(self, **options):
+        (self.labels / "filenames.csv").write_text("\n".join(self.names) + "\n")
+        (self.labels / "landmarks.csv").write_text("\n".join(self.rows) + "\n")
+        return AasceDataset(str(self.root), cache_dir=self.root / "cache", **options)
+
+
+@pytest.fixture
+def layout(tmp_path):
+    return Layout(tmp_path)
+
+
+def only_train(layout):
+    return layout.open(fractions={"train": 1.0, "val": 0.0, "test": 0.0}).split("train")
+
+
+def test_a_film_with_its_vertebrae(layout):
+    films = only_train(layout.add(182))
+    film = films[0]
+    assert len(films) == 1
+    assert (film.film_id, film.patient_id, film.view, film.size) == (
+        "sunhl-1th-06-Jan-2017-182_A_AP",
+        "182",
+        View.AP_SPINE,
+        (HEIGHT, WIDTH),
+    )
+    assert [vertebra.level for vertebra in film.vertebrae] == LEVELS
+    for vertebra, quad in zip(film.vertebrae, spine(), strict=True):
+        assert vertebra.centroid == pytest.approx(quad.mean(0), abs=0.6)
+        assert vertebra.mask.sum() == pytest.approx(30 * 14, rel=0.05)
+    assert films[0:1][0].film_id == film.film_id
+
+
+def rolled(quads):
+    return np.roll(quads, -1, axis=0)
+
+
+def reversed_rows(quads):
+    return quads[::-1]
+
+
+def upside_down_corners(quads):
+    quads[5] = quads[5][[2, 3, 0, 1]]
+    return quads
+
+
+def mirrored_corners(quads):
+    quads[5] = quads[5][[1, 0, 3, 2]]
+    return quads
+
+
+def crossed_corners(quads):
+    quads[5] = quads[5][[2, 1, 0, 3]]
+    return quads
+
+
+@pytest.mark.parametrize("fault", [rolled, reversed_rows, upside_down_corners, mirrored_corners, crossed_corners])
+def test_disorder_is_repaired(layout, caplog, fault):
+    caplog.set_level(logging.INFO)
+    film = only_train(layout.add(1, quads=fault(spine())))[0]
+    np.testing.assert_allclose([vertebra.centroid for vertebra in film.vertebrae], spine().mean(1), atol=0.6)
+    assert f"repaired: {'rows' if fault in (rolled, reversed_rows) else 'corners'}': 1" in caplog.text
+    assert repair(fault(spine()))[0] == pytest.approx(spine())
+
+
+def test_order_that_is_right_is_left_alone():
+    quads, repairs = repair(spine())
+    np.testing.assert_array_equal(quads, spine())
+    assert repairs == ()
+
+
+def test_scoliosis_is_no_fault():
+    centres, angles = np.zeros((17, 2)), np.radians(55) * np.sin(np.linspace(0, 2 * np.pi, 17))
+    for i in range(1, 17):
+        centres[i] = centres[i - 1] + 20 * np.array([-np.sin(angles[i]), np.cos(angles[i])])
+    turn = np.stack([np.stack([np.cos(angles), -np.sin(angles)], -1), np.stack([np.sin(angles), np.cos(angles)], -1)], axis=1)
+    corners = np.array([[-15, -7], [15, -7], [-15, 7], [15, 7]])
+    assert repair(np.einsum("nij,kj->nki", turn, corners) + centres[:, None])[1] == ()
+
+
+def twice_the_same(quads):
+    quads[16] = quads[15] + 1
+    return quads
+
+
+def flat(quads):
+    quads[16, 2:] = quads[16, :2] + (0, 0.5)
+    return quads
+
+
+def corner_missing(quads):
+    quads[8, 3] = quads[8, 2] + (0.5, 0)
+    return quads
+
+
+@pytest.mark.parametrize(("fault", "reason"), [(twice_the_same, "overlapping"), (flat, "collapsed"), (corner_missing, "collapsed")])
+def test_what_no_order_mends_is_left_out(layout, caplog, fault, reason):
+    caplog.set_level(logging.INFO)
+    films = only_train(layout.add(1).add(2, quads=fault(spine())))
+    assert [film.patient_id for film in films] == ["1"]
+    assert "1 of 2 films" in caplog.text
+    assert f"left out: {reason}" in caplog.text
+
+
+def test_serials_stay_together_and_splits_are_disjoint(layout):
+    for serial in range(20):
+        layout.add(serial, "A").add(serial, "B")
+    dataset = layout.open()
+    patients = {split: {film.patient_id for film in dataset.split(split)} for split in ("train", "val", "test")}
+    assert {split: len(dataset.split(split)) for split in patients} == {"train": 28, "val": 4, "test": 8}
+    assert sum(map(len, patients.values())) == 20
+
+
+def test_copies_join_their_patients(layout):
+    film = picture(99)
+    layout.add(10, pixels=film).add(11).add(12, pixels=film // 2 + 60)
+    assert [each.patient_id for each in only_train(layout)] == ["10", "11", "10"]
+
+
+def test_search_for_copies_is_kept(layout, monkeypatch):
+    layout.add(1).add(2).open()
+    monkeypatch.setattr("spinefm.data.aasce.read_thumbnail", None)
+    layout.open()
+
+
+def test_cache_that_cannot_be_written_is_no_failure(layout, caplog):
+    (layout.root / "cache").write_text("a file is in the way")
+    layout.add(1).open()
+    assert "repeated each time" in caplog.text
+
+
+def test_fingerprint_tells_films_labels_and_splits_apart(layout):
+    layout.add(1).add(2).add(3)
+    first = layout.open().fingerprint
+    assert layout.open().fingerprint == first
+    others = {layout.open(seed=1).fingerprint, layout.open(fractions={"train": 0.5, "test": 0.5}).fingerprint}
+    layout.rows[0] = layout.rows[0].replace("0.35", "0.36", 1)
+    others.add(layout.open().fingerprint)
+    layout.films.joinpath(layout.names[0]).touch()
+    others.add(layout.open().fingerprint)
+    assert len(others - {first}) == 4
+
+
+def test_missing_root_names_the_option(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"filenames\.csv.*dataset\.root=<folder>"):
+        AasceDataset(tmp_path / "absent")
+
+
+def test_missing_film_is_named(layout):
+    layout.add(1).add(2)
+    (layout.films / layout.names[1]).unlink()
+    with pytest.raises(FileNotFoundError, match=r"1 are missing.*-2 A AP\.jpg.*dataset\.root"):
+        layout.open()
+
+
+def test_damaged_film_is_named(layout):
+    layout.add(1)
+    film = layout.films / layout.names[0]
+    film.write_bytes(film.read_bytes()[:2000])
+    with pytest.raises(ValueError, match="-1 A AP"):
+        layout.open()
+
+
+def test_row_counts_must_match(layout):
+    layout.add(1).add(2)
+    layout.rows.pop()
+    with pytest.raises(ValueError, match=r"2 rows of 136 numbers.*found 1 rows of \[136\].*dataset\.root"):
+        layout.open()
+
+
+@pytest.mark.parametrize(
+    ("row", "found"), [("1,2,3", r"found 1 rows of \[3\]"), (",".join(["x"] * 136), "numbers only"), ("nan," * 135 + "1", "finite")]
+)
+def test_rows_must_hold_numbers(layout, row, found):
+    layout.add(1)
+    layout.rows[0] = row
+    with pytest.raises(ValueError, match=found):
+        layout.open()
+
+
+def test_repeated_film_is_refused(layout):
+    layout.add(1).add(1)
+    with pytest.raises(ValueError, match="twice or more"):
+        layout.open()
+
+
+def test_unknown_split_is_refused(layout):
+    with pytest.raises(ValueError, match="'training'"):
+        layout.add(1).open().split("training")
+
+
+@pytest.mark.parametrize(
+    ("stem", "key"),
+    [
+        ("sunhl-1th-06-Jan-2017-182 A AP", "182"),
+        ("sunhl-1th-21-Nov-2016-138 D AP2", "138"),
+        ("sunhl-1th-22-Nov-2016-142 A AP (2)", "142"),
+        ("sunhl-1th-20-Jul-2016-coronal12", "sunhl-1th-20-Jul-2016-coronal12"),
+    ],
+)
+def test_patient_key(stem, key):
+    assert patient_key(stem) == key

@@ -1,0 +1,186 @@
+"""Reading films: every format gives upright, bright-boned 8-bit pixels, and damage gives a reason."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from spinefm.data.film_files import FilmError, find_films, read_film, read_thumbnail
+
+RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
+
+
+def write_dicom(path, stored, **attributes):
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3"
+    dataset.Rows, dataset.Columns = stored.shape[-2:]
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+    dataset.PixelData = stored.astype(np.uint16).tobytes()
+    for name, value in attributes.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "tiff", "bmp", "jpg", "JPEG"])
+def test_eight_bit_grey(tmp_path, suffix):
+    path = tmp_path / f"film.{suffix}"
+    Image.fromarray(RAMP).save(path)
+    pixels, spacing_mm = read_film(str(path))
+    assert pixels.dtype == np.uint8
+    assert spacing_mm is None
+    np.testing.assert_allclose(pixels, RAMP, atol=2 if suffix.lower() in ("jpg", "jpeg") else 0)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_scaled_without_outliers_eating_the_range(tmp_path, suffix):
+    values = np.tile(np.linspace(1000, 5000, 200), (100, 1)).astype(np.uint16)
+    values[0, :3] = 65535
+    Image.fromarray(values).save(tmp_path / f"film.{suffix}")
+    pixels = read_film(tmp_path / f"film.{suffix}").pixels
+    assert pixels[50, 0] <= 3
+    assert pixels[50, -1] >= 252
+    assert pixels[50, 100] == pytest.approx(128, abs=3)
+
+
+def test_constant_film_is_read(tmp_path):
+    Image.fromarray(np.full((10, 10), 7000, dtype=np.uint16)).save(tmp_path / "flat.png")
+    assert read_film(tmp_path / "flat.png").pixels.max() == 0
+
+
+def test_colour_becomes_grey_and_transparency_black(tmp_path):
+    rgba = np.stack([RAMP] * 3 + [np.full_like(RAMP, 255)], axis=-1)
+    rgba[:10, :, :3], rgba[:10, :, 3] = 255, 0
+    Image.fromarray(rgba).save(tmp_path / "film.png")
+    pixels = read_film(tmp_path / "film.png").pixels
+    assert pixels[:10].max() == 0
+    np.testing.assert_allclose(pixels[10:], RAMP[10:], atol=1)
+
+
+@pytest.mark.parametrize("values", [RAMP, RAMP.astype(np.uint16) * 100])
+def test_exif_rotation_is_applied(tmp_path, values):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "film.png"
+    Image.fromarray(values).save(path, exif=exif)
+    pixels = read_film(path).pixels
+    assert pixels.shape == (200, 100)
+    assert pixels[0, 0] < 5 < pixels[-1, 0]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "bmp"])
+def test_truncated_image_is_refused_even_where_pillow_was_made_lenient(tmp_path, suffix, monkeypatch):
+    path = tmp_path / f"film.{suffix}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 200), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(FilmError, match=rf"film\.{suffix}.*complete image.*Copy the file again"):
+        read_film(path)
+
+
+def test_thumbnail(tmp_path):
+    Image.fromarray(np.tile(RAMP, (10, 4))).save(tmp_path / "film.jpg")
+    assert read_thumbnail(tmp_path / "film.jpg", 32, 64).shape == (64, 32)
+
+
+def test_dicom_window_then_inversion(tmp_path):
+    stored = np.tile(np.arange(0, 4000, 20), (100, 1))
+    window = {"WindowCenter": 2000, "WindowWidth": 1000, "PixelSpacing": [0.15, 0.15], "ImagerPixelSpacing": [0.2, 0.2]}
+    pixels, spacing_mm = read_film(write_dicom(tmp_path / "a.dcm", stored, **window))
+    assert (pixels[0, 70], pixels[0, 130]) == (0, 255)
+    assert pixels[0, 100] == pytest.approx(128, abs=2)
+    assert spacing_mm == pytest.approx(0.15)
+    inverted = read_film(write_dicom(tmp_path / "b.dcm", stored, PhotometricInterpretation="MONOCHROME1", **window)).pixels
+    np.testing.assert_array_equal(inverted, 255 - pixels)
+
+
+def test_dicom_rescale_and_no_window(tmp_path):
+    stored = np.tile(np.arange(0, 4000, 20), (100, 1))
+    path = write_dicom(tmp_path / "film", stored, RescaleSlope=2, RescaleIntercept=-1024, ImagerPixelSpacing=[0.2, 0.2])
+    pixels, spacing_mm = read_film(path)
+    assert (pixels.min(), pixels.max()) == (0, 255)
+    assert pixels[0, 100] == pytest.approx(128, abs=2)
+    assert spacing_mm == pytest.approx(0.2)
+
+
+def test_dicom_colour_becomes_grey(tmp_path):
+    stored = np.stack([RAMP] * 3, axis=-1)
+    colour = {
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+        "PlanarConfiguration": 0,
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+    }
+    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelData=stored.tobytes(), **colour)
+    np.testing.assert_allclose(read_film(path).pixels, RAMP, atol=1)
+    palette = write_dicom(tmp_path / "b.dcm", RAMP, PhotometricInterpretation="PALETTE COLOR")
+    with pytest.raises(FilmError, match=r"b\.dcm.*palette"):
+        read_film(palette)
+
+
+def test_dicom_lookup_table(tmp_path):
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [200, 0, 12], np.arange(0, 4000, 20, dtype=np.uint16).tobytes()
+    pixels = read_film(write_dicom(tmp_path / "a.dcm", RAMP, VOILUTSequence=[table])).pixels
+    assert (pixels[0, 0], pixels[0, -1]) == (0, 255)
+
+
+def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
+    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.1, 0.2])
+    assert read_film(path).spacing_mm is None
+    assert "not square" in caplog.text
+
+
+def test_multi_frame_dicom_is_refused(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", np.stack([RAMP, RAMP]), NumberOfFrames=2)
+    with pytest.raises(FilmError, match=r"a\.dcm.*single-frame.*2 frames.*Export the one frame"):
+        read_film(path)
+
+
+def test_truncated_dicom_is_refused(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", RAMP)
+    path.write_bytes(path.read_bytes()[:-9000])
+    with pytest.raises(FilmError, match=r"a\.dcm.*complete DICOM film"):
+        read_film(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("film.dcm", b"nothing of the kind"), ("film.dcm", b""), ("film.png", b""), ("film.png", b"GIF89a")]
+)
+def test_wrong_content_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FilmError, match=name):
+        read_film(tmp_path / name)
+
+
+def test_missing_and_unsupported_files_are_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("no film")
+    with pytest.raises(FilmError, match=r"other\.png.*no such file"):
+        read_film(tmp_path / "other.png")
+    with pytest.raises(FilmError, match=r"notes\.txt.*another format"):
+        read_film(tmp_path / "notes.txt")
+    with pytest.raises(FilmError, match="a folder"):
+        read_film(tmp_path)
+
+
+def test_find_films(tmp_path):
+    for name in ("b.png", "a.jpg", ".hidden.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    write_dicom(tmp_path / "IM0001", RAMP)
+    assert [path.name for path in find_films(tmp_path)] == ["IM0001", "a.jpg", "b.png"]
+    assert find_films(tmp_path / "a.jpg") == [tmp_path / "a.jpg"]
+
+
+def test_find_films_tells_what_is_wrong(tmp_path):
+    (tmp_path / "notes.txt").write_text("no film")
+    for place, found in ((tmp_path, "none"), (tmp_path / "absent", "nothing at this path"), (tmp_path / "notes.txt", "another format")):
+        with pytest.raises(FilmError, match=found):
+            find_films(place)
