@@ -37,16 +37,18 @@ demo: .venv/.installed
 		echo "== training $$component"; \
 		$(RUN) train.py component=$$component dataset=synthetic experiment=demo/$$component seed=$(SEED); \
 	done
-	$(RUN) evaluate.py dataset=synthetic pipeline=detector_only output=runs/demo/detector_only
-	$(RUN) evaluate.py dataset=synthetic output=runs/demo/inductive
 	$(RUN) -m spinefm.data.synthetic.save_films runs/demo/films 2
 	$(RUN) infer.py input=runs/demo/films checkpoints=checkpoints/synthetic output=runs/demo/infer
+	@echo "== the baseline: the detector alone"
+	$(RUN) evaluate.py dataset=synthetic pipeline=detector_only output=runs/demo/detector_only
+	@echo "== SpineFM: induction along the spine"
+	$(RUN) evaluate.py dataset=synthetic pipeline=inductive output=runs/demo/inductive
 	@echo
-	@echo "Checkpoints                 checkpoints/synthetic"
-	@echo "Evaluation, detector only   runs/demo/detector_only"
-	@echo "Evaluation, inductive       runs/demo/inductive"
-	@echo "Films                       runs/demo/films"
-	@echo "Their segmentations         runs/demo/infer"
+	@echo "Report       runs/demo/inductive/report.html"
+	@echo "Overlays     runs/demo/inductive/overlays"
+	@echo "Baseline     runs/demo/detector_only/report.html"
+	@echo "Inference    runs/demo/infer"
+	@echo "Checkpoints  checkpoints/synthetic"
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, ClassVar, Literal, Self
 
 import pytorch_lightning as pl
@@ -39,7 +38,7 @@ class Component(pl.LightningModule, ABC):
         Args:
             optimizer: `_target_` and keyword arguments of an optimizer.
             scheduler: `_target_` and keyword arguments of a learning-rate scheduler; stepped per epoch, but OneCycleLR per
-                step, its length filled in. None keeps the rate.
+                step, its length filled in. None or nothing in it keeps the rate.
             seed: Of everything random in training.
         """
         super().__init__()
@@ -60,7 +59,7 @@ class Component(pl.LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """See Lightning."""
         optimizer = instantiate(self.optimizer_config, params=self.trained_parameters())
-        if self.scheduler_config is None:
+        if not self.scheduler_config:
             return optimizer
         if str(self.scheduler_config["_target_"]).endswith("OneCycleLR"):
             scheduler = instantiate(self.scheduler_config, optimizer=optimizer, total_steps=self.trainer.estimated_stepping_batches)
@@ -84,7 +83,11 @@ class Component(pl.LightningModule, ABC):
             ValueError: If it is no checkpoint, unsafe to open, or another component's.
         """
         read_checkpoint(path, cls.name)
-        component = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, strict=True)
+        try:
+            component = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, strict=True)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            fault = f"it does not fit this version ({type(error).__name__}: {error})"
+            raise ValueError(f"Expected a {cls.name} checkpoint at `{path}`, but {fault}. {_remedy(cls.name)}") from error
         return component.eval()
 
 
@@ -95,14 +98,27 @@ def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no checkpoint, unsafe to open, or another component's.
     """
-    remedy = f"Train one with `python train.py component={component} dataset=<name>`."
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"No {component} checkpoint at `{path}`. {remedy}")
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        found = checkpoint[COMPONENT_KEY]
-    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        raise ValueError(f"Expected a SpineFM checkpoint at `{path}`, but could not read it as one ({type(error).__name__}). {remedy}") from error
+    checkpoint = read_torch_file(path, f"{component} checkpoint", _remedy(component))
+    found = checkpoint.get(COMPONENT_KEY, "no SpineFM component")
     if found != component:
-        raise ValueError(f"Expected a {component} checkpoint at `{path}`, but it is of {found}. {remedy}")
+        raise ValueError(f"Expected a {component} checkpoint at `{path}`, but it is of {found}. {_remedy(component)}")
     return checkpoint
+
+
+def read_torch_file(path: str | Path, expected: str, remedy: str) -> dict[str, Any]:
+    """Open a dict that `torch.save` wrote, without executing anything in it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read as one, or is unsafe to open.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"No {expected} at `{path}`. {remedy}")
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # The bytes of a damaged file may lead the unpickler to any exception.
+        raise ValueError(f"Expected a {expected} at `{path}`, but could not read it as one ({type(error).__name__}). {remedy}") from error
+
+
+def _remedy(component: str) -> str:
+    return f"Train one with `python train.py component={component} dataset=<name>`."

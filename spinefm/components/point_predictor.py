@@ -34,7 +34,7 @@ class PointPredictorComponent(Component):
         context: int = 3,
         hidden_size: int = 50,
         frame: str = "local_position",
-        jitter: float = 0.03,
+        jitter: float = 0.0,
     ) -> None:
         """Build the component; see `Component` and `PointPredictor`; `jitter` is that of `TrailView`."""
         super().__init__(optimizer, scheduler, seed)

@@ -1,7 +1,6 @@
 """The mask around a point."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchmetrics import MeanMetric
 
-from spinefm.components.base import Component
+from spinefm.components.base import Component, read_torch_file
 from spinefm.data.views import SegmentationView
 from spinefm.geometry import PatchRule
 from spinefm.models.adapter import add_adapters
@@ -130,12 +129,10 @@ def load_sam_weights(model: Sam, path: str) -> None:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a key is missing, unexpected or of another shape; names every one.
+        ValueError: If it cannot be read, or a key is missing, unexpected or of another shape; names every one.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"No SAM weights at `{path}`. Give the file's path in `component.module.weights`.")
     own = model.state_dict()
-    found: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    found = read_torch_file(path, "file of SAM weights", "Give its path in `component.module.weights`.")
     original = {key.replace(".attn.attention.", ".attn.").replace(".mlp.mlp.", ".mlp."): key for key in own if ".adapter." not in key}
     missing, unexpected = sorted(original.keys() - found.keys()), sorted(found.keys() - original.keys() - {"pixel_mean", "pixel_std"})
     wrong = [key for key, mine in original.items() if key in found and found[key].shape != own[mine].shape]

@@ -16,6 +16,8 @@ class PatchResNet(nn.Module):
         """
         super().__init__()
         self.architecture = architecture
+        # Films differ in exposure more than in anatomy: every patch gets zero mean and unit variance.
+        self.normalise = nn.InstanceNorm2d(1)
         self.network = get_model(architecture, weights=None)
         self.network.fc = nn.Linear(self.network.fc.in_features, num_classes)
 
@@ -27,6 +29,5 @@ class PatchResNet(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """(N, 1, S, S) in 0..1 to (N, K) logits."""
-        # About zero mean and unit variance; ImageNet's own statistics say nothing about a film.
-        logits: Tensor = self.network((patches - 0.5).expand(-1, 3, -1, -1) * 4)
+        logits: Tensor = self.network(self.normalise(patches).expand(-1, 3, -1, -1))
         return logits

@@ -58,12 +58,14 @@ class ConvStem(nn.Module):
         super().__init__()
         halvings = patch_size.bit_length() - 1
         widths = [3, *(max(16, embed_dim >> (halvings - 1 - i)) for i in range(halvings))]
+        # Films differ in exposure more than in anatomy: every patch gets zero mean and unit variance.
+        self.normalise = nn.InstanceNorm2d(3)
         self.layers = nn.Sequential(*(_halve(a, b) for a, b in pairwise(widths)))
         self.project = nn.Conv2d(widths[-1], embed_dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) to (N, S / patch, S / patch, D)."""
-        tokens: Tensor = self.project(self.layers(x)).permute(0, 2, 3, 1)
+        tokens: Tensor = self.project(self.layers(self.normalise(x))).permute(0, 2, 3, 1)
         return tokens
 
 

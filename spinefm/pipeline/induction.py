@@ -18,7 +18,7 @@ class InductionRules:
 
     Attributes:
         max_steps: Bound on the steps of one walk.
-        max_overlap: Largest IoU of a new mask with one that the walk already has.
+        max_overlap: Largest IoU of a new mask with one that either walk of the film already has.
         terminals: Classes that are kept and end a walk.
     """
 
@@ -35,6 +35,7 @@ class Walk:
         film: Where.
         direction: Which way.
         findings: The base case in the order of walking, then what was found since.
+        taken: What both walks of the film have found; one list, shared by the two.
         steps: Steps made.
         stop: Why it ended; None while it is under way.
     """
@@ -42,6 +43,7 @@ class Walk:
     film: Radiograph
     direction: Direction
     findings: list[Finding]
+    taken: list[Finding]
     steps: int = 0
     stop: StopReason | None = None
     base_length: int = field(init=False)
@@ -63,6 +65,17 @@ class Walk:
     def last_step(self) -> float:
         """Length of the last step, pixels."""
         return float(np.linalg.norm(self.centroids[-1] - self.centroids[-2]))
+
+    def append(self, finding: Finding) -> None:
+        """Take a step to a new finding."""
+        self.findings.append(finding)
+        self.taken.append(finding)
+
+
+def both_walks(film: Radiograph, base: Sequence[Finding]) -> tuple[Walk, Walk]:
+    """The walks up and down from a base case, which goes from head to foot."""
+    taken = list(base)
+    return Walk(film, Direction.UP, list(reversed(base)), taken), Walk(film, Direction.DOWN, list(base), taken)
 
 
 def walk_spines(walks: Sequence[Walk], examiner: Examiner, predictor: NextPoint, rules: InductionRules) -> None:
@@ -107,11 +120,11 @@ def _take_step(walk: Walk, finding: Finding | None, rules: InductionRules) -> No
     walk.steps += 1
     if finding is None:
         walk.stop = StopReason.EMPTY_MASK
-    elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.findings):
+    elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.taken):
         walk.stop = StopReason.OVERLAP
     elif finding.is_background:
         walk.stop = StopReason.BACKGROUND
     else:
-        walk.findings.append(finding)
+        walk.append(finding)
         if finding.name in rules.terminals:
             walk.stop = StopReason.LANDMARK

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
 
-from spinefm.geometry import centroids_of, local_spacings
+from spinefm.geometry import centroids_of, local_spacings, mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, Place
-from spinefm.pipeline.induction import InductionRules, Walk, walk_spines
+from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_spines
 from spinefm.pipeline.labelling import BACKGROUND, assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
-from spinefm.structures import Direction, Failure, Radiograph, Spine, Vertebra
+from spinefm.structures import Failure, Radiograph, Spine, Vertebra
 
 
 class InductivePipeline:
@@ -62,22 +63,15 @@ class InductivePipeline:
     def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
         """See `SpinePipeline`."""
         bases = self._find_bases(films)
-        walks = {
-            (index, direction): Walk(films[index], direction, base[:: -1 if direction is Direction.UP else 1])
-            for index, base in enumerate(bases)
-            if not isinstance(base, Failure)
-            for direction in Direction
-        }
-        walk_spines(list(walks.values()), self.examiner, self.predictor, self.rules)
+        walks = {i: both_walks(films[i], base) for i, base in enumerate(bases) if not isinstance(base, Failure)}
+        walk_spines([walk for pair in walks.values() for walk in pair], self.examiner, self.predictor, self.rules)
         return [
-            Spine(film.film_id, film.size, failure=base)
-            if isinstance(base, Failure)
-            else self._spine(walks[index, Direction.UP], walks[index, Direction.DOWN])
-            for index, (film, base) in enumerate(zip(films, bases, strict=True))
+            Spine(film.film_id, film.size, failure=base) if isinstance(base, Failure) else self._spine(*walks[i])
+            for i, (film, base) in enumerate(zip(films, bases, strict=True))
         ]
 
     def _find_bases(self, films: Sequence[Radiograph]) -> list[list[Finding] | Failure]:
-        """The first base case of each film, from head to foot, in which every member holds as a vertebra."""
+        """The first base case of each film, from head to foot, in which every member holds as a vertebra of its own."""
         length = max(3, self.predictor.context)
         options = [base_cases(detections, length)[: self.base_attempts] for detections in self.detector.detect(films)]
         bases: list[list[Finding] | Failure] = [
@@ -88,10 +82,14 @@ class InductivePipeline:
             places = [_places(films[i], options[i][attempt]) for i in open_films]
             findings = iter(self.examiner.examine([place for group in places for place in group]))
             for i, group in zip(open_films, places, strict=True):
-                base = [next(findings) for _ in group]
-                sound = [finding for finding in base if finding is not None and not finding.is_background]
-                bases[i] = sound if len(sound) == length else bases[i]
+                bases[i] = self._sound([next(findings) for _ in group]) or bases[i]
         return bases
+
+    def _sound(self, findings: Sequence[Finding | None]) -> list[Finding]:
+        """The findings of a base case; empty unless each is a vertebra and no two are the same one."""
+        sound = [finding for finding in findings if finding is not None and not finding.is_background]
+        distinct = all(mask_iou(a.vertebra, b.vertebra) <= self.rules.max_overlap for a, b in combinations(sound, 2))
+        return sound if distinct and len(sound) == len(findings) else []
 
     def _spine(self, up: Walk, down: Walk) -> Spine:
         findings = [*reversed(up.new_findings), *down.findings]

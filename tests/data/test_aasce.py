@@ -2,58 +2,19 @@
 
 import logging
 
-import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from spinefm.anatomy import levels_between
 from spinefm.data.aasce import AasceDataset, patient_key, repair
 from spinefm.structures import View
 
-WIDTH, HEIGHT = 100, 360
 LEVELS = list(levels_between("T1", "L5"))
 
 
-def spine():
-    """(17, 4, 2) corners of a slightly bent spine, pixels."""
-    top = 10 + 20.0 * np.arange(17)
-    left = 35 + 8 * np.sin(np.arange(17) / 4)
-    return np.stack([np.stack([left + x, top + y], axis=-1) for y in (0, 14) for x in (0, 30)], axis=1)
-
-
-def picture(seed):
-    return cv2.resize(np.random.default_rng(seed).integers(0, 255, (36, 10), dtype=np.uint8), (WIDTH, HEIGHT))
-
-
-class Layout:
-    """A data set under construction; every film looks different unless a picture is given."""
-
-    def __init__(self, root):
-        self.root = root
-        self.labels = root / "labels" / "training"
-        self.films = root / "data" / "training"
-        self.names, self.rows = [], []
-        self.labels.mkdir(parents=True)
-        self.films.mkdir(parents=True)
-
-    def add(self, serial, letter="A", quads=None, pixels=None):
-        name = f"sunhl-1th-06-Jan-2017-{serial} {letter} AP.jpg"
-        Image.fromarray(picture(len(self.names)) if pixels is None else pixels).save(self.films / name, quality=95)
-        points = (spine() if quads is None else quads).reshape(-1, 2) / (WIDTH, HEIGHT)
-        self.names.append(name)
-        self.rows.append(",".join(f"{value:.6f}" for value in points.T.ravel()))
-        return self
-
-    def open(self, **options):
-        (self.labels / "filenames.csv").write_text("\n".join(self.names) + "\n")
-        (self.labels / "landmarks.csv").write_text("\n".join(self.rows) + "\n")
-        return AasceDataset(str(self.root), cache_dir=self.root / "cache", **options)
-
-
 @pytest.fixture
-def layout(tmp_path):
-    return Layout(tmp_path)
+def layout(aasce_layout):
+    return aasce_layout
 
 
 def only_train(layout):
@@ -68,10 +29,10 @@ def test_a_film_with_its_vertebrae(layout):
         "sunhl-1th-06-Jan-2017-182_A_AP",
         "182",
         View.AP_SPINE,
-        (HEIGHT, WIDTH),
+        layout.size,
     )
     assert [vertebra.level for vertebra in film.vertebrae] == LEVELS
-    for vertebra, quad in zip(film.vertebrae, spine(), strict=True):
+    for vertebra, quad in zip(film.vertebrae, layout.spine(), strict=True):
         assert vertebra.centroid == pytest.approx(quad.mean(0), abs=0.6)
         assert vertebra.mask.sum() == pytest.approx(30 * 14, rel=0.05)
     assert films[0:1][0].film_id == film.film_id
@@ -103,15 +64,15 @@ def crossed_corners(quads):
 @pytest.mark.parametrize("fault", [rolled, reversed_rows, upside_down_corners, mirrored_corners, crossed_corners])
 def test_disorder_is_repaired(layout, caplog, fault):
     caplog.set_level(logging.INFO)
-    film = only_train(layout.add(1, quads=fault(spine())))[0]
-    np.testing.assert_allclose([vertebra.centroid for vertebra in film.vertebrae], spine().mean(1), atol=0.6)
+    film = only_train(layout.add(1, quads=fault(layout.spine())))[0]
+    np.testing.assert_allclose([vertebra.centroid for vertebra in film.vertebrae], layout.spine().mean(1), atol=0.6)
     assert f"repaired: {'rows' if fault in (rolled, reversed_rows) else 'corners'}': 1" in caplog.text
-    assert repair(fault(spine()))[0] == pytest.approx(spine())
+    assert repair(fault(layout.spine()))[0] == pytest.approx(layout.spine())
 
 
-def test_order_that_is_right_is_left_alone():
-    quads, repairs = repair(spine())
-    np.testing.assert_array_equal(quads, spine())
+def test_order_that_is_right_is_left_alone(layout):
+    quads, repairs = repair(layout.spine())
+    np.testing.assert_array_equal(quads, layout.spine())
     assert repairs == ()
 
 
@@ -142,7 +103,7 @@ def corner_missing(quads):
 @pytest.mark.parametrize(("fault", "reason"), [(twice_the_same, "overlapping"), (flat, "collapsed"), (corner_missing, "collapsed")])
 def test_what_no_order_mends_is_left_out(layout, caplog, fault, reason):
     caplog.set_level(logging.INFO)
-    films = only_train(layout.add(1).add(2, quads=fault(spine())))
+    films = only_train(layout.add(1).add(2, quads=fault(layout.spine())))
     assert [film.patient_id for film in films] == ["1"]
     assert "1 of 2 films" in caplog.text
     assert f"left out: {reason}" in caplog.text
@@ -158,7 +119,7 @@ def test_serials_stay_together_and_splits_are_disjoint(layout):
 
 
 def test_copies_join_their_patients(layout):
-    film = picture(99)
+    film = layout.picture(99)
     layout.add(10, pixels=film).add(11).add(12, pixels=film // 2 + 60)
     assert [each.patient_id for each in only_train(layout)] == ["10", "11", "10"]
 

@@ -26,22 +26,24 @@ def _beside(spine: SimulatedSpine, levels: tuple[str, ...], offsets: tuple[float
 
 def _tissue(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """The neck as a rounded column, with the skin line in front and behind."""
-    front, back = rng.uniform(42, 58), rng.uniform(52, 75)
+    front, back = rng.uniform(48, 72), rng.uniform(52, 75)
     c2, t1 = spine.body("C2").centre, spine.body("T1").centre
     anterior = np.array([c2 + (-130, -130), c2 + (-118, 8), c2 + (-95, 30), spine.body("C4").centre + (-front - 12, 4),
-                         spine.body("C6").centre + (-front, 0), t1 + (-front - 5, 10), t1 + (-front - 40, 70), t1 + (-110, 190)])  # fmt: skip
-    posterior = np.array([t1 + (150, 190), t1 + (back + 25, 40), spine.body("C6").centre + (back + 4, 0), spine.body("C4").centre + (back, 0),
+                         spine.body("C6").centre + (-front, 0), t1 + (-front - 5, 10),
+                         t1 + (-front - 40, 70), t1 + (-110, 190)])  # fmt: skip
+    posterior = np.array([t1 + (150, 190), t1 + (back + 25, 40), spine.body("C6").centre + (back + 4, 0),
+                          spine.body("C4").centre + (back, 0),
                           c2 + (back + 14, -12), c2 + (100, -60), c2 + (110, -130)])  # fmt: skip
     outline = rounded(np.concatenate([anterior, posterior]), 2)
-    soft.add(outline, rng.uniform(2.1, 2.8), depth_mm=rng.uniform(35, 55), blur_mm=0.6)
+    soft.add(outline, rng.uniform(2.1, 2.8), depth_mm=rng.uniform(18, 36), blur_mm=0.6)
 
 
 def _skull(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Occiput, skull base and petrous bone."""
     atlas = spine.body("C1").centre
     gap = rng.uniform(1, 6)
-    vault = atlas + np.array([(-30, -34), (-14, -20), (4, -12 - gap), (22, -11 - gap), (44, -17), (66, -32), (84, -60), (88, -100), (60, -150),
-                              (-40, -150), (-60, -80)])  # fmt: skip
+    vault = atlas + np.array([(-30, -34), (-14, -20), (4, -12 - gap), (22, -11 - gap), (44, -17), (66, -32), (84, -60),
+                              (88, -100), (60, -150), (-40, -150), (-60, -80)])  # fmt: skip
     outline = rounded(vault + rng.normal(0, 2, vault.shape), 2)
     soft.add(outline, rng.uniform(0.5, 0.9), rim=0.3, rim_mm=2.5, depth_mm=30, blur_mm=0.5)
     table = curve(atlas + np.array([(18, -12 - gap), (44, -18), (66, -33), (83, -60), (87, -100)]))
@@ -66,6 +68,8 @@ def _jaw(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> Non
     soft.add(rounded(axis + face, 2), rng.uniform(0.3, 0.7), depth_mm=18, blur_mm=2)
     for offset in (rng.normal(0, 1.5, 2), rng.normal(0, 2.5, 2) + (-2, 2)):
         soft.add(rounded(axis + half + offset, 2), 0.3, 0.25, 1.4, 6, 0.3)
+    palate = np.array([(-32, -26), (-50, -30), (-92, -30), (-102, -24)]) @ turned
+    soft.add(taper(curve(axis + palate), rng.uniform(4, 8)), 0.3, 0.12, 1.0, 2, 0.5)
     for row, length in ((-14.0, -8.0), (-3.0, 9.0)):
         for x in np.linspace(-46, -98, 9):
             tooth = np.array([(x - 2.8, row), (x + 2.6, row), (x + 1.6, row + length), (x - 1.6, row + length)]) @ turned

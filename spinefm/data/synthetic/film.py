@@ -13,6 +13,8 @@ from spinefm.structures import Pixels
 
 # Steps of the characteristic curve: fine enough for 8 bits, small enough for the fastest cache.
 _CURVE_STEPS = 4096
+# Narrowest window, in attenuation: a thin film is not stretched until its noise fills the display.
+_LEAST_RANGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Exposure:
         low: Quantile of the tissue shown black.
         high: Quantile of the tissue shown white.
         gamma: Exponent of the display curve; above 1 darkens the middle.
+        base: Grey of black, 0..1: the fog of the film.
+        full: Grey of white, 0..1.
     """
 
     photons: float
@@ -46,6 +50,8 @@ class Exposure:
     low: float
     high: float
     gamma: float
+    base: float
+    full: float
 
 
 def sample_exposure(rng: np.random.Generator) -> Exposure:
@@ -60,9 +66,11 @@ def sample_exposure(rng: np.random.Generator) -> Exposure:
         blur=rng.uniform(0.6, 1.8),
         equalised=rng.uniform(0.0, 0.55),
         crispness=rng.uniform(0.3, 1.5) if rng.random() < 0.4 else 0.0,
-        low=rng.uniform(0.0, 0.12),
+        low=rng.uniform(0.0, 0.08),
         high=rng.uniform(0.985, 1.0),
-        gamma=float(np.exp(rng.normal(0.05, 0.2))),
+        gamma=float(np.exp(rng.normal(0.1, 0.22))),
+        base=rng.uniform(0.0, 0.1) if rng.random() < 0.5 else 0.0,
+        full=rng.uniform(0.72, 1.0),
     )
 
 
@@ -79,7 +87,7 @@ def expose(attenuation: Field, exposure: Exposure, rng: np.random.Generator) -> 
     """
     tissue = cv2.resize(attenuation, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA) > 0.5
     light = _scattered(attenuation, exposure)
-    light = cv2.GaussianBlur(light, (0, 0), exposure.blur)
+    light = np.asarray(cv2.GaussianBlur(light, (0, 0), exposure.blur), np.float32)
     _add_noise(light, exposure.photons * 1e6, rng)
     signal = -np.asarray(cv2.log(light), np.float32)
     return _developed(signal, tissue, exposure)
@@ -135,17 +143,18 @@ def _developed(signal: Field, tissue: NDArray[np.bool_], exposure: Exposure) -> 
         signal = np.asarray(cv2.addWeighted(signal, 1 + exposure.crispness, soft, -exposure.crispness, 0.0), np.float32)
     seen = small[tissue] if tissue.any() else small.ravel()
     black, white = np.quantile(seen, [exposure.low, exposure.high])
-    scale = (_CURVE_STEPS - 1) / max(float(white - black), 1e-3)
+    scale = (_CURVE_STEPS - 1) / max(float(white - black), _LEAST_RANGE)
     signal -= np.float32(black)
     signal *= np.float32(scale)
     np.clip(signal, 0, _CURVE_STEPS - 1, out=signal)
-    return np.asarray(_curve(exposure.gamma)[signal.astype(np.uint16)])
+    return np.asarray(_curve(exposure)[signal.astype(np.uint16)])
 
 
-def _curve(gamma: float) -> Pixels:
+def _curve(exposure: Exposure) -> Pixels:
     """Table of grey values: a power, then a slight S that flattens toe and shoulder as film does."""
-    x = np.linspace(0, 1, _CURVE_STEPS, dtype=np.float32) ** np.float32(gamma)
-    return np.asarray(255 * (0.75 * x + 0.25 * x * x * (3 - 2 * x)) + 0.5, dtype=np.uint8)
+    x = np.linspace(0, 1, _CURVE_STEPS, dtype=np.float32) ** np.float32(exposure.gamma)
+    bent = 0.75 * x + 0.25 * x * x * (3 - 2 * x)
+    return np.asarray(255 * (exposure.base + (exposure.full - exposure.base) * bent) + 0.5, dtype=np.uint8)
 
 
 def bone_texture(shape: tuple[int, int], spacing_mm: float, rng: np.random.Generator) -> Field:

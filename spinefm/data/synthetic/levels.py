@@ -20,7 +20,7 @@ DRAWN: dict[View, tuple[str, str]] = {
 ANNOTATED: dict[View, tuple[str, str]] = {
     View.LATERAL_CERVICAL: ("C1", "T1"),
     View.LATERAL_LUMBAR: ("T11", "S1"),
-    View.AP_SPINE: ("T1", "L5"),
+    View.AP_SPINE: ("T1", "L6"),
 }
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from spinefm.data.synthetic.outlines import place, rounded
 from spinefm.data.synthetic.rays import RayField
 from spinefm.data.synthetic.spines import SimulatedSpine
-from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, add_gas, curve, taper
+from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, add_gas, blob, curve, taper
 
 
 def draw_trunk(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -18,7 +18,7 @@ def draw_trunk(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) 
     front = spine.body("L3").centre + (-rng.uniform(45, 85), rng.uniform(-20, 40))
     add_gas(soft, front, (22, 45), int(rng.integers(2, 14)), rng.uniform(0.2, 0.5), rng)
     add_clutter(soft, 10, 70, spine.body("L3").centre, rng)
-    add_cloud(soft, rng.uniform(0.05, 0.11), 4, rng)
+    add_cloud(soft, rng.uniform(0.03, 0.09), 4, rng)
 
 
 def _tissue(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -56,21 +56,21 @@ def _ribs(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> No
 def _sacrum(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """S2 to S4 below the annotated S1, its wing beside them and the crest behind."""
     s1 = spine.bodies[-1]
-    angle = np.arctan2(s1.down[0], s1.down[1])
-    centre, breadth = s1.centre + s1.down * s1.height / 2, 0.72 * s1.breadth
+    angle = float(np.arctan2(s1.down[0], s1.down[1]))
+    centre = s1.centre + s1.down * s1.height / 2
+    breadth = 0.72 * s1.breadth
     for index in range(3):
-        angle += np.radians(rng.uniform(4, 10)) * (1 if index < 1 else -1.2)
+        angle += float(np.radians(rng.uniform(4, 10))) * (1 if index < 1 else -1.2)
         down, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
         height = 24.0 - 2 * index
         box = np.array([(-0.5, 0.04), (0.0, 0.06), (0.5, 0.04), (0.42, 0.5), (0.42, 0.97), (0.0, 0.95), (-0.42, 0.97), (-0.42, 0.5)])
         soft.add(place(rounded(box * (breadth, height)), centre, across, down), 0.16, 0.14, 1.0, 6, 0.6)
-        centre, breadth = centre + down * height, 0.8 * breadth
-    crest = np.array([(0.5, -0.9), (0.95, -0.8), (1.3, 0.2), (1.5, 2.0), (1.2, 3.5), (0.7, 2.2), (0.6, 0.5)]) * (
-        s1.breadth / 2,
-        s1.height / 2,
-    )
+        centre = centre + down * height
+        breadth *= 0.8
+    half = np.array([s1.breadth, s1.height]) / 2
+    crest = np.array([(0.5, -0.9), (0.95, -0.8), (1.3, 0.2), (1.5, 2.0), (1.2, 3.5), (0.7, 2.2), (0.6, 0.5)]) * half
     soft.add(place(rounded(crest, 2), s1.centre + s1.across * 6, s1.across, s1.down), 0.22, 0.12, 1.2, 6, 0.5)
-    wing = np.array([(-0.9, -0.7), (0.8, -0.9), (1.1, 0.6), (0.9, 2.4), (0.0, 2.0), (-0.7, 0.8)]) * (s1.breadth / 2, s1.height / 2)
+    wing = np.array([(-0.9, -0.7), (0.8, -0.9), (1.1, 0.6), (0.9, 2.4), (0.0, 2.0), (-0.7, 0.8)]) * half
     soft.add(place(rounded(wing, 2), s1.centre, s1.across, s1.down), 0.12, 0.06, 1.2, 8, 1)
 
 
@@ -84,8 +84,7 @@ def _pelvis(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
         wing = (wing + rng.normal(0, 3, wing.shape)) * rng.normal(1, 0.08, 2)
         soft.add(rounded(crest + wing + shift, 2), rng.uniform(0.04, 0.2), rng.uniform(0.06, 0.2), 1.8, 20, rng.uniform(0.5, 1.5))
     line = curve(crest + np.array([(-46, 110), (-20, 88), (4, 60), (24, 44)]) + rng.normal(0, 4, 2))
-    soft.stroke(line, rng.uniform(0.05, 0.2), 2.0, 0.8)
-    for shift in (0.0, rng.uniform(4, 16)):
-        hip = crest + (-20 + shift, 175 + shift)
-        angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-        soft.add(hip + 27 * np.stack([np.cos(angle), np.sin(angle)], axis=1), 0.5, 0.2, 1.5, 14, 0.5)
+    soft.stroke(line, rng.uniform(0.02, 0.12), 2.0, 1.2)
+    for lag in (0.0, rng.uniform(4, 16)):
+        hip = crest + (-20 + lag, 175 + lag)
+        soft.add(blob(hip, (27, 27), rng, 0.03), 0.5, 0.2, 1.5, 14, 0.5)

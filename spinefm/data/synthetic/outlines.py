@@ -48,7 +48,7 @@ def body_outlines(corners: Points, sag: Points, spurs: Points) -> Points:
     points = corners[:, :, None] + edges[:, :, None] * t + inward[:, :, None] * (sag[..., None, None] * dish)
     points = points.reshape(len(corners), -1, 2) + _spur_shift(corners, spurs)
     neighbours = np.roll(points, 1, axis=1) + np.roll(points, -1, axis=1)
-    return 0.76 * points + 0.12 * neighbours
+    return np.asarray(0.76 * points + 0.12 * neighbours)
 
 
 def _spur_shift(corners: Points, spurs: Points) -> Points:
@@ -58,7 +58,7 @@ def _spur_shift(corners: Points, spurs: Points) -> Points:
     weight = np.exp(-((np.minimum(behind, count - behind) / 1.1) ** 2))
     away = corners - corners.mean(1, keepdims=True)
     away = away / np.linalg.norm(away, axis=-1, keepdims=True)
-    return np.einsum("vc,cp,vcx->vpx", spurs, weight, away)
+    return np.asarray(np.einsum("vc,cp,vcx->vpx", spurs, weight, away))
 
 
 def place(shape: Points, centre: Points, across: Points, down: Points, scale: float = 1.0) -> Points:

@@ -18,10 +18,12 @@ from spinefm.structures import Mask, Pixels, Vertebra, View
 
 INVERTED_RATE = 0.03
 FACES_RIGHT_RATE = 0.15
+CROPPED_RATE = 0.1
+"""Share of the lateral films that are too small for all their vertebrae."""
 _SURROUNDINGS = {View.LATERAL_CERVICAL: draw_neck, View.LATERAL_LUMBAR: draw_trunk, View.AP_SPINE: draw_body}
 _AREA = 800_000
 _ASPECTS = {View.LATERAL_CERVICAL: (1.1, 1.45), View.LATERAL_LUMBAR: (1.15, 1.9), View.AP_SPINE: (2.1, 3.0)}
-_SPANS = {View.LATERAL_CERVICAL: (0.52, 0.74), View.LATERAL_LUMBAR: (0.66, 0.88), View.AP_SPINE: (0.78, 0.9)}
+_SPANS = {View.LATERAL_CERVICAL: (0.52, 0.74), View.LATERAL_LUMBAR: (0.66, 0.88), View.AP_SPINE: (0.74, 0.88)}
 """Share of the film's height between the first and the last annotated centre."""
 _MIDDLES = {View.LATERAL_CERVICAL: (0.48, 0.62), View.LATERAL_LUMBAR: (0.48, 0.66), View.AP_SPINE: (0.42, 0.58)}
 """Share of the film's width at which the spine stands."""
@@ -81,6 +83,8 @@ def _framing(spine: SimulatedSpine, size: tuple[int, int], rng: np.random.Genera
     view, (height, width) = spine.view, size
     centres = np.array([body.centre for body in spine.bodies if body.annotated])
     span = rng.uniform(*_SPANS[view])
+    if view is not View.AP_SPINE and rng.random() < CROPPED_RATE:
+        span *= rng.uniform(1.2, 1.5)
     spacing = float(np.ptp(centres[:, 1])) / (span * height)
     mirrored = view is not View.AP_SPINE and rng.random() < FACES_RIGHT_RATE
     turn = np.radians(rng.normal(0, 1.5 if view is View.AP_SPINE else 3.5))
@@ -97,9 +101,8 @@ def _framing(spine: SimulatedSpine, size: tuple[int, int], rng: np.random.Genera
 
 def _top(view: View, span: float, rng: np.random.Generator) -> float:
     """Where the first annotated centre lies, share of the film's height; a lateral neck needs room for the skull."""
-    room = 1 - span
-    low, high = {View.LATERAL_CERVICAL: (0.35, 0.75), View.LATERAL_LUMBAR: (0.25, 0.6), View.AP_SPINE: (0.25, 0.6)}[view]
-    return room * rng.uniform(low, high)
+    low, high = {View.LATERAL_CERVICAL: (0.35, 0.75), View.LATERAL_LUMBAR: (0.25, 0.6), View.AP_SPINE: (0.24, 0.48)}[view]
+    return (1 - span) * rng.uniform(low, high) if span < 1 else (1 - span) * rng.uniform(0, 1)
 
 
 def _take(spine: SimulatedSpine, frame: FilmFrame, rng: np.random.Generator) -> Pixels:

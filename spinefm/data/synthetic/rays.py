@@ -93,7 +93,7 @@ class RayField:
         distance: Field = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
         profile: Field | np.float32 = np.float32(core / 255)
         if depth_mm:
-            x = cv2.min(distance * np.float32(1 / max(depth_mm * self._per_mm, 1.0)), 1.0)
+            x = np.minimum(distance * np.float32(1 / max(depth_mm * self._per_mm, 1.0)), np.float32(1))
             profile = np.asarray(cv2.sqrt(x * (np.float32(2) - x)), np.float32) * profile
         if rim:
             wall = np.asarray(cv2.exp(distance * np.float32(-1 / max(rim_mm * self._per_mm, 0.6))), np.float32)

@@ -143,22 +143,21 @@ def _tilts(view: View, levels: tuple[str, ...], variants: set[str], rng: np.rand
     values = means.mean() + (means - means.mean()) * strength + rng.normal(0, 1, len(knots)) * [0.6 * spread for *_, spread in knots]
     positions = [level_index(level) for level, *_ in knots]
     smooth = np.interp([level_index(level) for level in levels], positions, values + rng.normal(0, 4))
-    return np.radians(smooth + rng.normal(0, 1.2, len(levels)))
+    return np.asarray(np.radians(smooth + rng.normal(0, 1.2, len(levels))))
 
 
 def _scoliosis(count: int, variants: set[str], rng: np.random.Generator) -> Points:
     """(V,) degrees: one to three opposite bends, upright at both ends."""
     s = np.linspace(0, 1, count)
-    peak = min(float(rng.gamma(2.0, 6.0)), 34.0)
+    peak = min(float(rng.gamma(2.2, 6.5)), 34.0)
     if peak > 5:
         variants.add("scoliosis")
     turns, phase = rng.uniform(0.8, 1.7), rng.uniform(0.0, 1.0)
     bend = np.sin(2 * np.pi * (turns * s + phase)) * np.sin(np.pi * np.clip(0.08 + 0.88 * s, 0, 1)) ** 0.8
-    return peak * bend * rng.choice([-1.0, 1.0]) + rng.normal(0, 2) + rng.normal(0, 1.3, count)
+    return np.asarray(peak * bend * rng.choice([-1.0, 1.0]) + rng.normal(0, 2) + rng.normal(0, 1.3, count))
 
 
 def _build(view: View, draft: _Draft, angles: Points, rng: np.random.Generator) -> SimulatedSpine:
-    count = len(draft.levels)
     down = np.stack([np.sin(angles), np.cos(angles)], axis=1)
     across = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
     centres = _centres(draft, down, across)
@@ -178,7 +177,6 @@ def _build(view: View, draft: _Draft, angles: Points, rng: np.random.Generator) 
              float(twist[i]), first <= level_index(level) <= last)
         for i, level in enumerate(draft.levels)
     )  # fmt: skip
-    assert count == len(bodies)
     return SimulatedSpine(view, _with_craniocervical(bodies), frozenset(draft.variants))
 
 

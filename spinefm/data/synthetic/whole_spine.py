@@ -5,7 +5,7 @@ import numpy as np
 from spinefm.data.synthetic.outlines import Points, place, rounded
 from spinefm.data.synthetic.rays import RayField
 from spinefm.data.synthetic.spines import SimulatedSpine
-from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, add_gas, bar, blob, curve
+from spinefm.data.synthetic.surroundings import add_cloud, add_clutter, add_gas, bar, blob, curve, taper
 
 SIDES = (-1.0, 1.0)
 
@@ -62,13 +62,13 @@ def _trunk(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
 def _lungs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Air on both sides of the mediastinum, above the domes of the diaphragm, with vessels that thin out from the hilum."""
     t1, t4, t10 = (_y(spine, level) for level in ("T1", "T4", "T10"))
-    air = rng.uniform(0.75, 1.35)
+    air = rng.uniform(0.5, 1.25)
     for side in SIDES:
         base = t10 + rng.uniform(-10, 28) + (6 if side > 0 else 0)
         inner = rng.uniform(18, 27)
-        half = np.array([(inner + 8, t1 + 12), (38, t1 - 2), (64, t1 + 10), (chest - 22, t4 - 4), (chest - 7, t4 + 50), (chest - 3, base - 30),
-                         (chest - 2, base + 26), (chest - 16, base - 2), (chest * 0.55, base - 20), (inner + 12, base - 8), (inner, base - 30),
-                         (inner - 3, t4 + 40), (inner + 2, t4)])  # fmt: skip
+        half = np.array([(inner + 8, t1 + 12), (38, t1 - 2), (64, t1 + 10), (chest - 22, t4 - 4), (chest - 7, t4 + 50),
+                         (chest - 3, base - 30), (chest - 2, base + 26), (chest - 16, base - 2), (chest * 0.55, base - 20),
+                         (inner + 12, base - 8), (inner, base - 30), (inner - 3, t4 + 40), (inner + 2, t4)])  # fmt: skip
         outline = rounded((half + rng.normal(0, 2.5, half.shape)) * (side, 1.0), 2) + (middle, 0.0)
         soft.add(outline, -air, depth_mm=26, blur_mm=0.9)
         hilum = np.array([middle + side * 32, t4 + 55])
@@ -87,44 +87,61 @@ def _vessel(hilum: Points, side: float, rng: np.random.Generator) -> Points:
 def _belly(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Liver, spleen and gut fill the trunk below the diaphragm, where the chest has air in front of and behind the spine."""
     top, hip = _y(spine, "T10") + rng.uniform(-4, 16), _y(spine, "L5") + 220
-    half = np.array([(0, top + 8), (24, top + 4), (52, top - 14), (chest - 20, top - 6), (chest + 6, top + 40), (chest + 20, hip)])
-    soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(0.3, 0.85), depth_mm=rng.uniform(25, 60), blur_mm=1.2)
+    half = np.array([(0, top - 34), (26, top - 24), (52, top - 16), (chest - 20, top - 6), (chest + 6, top + 40), (chest + 20, hip)])
+    soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(0.45, 1.05), depth_mm=rng.uniform(25, 60), blur_mm=1.5)
 
 
 def _heart(soft: RayField, middle: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
-    """Heart to the patient's left, aortic knob, liver under the right dome."""
+    """Heart to the patient's left, aortic knob, mediastinum and the muscles along the spine."""
     t4, t7, t10 = (_y(spine, level) for level in ("T4", "T7", "T10"))
-    size = rng.uniform(0.8, 1.1)
-    heart = np.array([(-24, t7 - 12), (0, t7 - 50), (26, t7 - 32), (46 * size, t7), (68 * size, t10 - 30), (72 * size, t10 - 4), (40, t10 + 10),
-                      (-18, t10 + 8), (-36 * size, t10 - 18), (-34 * size, t7 + 14)])  # fmt: skip
-    soft.add(rounded(heart, 2) + (middle, 0.0), rng.uniform(0.2, 0.5), depth_mm=26, blur_mm=1.0)
+    size = rng.uniform(0.85, 1.35)
+    heart = np.array([(-24, t7 - 12), (0, t7 - 50), (26, t7 - 32), (46 * size, t7), (68 * size, t10 - 30), (72 * size, t10 - 4),
+                      (40, t10 + 10), (-18, t10 + 8), (-36 * size, t10 - 18), (-34 * size, t7 + 14)])  # fmt: skip
+    soft.add(rounded(heart, 2) + (middle, 0.0), rng.uniform(0.2, 0.6), depth_mm=26, blur_mm=1.0)
     soft.add(blob(np.array([middle + 24, t4 + 14]), (10, 12), rng), rng.uniform(0.1, 0.3), depth_mm=8, blur_mm=0.8)
+    # Muscle and ligament go along with a bent spine, also where it leaves the mediastinum.
+    column = curve(np.array([body.centre for body in spine.bodies if body.level.startswith("T")]), 30)
+    soft.add(taper(column, rng.uniform(40, 60)), rng.uniform(0.05, 0.28), depth_mm=rng.uniform(14, 22), blur_mm=rng.uniform(1, 3))
     mediastinum = curve(np.array([(middle, t4 - 70), (middle + 2, t4), (middle + 6, t7), (middle + 4, t10 + 20)]))
-    soft.add(bar(mediastinum, rng.uniform(34, 48)), 0.12, depth_mm=16, blur_mm=2)
+    soft.add(bar(mediastinum, rng.uniform(34, 48)), 0.06, depth_mm=16, blur_mm=2)
+
+
+# Reach and fall of the ribs T1 to T13, shares of the chest's half width and millimetres.
+_REACH = np.array([0.5, 0.7, 0.84, 0.92, 0.97, 1.0, 1.02, 1.03, 1.03, 1.0, 0.9, 0.62, 0.4])
+_FALL = np.array([26, 44, 58, 68, 76, 84, 92, 98, 108, 118, 110, 90, 60])
 
 
 def _ribs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Twelve pairs: from the body outwards and down to the chest wall, then fainter inwards along the front."""
-    widths = np.array([0.5, 0.7, 0.84, 0.92, 0.97, 1.0, 1.02, 1.03, 1.03, 1.0, 0.9, 0.62, 0.4]) * chest
-    drops = np.array([26, 44, 58, 68, 76, 84, 92, 98, 104, 108, 96, 66, 40]) * rng.uniform(0.75, 1.15)
-    bright = rng.uniform(0.7, 1.2)
-    ends = np.array([1.0, 1, 1, 1, 1, 1, 1, 1, 0.95, 0.8, 0.55, 0.5, 0.4]) * np.radians(150)
+    fall, bright, width = rng.uniform(0.75, 1.2), rng.uniform(0.9, 1.6), rng.uniform(6.5, 9)
     for body in (body for body in spine.bodies if body.level.startswith("T")):
         index = int(body.level[1:]) - 1
         for side in SIDES:
             start = body.centre + side * body.across * body.breadth * 0.48 - body.down * 0.25 * body.height
-            phi = np.linspace(0, ends[index] * rng.normal(1, 0.04), 30)
-            reach = abs(middle + side * widths[index] - start[0])
-            x = start[0] + side * reach * np.sin(phi)
-            y = start[1] + drops[index] * (1 - np.cos(phi)) / 2 * 1.15 - 11 * np.sin(2 * np.clip(phi, 0, np.pi / 2)) * (index < 9)
-            path = np.stack([x, y], axis=1)
-            behind = int(np.searchsorted(phi, np.radians(88)))
-            width = rng.uniform(6.5, 9)
-            soft.add(
-                bar(path[: behind + 2], np.linspace(0.8, 1.1, behind + 2)[: len(path)] * width), 0.11 * bright, 0.17 * bright, 0.9, 3, 0.35
-            )
-            if behind < len(path) - 4:
-                soft.add(bar(path[behind:], 1.3 * width), 0.07 * bright, 0.07 * bright, 1.2, 3, 0.8)
+            reach = abs(middle + side * _REACH[index] * chest - start[0])
+            if index >= 10:
+                # The last two pairs float: they run down and out and stop.
+                path = curve(start + np.array([(0, 0), (side * 0.3 * reach, 6), (side * 0.75 * reach, 0.5 * _FALL[index]),
+                                               (side * 0.95 * reach, 0.9 * _FALL[index])]) * (1, fall))  # fmt: skip
+                soft.add(taper(path, 0.9 * width), 0.1 * bright, 0.12 * bright, 0.9, 3, 0.4)
+                continue
+            front = _rib_arch(soft, start, side * reach, fall * _FALL[index], index, (width * rng.normal(1, 0.08), bright), rng)
+            soft.add(front, 0.06 * bright, 0.06 * bright, 1.2, 3, 0.8)
+
+
+def _rib_arch(
+    soft: RayField, start: Points, reach: float, fall: float, index: int, look: tuple[float, float], rng: np.random.Generator
+) -> Points:
+    """Add the back of one rib, up to the chest wall, and return the outline of its front."""
+    width, bright = look
+    phi = np.linspace(0, np.radians(150) * rng.normal(1, 0.05), 30)
+    lift = 11 if index < 9 else 5
+    x = start[0] + reach * np.sin(phi)
+    y = start[1] + fall * (1 - np.cos(phi)) * 0.58 - lift * np.sin(2 * np.clip(phi, 0, np.pi / 2))
+    path = np.stack([x, y], axis=1)
+    turn = int(np.searchsorted(phi, np.radians(88)))
+    soft.add(bar(path[: turn + 2], np.linspace(0.8, 1.1, turn + 2) * width), 0.11 * bright, 0.15 * bright, 0.9, 3, 0.35)
+    return bar(path[turn:], 1.3 * width)
 
 
 def _girdle(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
@@ -173,8 +190,8 @@ def _pelvis(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
         soft.stroke(place(arc, centre, across, down), 0.16, 1.2, 0.3)
     for side in SIDES:
         crest = rng.uniform(-30, -14)
-        wing = np.array([(40, -6), (52, crest + 8), (80, crest - 4), (112, crest + 6), (134, crest + 40), (128, 62), (96, 92), (70, 100), (52, 70),
-                         (46, 36)]) * (side, 1.0)  # fmt: skip
+        wing = np.array([(40, -6), (52, crest + 8), (80, crest - 4), (112, crest + 6), (134, crest + 40), (128, 62), (96, 92), (70, 100),
+                         (52, 70), (46, 36)]) * (side, 1.0)  # fmt: skip
         soft.add(rounded(wing + rng.normal(0, 2, wing.shape), 2) + hips, 0.26, 0.3, 1.8, 8, 0.5)
         joint = curve(np.array([(46, -4), (51, 16), (45, 40), (38, 58)]) * (side, 1.0))
         soft.stroke(joint + hips, 0.22, 1.6, 0.4)
@@ -183,7 +200,7 @@ def _pelvis(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
 
 def _airway(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """The trachea's dark column over C5 to T4, parted into both main bronchi."""
-    levels = [level for level in ("C4", "C5", "C6", "C7", "T1", "T2", "T3", "T4")]
+    levels = ("C4", "C5", "C6", "C7", "T1", "T2", "T3", "T4")
     path = np.array([spine.body(level).centre for level in levels])
     # A windpipe is straighter than a scoliotic spine.
     path[:, 0] = 0.5 * path[:, 0] + 0.5 * path[:, 0].mean() + rng.normal(2, 3)

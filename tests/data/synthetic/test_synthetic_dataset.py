@@ -12,7 +12,7 @@ SCALE = 0.25
 
 @pytest.fixture(scope="module")
 def films() -> list[Radiograph]:
-    return list(SyntheticDataset({"train": 24}, seed=3, scale=SCALE).split("train"))
+    return list(SyntheticDataset({"train": 18}, seed=3, scale=SCALE).split("train"))
 
 
 def _is_same(first: Radiograph, second: Radiograph) -> bool:
@@ -21,7 +21,7 @@ def _is_same(first: Radiograph, second: Radiograph) -> bool:
 
 
 def test_a_film_depends_on_its_index_and_not_on_the_order_of_access(films: list[Radiograph]) -> None:
-    again = SyntheticDataset({"train": 24}, seed=3, scale=SCALE).split("train")
+    again = SyntheticDataset({"train": 18}, seed=3, scale=SCALE).split("train")
     assert all(_is_same(again[index], films[index]) for index in (7, 2, 5))
 
 
@@ -41,7 +41,7 @@ def test_the_split_is_a_sequence() -> None:
 
 
 def test_views_come_in_turn_and_patients_are_unique(films: list[Radiograph]) -> None:
-    assert [film.view for film in films] == list(VIEWS) * 8
+    assert [film.view for film in films] == list(VIEWS) * 6
     assert len({film.patient_id for film in films}) == len({film.film_id for film in films}) == len(films)
 
 
@@ -56,7 +56,7 @@ def test_levels_are_valid_and_run_from_head_to_foot(films: list[Radiograph]) -> 
     ranges = {View.LATERAL_CERVICAL: ("C1", "T1"), View.LATERAL_LUMBAR: ("T11", "S1"), View.AP_SPINE: ("T1", "L6")}
     for film in films:
         levels = [vertebra.level for vertebra in film.vertebrae]
-        assert set(levels) <= set(LEVELS) and len(levels) >= 6
+        assert set(levels) <= set(LEVELS) and len(levels) >= 4
         indices = [level_index(str(level)) for level in levels]
         first, last = (level_index(level) for level in ranges[film.view])
         assert indices == sorted(set(indices)) and first <= indices[0] and indices[-1] <= last
@@ -73,9 +73,9 @@ def test_masks_are_disjoint_and_on_the_film(films: list[Radiograph]) -> None:
 
 
 def test_bone_is_brighter_than_what_surrounds_it() -> None:
-    brighter = [_contrast(film) > 0 for film in SyntheticDataset({"train": 45}, seed=1, scale=SCALE).split("train")]
+    brighter = [_contrast(film) > 0 for film in SyntheticDataset({"train": 30}, seed=1, scale=SCALE).split("train")]
     # A few films are inverted; the others may lose a vertebra in the shoulders, but not most of them.
-    assert 0.85 < np.mean(brighter)
+    assert np.mean(brighter) > 0.85
 
 
 def _contrast(film: Radiograph) -> float:

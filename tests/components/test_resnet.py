@@ -1,0 +1,64 @@
+"""The patch classifier's classes, metric and probabilities."""
+
+import pytest
+import torch
+from torch import nn
+
+from spinefm.components import ResNetComponent
+from spinefm.structures import PatchBox, Patches
+
+
+def test_class_names_travel_in_the_checkpoint(fitted):
+    loaded = ResNetComponent.load(fitted("resnet")[2])
+    assert loaded.classes == ("background", "vertebra", "T12", "L5")
+    assert loaded.terminals == ("L5",)
+
+
+def test_terminals_must_be_landmarks(build):
+    with pytest.raises(ValueError, match=r"\['T12', 'L5'\], but got \['S1'\]"):
+        build("resnet", terminals=["S1"])
+
+
+def test_accuracy_is_the_mean_over_the_classes_that_occur(build, monkeypatch):
+    component = build("resnet")
+    component.model = nn.Identity()
+    logged = {}
+    monkeypatch.setattr(component, "log", lambda name, value, **options: logged.update({name: value}))
+    labels = torch.tensor([0, 0, 0, 0, 1])
+    predicted = nn.functional.one_hot(torch.tensor([0, 0, 0, 1, 1]), 4).float()
+    component.validation_step((predicted, labels), 0)
+    # Background 3 of 4, vertebra 1 of 1; the landmarks do not occur.
+    assert logged["val/accuracy"].compute().item() == pytest.approx((0.75 + 1.0) / 2)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_loss_is_cross_entropy(build, monkeypatch, smoothing):
+    component = build("resnet", label_smoothing=smoothing)
+    component.model = nn.Identity()
+    monkeypatch.setattr(component, "log", lambda *args, **options: None)
+    logits, labels = torch.tensor([[2.0, 0, 0, 0], [0, 0, 1, 0]]), torch.tensor([0, 1])
+    log_p = logits - logits.exp().sum(1, keepdim=True).log()
+    target = nn.functional.one_hot(labels, 4) * (1 - smoothing) + smoothing / 4
+    expected = -(target * log_p).sum(1).mean()
+    torch.testing.assert_close(component.training_step((logits, labels), 0), expected)
+
+
+def test_classify_gives_probabilities_whatever_the_batch(fitted):
+    component = fitted("resnet")[0].eval()
+    pixels = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    boxes = (PatchBox(0, 0, 32),) * 3
+    together = component.classify(Patches(pixels, boxes, ("a", "b", "c")))
+    assert together.shape == (3, 4)
+    torch.testing.assert_close(together.sum(1), torch.ones(3))
+    alone = component.classify(Patches(pixels[1:2], boxes[1:2], ("b",)))
+    torch.testing.assert_close(together[1:2], alone, rtol=0, atol=1e-5)
+
+
+def test_pretrained_weights_are_loaded_before_training_only(build, monkeypatch):
+    component = build("resnet", weights="DEFAULT")
+    loaded = []
+    monkeypatch.setattr(component.model, "load_pretrained", loaded.append)
+    component.setup("test")
+    assert loaded == []
+    component.setup("fit")
+    assert loaded == ["DEFAULT"]

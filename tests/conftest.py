@@ -1,0 +1,160 @@
+"""What tests share: tiny films, tiny networks, and the AASCE layout on disk. Nothing here is ever downloaded."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spinefm.data.aasce import AasceDataset
+from spinefm.data.dataset import RadiographDataset
+from spinefm.geometry import polygon_to_vertebra
+from spinefm.structures import Radiograph
+
+
+@pytest.fixture(autouse=True)
+def no_downloads(monkeypatch):
+    """Weights come from nowhere: a test that asks the network for them fails."""
+
+    def refuse(url, *args, **kwargs):
+        raise AssertionError(f"a test asked for {url}")
+
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", refuse)
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
+
+
+class AasceLayout:
+    """An AASCE data set under construction, as published; every film looks different unless a picture is given."""
+
+    size = (360, 100)
+
+    def __init__(self, root):
+        self.root = root
+        self.labels = root / "labels" / "training"
+        self.films = root / "data" / "training"
+        self.names, self.rows = [], []
+        self.labels.mkdir(parents=True)
+        self.films.mkdir(parents=True)
+
+    @staticmethod
+    def spine():
+        """(17, 4, 2) corners of a slightly bent spine, pixels."""
+        top = 10 + 20.0 * np.arange(17)
+        left = 35 + 8 * np.sin(np.arange(17) / 4)
+        return np.stack([np.stack([left + x, top + y], axis=-1) for y in (0, 14) for x in (0, 30)], axis=1)
+
+    @classmethod
+    def picture(cls, seed):
+        return cv2.resize(np.random.default_rng(seed).integers(0, 255, (36, 10), dtype=np.uint8), cls.size[::-1])
+
+    def add(self, serial, letter="A", quads=None, pixels=None):
+        name = f"sunhl-1th-06-Jan-2017-{serial} {letter} AP.jpg"
+        Image.fromarray(self.picture(len(self.names)) if pixels is None else pixels).save(self.films / name, quality=95)
+        points = (self.spine() if quads is None else quads).reshape(-1, 2) / self.size[::-1]
+        self.names.append(name)
+        self.rows.append(",".join(f"{value:.6f}" for value in points.T.ravel()))
+        return self
+
+    def write(self):
+        (self.labels / "filenames.csv").write_text("\n".join(self.names) + "\n")
+        (self.labels / "landmarks.csv").write_text("\n".join(self.rows) + "\n")
+        return self
+
+    def open(self, **options):
+        self.write()
+        return AasceDataset(str(self.root), cache_dir=self.root / "cache", **options)
+
+
+@pytest.fixture
+def aasce_layout(tmp_path):
+    return AasceLayout(tmp_path / "aasce")
+
+
+def _make_film(film_id="film", levels=("T11", "T12", "L1", "L2", "L3", "L4", "L5"), size=(160, 96), spacing=18, left=40, lean=1):
+    """Bright boxes of 20 x 12 pixels on noise, one below the other, each `lean` pixels further to the right."""
+    seed = sum(map(ord, film_id))
+    pixels = np.random.default_rng(seed).integers(30, 60, size, dtype=np.uint8)
+    vertebrae = []
+    for i, level in enumerate(levels):
+        x, y = left + lean * i, 20 + spacing * i
+        box = [(x - 10, y - 6), (x + 10, y - 6), (x + 10, y + 6), (x - 10, y + 6)]
+        vertebrae.append(polygon_to_vertebra(box, size, level))
+        pixels[max(y - 6, 0) : y + 6, x - 10 : x + 10] = 200
+    return Radiograph(film_id, pixels, tuple(vertebrae), patient_id=film_id)
+
+
+@pytest.fixture(scope="session")
+def make_film():
+    """A function that draws a film; see `_make_film`."""
+    return _make_film
+
+
+class TinyDataset(RadiographDataset):
+    """A few drawn films of seven vertebrae."""
+
+    name = "tiny"
+    landmarks = ("T12", "L5")
+    terminals = ("L5",)
+    fingerprint = "tiny"
+
+    def split(self, split):
+        return [_make_film(f"{split}_{i}", left=38 + 2 * i) for i in range({"train": 3, "val": 1, "test": 2}[split])]
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset():
+    return TinyDataset()
+
+
+_ADAM = {"_target_": "torch.optim.Adam", "lr": 0.001}
+
+
+@pytest.fixture(scope="session")
+def tiny_modules():
+    """Arguments of each component's constructor that make it tiny; the classes and terminals of `resnet` come from the data set."""
+    return {
+        "mask_rcnn": {
+            "optimizer": _ADAM,
+            "size": {
+                "backbone": "resnet18",
+                "min_size": 64,
+                "max_size": 112,
+                "fpn_channels": 8,
+                "box_head_width": 16,
+                "mask_head_widths": [8],
+                "mask_predictor_width": 8,
+                "anchor_sizes": [8, 12, 16, 24, 32],
+                "proposals": 20,
+                "box_samples": 16,
+            },
+            "coco_weights": False,
+            # Networks trained for two steps are sure of nothing; like this they find something all the same.
+            "score_threshold": 0.0,
+            "mask_threshold": 0.3,
+        },
+        "resnet": {"optimizer": _ADAM, "architecture": "resnet18", "input_size": 32},
+        "point_predictor": {"optimizer": _ADAM, "hidden_size": 8},
+        "sam_adapter": {
+            "optimizer": _ADAM,
+            "tuning": "full",
+            "sam": {
+                "image_size": 32,
+                "patch_size": 8,
+                "embed_dim": 32,
+                "depth": 2,
+                "num_heads": 2,
+                "window_size": 2,
+                "global_blocks": [1],
+                "stem": "conv",
+                "prompt_dim": 32,
+                "decoder_mlp_dim": 32,
+                "num_multimask_outputs": 1,
+            },
+        },
+    }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tiny tensors gain nothing from threads, and on a shared machine they wait for each other."""
+    torch.set_num_threads(1)

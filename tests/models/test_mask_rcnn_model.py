@@ -1,0 +1,96 @@
+"""Our Mask R-CNN against torchvision's builder."""
+
+import pytest
+import torch
+from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights, maskrcnn_resnet50_fpn
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
+from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
+
+from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights
+
+
+def shapes(model):
+    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def torchvisions():
+    with torch.device("meta"):
+        return maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=2)
+
+
+def test_default_shape_is_torchvisions(torchvisions):
+    with torch.device("meta"):
+        ours = build_mask_rcnn(MaskRCNNSize())
+    assert shapes(ours) == shapes(torchvisions)
+
+
+def test_frozen_norm_differs_in_its_counters_only(torchvisions):
+    with torch.device("meta"):
+        ours = build_mask_rcnn(MaskRCNNSize(), frozen_norm=True)
+    usual = {key: shape for key, shape in shapes(torchvisions).items() if not key.endswith("num_batches_tracked")}
+    assert shapes(ours) == usual
+    assert not any("bn" in name for name, _ in ours.named_parameters())
+
+
+def test_default_settings_are_torchvisions(torchvisions):
+    with torch.device("meta"):
+        ours = build_mask_rcnn(MaskRCNNSize())
+    for module in ("transform", "rpn.anchor_generator", "roi_heads.box_roi_pool", "roi_heads.mask_roi_pool"):
+        assert repr(ours.get_submodule(module)) == repr(torchvisions.get_submodule(module))
+    for name in ("_pre_nms_top_n", "_post_nms_top_n", "nms_thresh"):
+        assert getattr(ours.rpn, name) == getattr(torchvisions.rpn, name)
+    assert ours.rpn.anchor_generator.sizes == torchvisions.rpn.anchor_generator.sizes
+    assert ours.rpn.anchor_generator.aspect_ratios == torchvisions.rpn.anchor_generator.aspect_ratios
+    assert ours.roi_heads.fg_bg_sampler.batch_size_per_image == torchvisions.roi_heads.fg_bg_sampler.batch_size_per_image
+
+
+@pytest.fixture
+def tiny(tiny_modules):
+    torch.manual_seed(0)
+    return build_mask_rcnn(MaskRCNNSize(**tiny_modules["mask_rcnn"]["size"]), frozen_norm=True)
+
+
+def test_a_tiny_one_trains_and_predicts_on_films_of_any_size(tiny):
+    films = [torch.rand(3, 90, 60), torch.rand(3, 50, 70)]
+    box = torch.tensor([[10.0, 10, 40, 40]])
+    mask = torch.zeros(1, 90, 60, dtype=torch.uint8)
+    mask[0, 10:40, 10:40] = 1
+    targets = [{"boxes": box, "labels": torch.ones(1, dtype=torch.int64), "masks": m} for m in (mask, mask[:, :50].repeat(1, 1, 2)[:, :, :70])]
+    losses = tiny(films, targets)
+    assert set(losses) == {"loss_classifier", "loss_box_reg", "loss_mask", "loss_objectness", "loss_rpn_box_reg"}
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    tiny.eval().roi_heads.score_thresh = 0.0
+    with torch.no_grad():
+        found = tiny(films)
+    assert [tuple(each["masks"].shape[1:]) for each in found] == [(1, 90, 60), (1, 50, 70)]
+    assert all(0 < len(each["scores"]) <= 40 for each in found)
+
+
+def coco_like(tiny_modules):
+    """A state dict as COCO's: 91 classes."""
+    torch.manual_seed(1)
+    size = MaskRCNNSize(**tiny_modules["mask_rcnn"]["size"])
+    model = build_mask_rcnn(size, frozen_norm=True)
+    model.roi_heads.box_predictor = FastRCNNPredictor(size.box_head_width, 91)
+    model.roi_heads.mask_predictor = MaskRCNNPredictor(size.mask_head_widths[-1], size.mask_predictor_width, 91)
+    return model.state_dict()
+
+
+def test_coco_weights_go_everywhere_but_into_the_predictors(tiny, tiny_modules, monkeypatch):
+    coco, before = coco_like(tiny_modules), {key: value.clone() for key, value in tiny.state_dict().items()}
+    monkeypatch.setattr(MaskRCNN_ResNet50_FPN_Weights, "get_state_dict", lambda self, **options: coco)
+    load_coco_weights(tiny)
+    for key, value in tiny.state_dict().items():
+        expected = before[key] if "_predictor." in key else coco[key]
+        assert torch.equal(value, expected), key
+    assert not torch.equal(before["rpn.head.conv.0.0.weight"], coco["rpn.head.conv.0.0.weight"])
+
+
+def test_coco_weights_of_another_shape_are_refused_by_key(tiny, tiny_modules, monkeypatch):
+    coco = coco_like(tiny_modules)
+    del coco["rpn.head.conv.0.0.bias"]
+    coco["roi_heads.box_head.fc6.weight"] = torch.zeros(3, 3)
+    monkeypatch.setattr(MaskRCNN_ResNet50_FPN_Weights, "get_state_dict", lambda self, **options: coco)
+    with pytest.raises(RuntimeError, match=r"(?s)rpn\.head\.conv\.0\.0\.bias.*roi_heads\.box_head\.fc6\.weight"):
+        load_coco_weights(tiny)

@@ -1,0 +1,49 @@
+"""The patch classifier's network against torchvision's."""
+
+import pytest
+import torch
+from torchvision.models import get_model
+
+from spinefm.models.resnet import PatchResNet
+
+
+@pytest.fixture
+def patches():
+    return torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
+def test_state_is_torchvisions_with_another_last_layer(architecture):
+    with torch.device("meta"):
+        ours, theirs = PatchResNet(architecture, 5), get_model(architecture, weights=None, num_classes=5)
+    expected = {f"network.{key}": value.shape for key, value in theirs.state_dict().items()}
+    assert {key: value.shape for key, value in ours.state_dict().items()} == expected
+
+
+@torch.no_grad()
+def test_all_three_channels_see_the_patch_at_zero_mean_and_unit_variance(patches):
+    model = PatchResNet("resnet18", 3).eval()
+    standard = (patches - patches.mean((2, 3), keepdim=True)) / patches.std((2, 3), keepdim=True, correction=0)
+    torch.testing.assert_close(model(patches), model.network(standard.repeat(1, 3, 1, 1)), rtol=0, atol=1e-3)
+    assert model(patches).shape == (4, 3)
+
+
+@torch.no_grad()
+def test_exposure_does_not_matter_and_the_picture_does(patches):
+    model = PatchResNet("resnet18", 3).eval()
+    logits = model(patches)
+    torch.testing.assert_close(model(0.3 + 0.5 * patches), logits, rtol=0, atol=1e-2)
+    assert (logits[0] - logits[1]).abs().max() > 1e-3
+
+
+def test_pretrained_weights_replace_all_but_the_last_layer(monkeypatch):
+    torch.manual_seed(0)
+    pretrained = get_model("resnet18", weights=None)
+    model = PatchResNet("resnet18", 3)
+    last = model.network.fc.weight.clone()
+    expected = pretrained.conv1.weight.clone()
+    assert not torch.equal(model.network.conv1.weight, expected)
+    monkeypatch.setattr("spinefm.models.resnet.get_model", lambda name, weights: {("resnet18", "DEFAULT"): pretrained}[name, weights])
+    model.load_pretrained("DEFAULT")
+    assert torch.equal(model.network.conv1.weight, expected)
+    assert torch.equal(model.network.fc.weight, last)

@@ -1,0 +1,69 @@
+"""Where induction starts."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinefm.pipeline.base_case import base_cases
+from spinefm.structures import Detections, Vertebra
+
+
+def detections(places, scores=None):
+    """10 x 10 squares centred on (x, y)."""
+    mask, scores = np.ones((10, 10), dtype=bool), scores or [0.9] * len(places)
+    return Detections(tuple(Vertebra(mask, (int(x - 5), int(y - 5)), (x, y), None, s) for (x, y), s in zip(places, scores, strict=True)))
+
+
+def rows(run):
+    return [vertebra.centroid[1] for vertebra in run]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_too_few_detections_make_no_base_case(number):
+    """Defect 2: the previous film's start points are reused; there is nothing here to remember them."""
+    assert base_cases(detections([(50.0, 20.0 * i) for i in range(9)]))
+    assert base_cases(detections([(50.0, 20.0 * i) for i in range(number)])) == []
+
+
+@pytest.mark.parametrize("length", [2, 3, 4])
+def test_every_run_once_from_head_to_foot(length):
+    runs = base_cases(detections([(50.0, 20.0 * i) for i in (3, 0, 4, 2, 1)]), length)
+    assert sorted(map(rows, runs)) == [[20.0 * (s + i) for i in range(length)] for s in range(6 - length)]
+
+
+def test_best_scores_first_and_the_upper_of_equals():
+    places = [(50.0, 20.0 * i) for i in range(6)]
+    assert rows(base_cases(detections(places, [0.7, 0.7, 0.7, 0.9, 0.9, 0.9]))[0]) == [60, 80, 100]
+    assert [rows(run)[0] for run in base_cases(detections(places))] == [0, 20, 40, 60]
+
+
+def test_even_gaps_before_scores():
+    """One vertebra is overlooked between the third and the fourth; runs over the hole come last in spite of their scores."""
+    places = [(50.0, float(y)) for y in (0, 20, 40, 80, 100, 120)]
+    runs = [rows(run) for run in base_cases(detections(places, [0.7, 0.7, 0.9, 0.9, 0.8, 0.8]))]
+    assert runs[:2] == [[80, 100, 120], [0, 20, 40]]
+    assert runs[2:] == [[20, 40, 80], [40, 80, 100]]
+
+
+def test_a_vertebra_found_twice_makes_gaps_uneven():
+    runs = [rows(run) for run in base_cases(detections([(50.0, float(y)) for y in (0, 2, 22, 42, 62)], [0.9, 0.9, 0.9, 0.7, 0.7]))]
+    assert runs[0] == [2, 22, 42]
+    assert runs[-1] == [0, 2, 22]
+
+
+def test_three_equal_places_do_not_crash():
+    assert len(base_cases(detections([(50.0, 50.0)] * 3))) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0.6, 1), min_size=3, max_size=12), st.floats(-1.2, 1.2), st.randoms(use_true_random=False))
+def test_order_of_detections_does_not_matter(scores, tilt, random):
+    """Defect 7: at a `tilt` of 0 all x agree, and y = mx + c has no solution."""
+    places = [(500 + 30 * i * np.sin(tilt), 30 * i * np.cos(tilt)) for i in range(len(scores))]
+    shuffled = random.sample(list(zip(places, scores, strict=True)), len(scores))
+    runs = base_cases(detections(places, scores))
+    again = base_cases(detections(*map(list, zip(*shuffled, strict=True))))
+    assert [run[0].centroid for run in again] == [run[0].centroid for run in runs]
+    assert all(rows(run) == sorted(rows(run)) for run in runs)
+    assert len(runs) == len(scores) - 2

@@ -1,0 +1,40 @@
+"""Levels, their order, regions and neighbours."""
+
+from itertools import pairwise
+
+import pytest
+
+from spinefm.anatomy import LEVELS, check_level, is_usual_step, level_index, levels_between, region
+
+
+def test_every_level_once_from_head_to_foot():
+    assert len(LEVELS) == len(set(LEVELS)) == 7 + 13 + 6 + 1
+    assert (LEVELS[0], LEVELS[-1]) == ("C1", "S1")
+    assert [level_index(level) for level in LEVELS] == list(range(27))
+
+
+def test_regions_follow_each_other():
+    assert list(dict.fromkeys(map(region, LEVELS))) == ["cervical", "thoracic", "lumbar", "sacral"]
+
+
+def test_usual_levels_between():
+    assert levels_between("C6", "T2") == ("C6", "C7", "T1", "T2")
+    assert levels_between("T11", "L1") == ("T11", "T12", "L1")
+    assert levels_between("L4", "S1") == ("L4", "L5", "S1")
+    assert levels_between("L3", "L3") == ("L3",)
+    assert len(levels_between("C1", "S1")) == 25
+
+
+def test_a_usual_step_leads_to_the_next_usual_level():
+    usual = levels_between("C1", "S1")
+    steps = {(upper, lower) for upper in LEVELS for lower in LEVELS if is_usual_step(upper, lower)}
+    assert steps == set(pairwise(usual))
+
+
+@pytest.mark.parametrize("level", ["", "C0", "C8", "T14", "L7", "S2", "c3", "C2 ", "X1"])
+def test_unknown_levels_are_refused(level):
+    for function in (check_level, level_index, region):
+        with pytest.raises(ValueError, match="Expected a level between C1 and S1"):
+            function(level)
+    with pytest.raises(ValueError, match="Expected a level"):
+        levels_between("C1", level)

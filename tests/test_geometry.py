@@ -1,0 +1,278 @@
+"""Geometry against scipy, scikit-image and full-size numpy."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+from skimage.draw import polygon2mask
+
+from spinefm.geometry import (
+    PatchRule,
+    centroids_of,
+    crop_mask,
+    crop_patch,
+    film_to_patch,
+    local_spacings,
+    mask_dice,
+    mask_iou,
+    mask_to_vertebra,
+    paste_mask,
+    paste_patch,
+    patch_box,
+    patch_to_film,
+    polygon_to_vertebra,
+    principal_axis_order,
+    weighted_centroid,
+)
+from spinefm.structures import PatchBox, Vertebra
+
+few = settings(max_examples=40, deadline=None)
+sides = st.integers(1, 23)
+near = st.integers(-40, 40)
+boxes = st.builds(PatchBox, near, near, st.integers(2, 33))
+masks = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
+vertebrae = st.builds(Vertebra, masks.filter(np.any), st.tuples(st.integers(-15, 25), st.integers(-15, 25)), st.just((0.0, 0.0)))
+
+
+def numbered(height, width):
+    """A (1, H, W) film in which no two pixels are the same and none is 0."""
+    return torch.arange(1.0, height * width + 1).reshape(1, height, width)
+
+
+def covered(box, height, width):
+    """(H, W): which pixels of the film lie in a patch, by its definition."""
+    rows, columns = np.mgrid[:height, :width]
+    return (rows >= box.y) & (rows < box.y + box.side) & (columns >= box.x) & (columns < box.x + box.side)
+
+
+@few
+@given(sides, sides, boxes)
+def test_paste_undoes_crop_exactly(height, width, box):
+    """Defect 5: crop truncates, paste rounds; up to 1 px shift, and odd sizes lose a pixel."""
+    film = numbered(height, width)
+    patch = crop_patch(film, box)
+    assert patch.shape == (1, box.side, box.side)
+    pasted = paste_patch(patch, box, height, width, fill=-1.0)
+    inside = torch.from_numpy(covered(box, height, width))
+    assert torch.equal(pasted, torch.where(inside, film, -1.0))
+
+
+@few
+@given(sides, sides, boxes)
+def test_crop_undoes_paste_exactly(height, width, box):
+    patch = numbered(box.side, box.side)
+    again = crop_patch(paste_patch(patch, box, height, width), box)
+    inside = crop_patch(torch.ones(1, height, width), box) == 1
+    assert int(inside.sum()) == covered(box, height, width).sum()
+    assert torch.equal(again, torch.where(inside, patch, 0.0))
+
+
+@pytest.mark.parametrize("side", [2, 3, 8, 9])
+def test_every_border(side):
+    """Defect 5."""
+    film = numbered(13, 10)
+    for x, y in product(range(-12, 13), range(-12, 16)):
+        box = PatchBox(x, y, side)
+        pasted = paste_patch(crop_patch(film, box), box, 13, 10)
+        assert torch.equal(pasted[0], torch.where(torch.from_numpy(covered(box, 13, 10)), film[0], 0.0))
+
+
+def test_outside_the_film_a_patch_is_filled():
+    patch = crop_patch(numbered(4, 4).to(torch.uint8), PatchBox(-2, 3, 4), fill=7)
+    assert patch.dtype == torch.float32
+    assert patch[0].tolist() == [[7, 7, 13, 14], [7] * 4, [7] * 4, [7] * 4]
+
+
+@few
+@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 60))
+def test_patch_box_is_the_nearest_one(x, y, side):
+    box = patch_box((x, y), side)
+    assert box.side >= 2
+    assert abs(box.side - max(2, side)) <= 0.5
+    assert abs(box.x + box.side / 2 - x) <= 0.5
+    assert abs(box.y + box.side / 2 - y) <= 0.5
+
+
+def test_patch_rule():
+    assert PatchRule(scale=3.0).side(20) == 60
+    assert PatchRule(scale=3.0, pixels=300).side(20) == 300
+
+
+@few
+@given(boxes, st.integers(2, 64), arrays(np.float64, (5, 2), elements=st.floats(-100, 100)))
+def test_patch_coordinates_round_trip(box, size, points):
+    film = torch.from_numpy(points)
+    assert torch.allclose(patch_to_film(film_to_patch(film, box, size), box, size), film, atol=1e-9)
+    corners = torch.tensor([[box.x, box.y], [box.x + box.side, box.y + box.side]], dtype=torch.float64)
+    assert torch.allclose(film_to_patch(corners, box, size), torch.tensor([[0, 0], [size, size]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("side", "size"), [(20, 20), (20, 40), (21, 64), (40, 20), (41, 16), (33, 32)])
+def test_resized_pixels_lie_where_the_coordinates_say(side, size):
+    """On a ramp, a pixel's value is the place it shows; at the rim the filter has nothing beyond to average with."""
+    box = PatchBox(7, 5, side)
+    columns = (torch.arange(80) + 0.5).expand(80, 80)
+    patch = crop_patch(torch.stack([columns, columns.T]), box, size)
+    ys, xs = torch.meshgrid(*[torch.arange(size) + 0.5] * 2, indexing="ij")
+    expected = patch_to_film(torch.stack([xs, ys], dim=-1), box, size).permute(2, 0, 1)
+    inner = slice(2, -2)
+    assert torch.allclose(patch[:, inner, inner], expected[:, inner, inner], atol=0.05)
+    pasted = paste_patch(patch, box, 80, 80)
+    rows = slice(box.y + 6, box.y + side - 6), slice(box.x + 6, box.x + side - 6)
+    assert torch.allclose(pasted[0][rows], columns[rows], atol=0.05)
+
+
+def test_paste_wants_a_square():
+    with pytest.raises(ValueError, match="Expected `patch` to be square"):
+        paste_patch(torch.zeros(1, 3, 4), PatchBox(0, 0, 4), 10, 10)
+
+
+@few
+@given(vertebrae, boxes, st.integers(1, 30), st.integers(1, 30))
+def test_masks_are_cropped_and_pasted_alike(vertebra, box, height, width):
+    rows, columns = np.nonzero(vertebra.mask)
+    full = np.zeros((height, width), dtype=bool)
+    for x, y in zip(columns + vertebra.origin[0], rows + vertebra.origin[1], strict=True):
+        if 0 <= x < width and 0 <= y < height:
+            full[y, x] = True
+    pasted = paste_mask(vertebra, (height, width))
+    assert np.array_equal(pasted, full)
+    on_film = torch.from_numpy(covered(box, height, width))
+    by_crop = paste_patch(crop_mask(vertebra, box)[None], box, height, width)[0] > 0
+    assert torch.equal(by_crop, torch.from_numpy(full) & on_film)
+
+
+@few
+@given(arrays(np.float32, st.tuples(st.integers(1, 3), sides, sides), elements=st.floats(0, 1, width=16)))
+def test_weighted_centroid_is_the_centre_of_mass(weights):
+    for centroid, one in zip(weighted_centroid(torch.from_numpy(weights)), weights, strict=True):
+        if one.sum() == 0:
+            assert centroid.isnan().all()
+        else:
+            y, x = ndimage.center_of_mass(one.astype(np.float64))
+            assert centroid.tolist() == pytest.approx([x + 0.5, y + 0.5], abs=1e-3)
+
+
+@few
+@given(masks, st.tuples(near, near))
+def test_mask_to_vertebra_crops_to_the_content(mask, offset):
+    vertebra = mask_to_vertebra(mask, offset, level="L1", confidence=0.5)
+    if not mask.any():
+        assert vertebra is None
+        return
+    height, width = mask.shape
+    moved = Vertebra(vertebra.mask, (vertebra.origin[0] - offset[0], vertebra.origin[1] - offset[1]), (0, 0))
+    assert np.array_equal(paste_mask(moved, (height, width)), mask)
+    assert all(vertebra.mask.any(axis)[[0, -1]].all() for axis in (0, 1))
+    y, x = ndimage.center_of_mass(mask)
+    assert vertebra.centroid == pytest.approx((x + 0.5 + offset[0], y + 0.5 + offset[1]))
+    assert (vertebra.level, vertebra.confidence) == ("L1", 0.5)
+
+
+polygons = st.integers(3, 6).flatmap(lambda corners: arrays(np.float64, (corners, 2), elements=st.floats(-8, 30)))
+
+
+def edge_distances(polygon, rows, columns):
+    """(H, W) distance of each pixel's centre to the nearest edge."""
+    points = np.stack([columns + 0.5, rows + 0.5], axis=-1)
+    distances = []
+    for a, b in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        share = ((points - a) @ (b - a)) / max((b - a) @ (b - a), 1e-12)
+        distances.append(np.linalg.norm(points - a - np.clip(share, 0, 1)[..., None] * (b - a), axis=-1))
+    return np.min(distances, axis=0)
+
+
+@few
+@given(polygons)
+def test_polygons_are_filled_as_by_scikit_image(polygon):
+    """Bow-ties, specks and what reaches over the border among them."""
+    size = (21, 24)
+    expected = polygon2mask(size, polygon[:, ::-1] - 0.5)
+    vertebra = polygon_to_vertebra(polygon, size)
+    found = np.zeros(size, dtype=bool) if vertebra is None else paste_mask(vertebra, size)
+    decided = edge_distances(polygon, *np.mgrid[: size[0], : size[1]]) > 1e-6
+    assert np.array_equal(found[decided], expected[decided])
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 1.0, 2.5])
+def test_area_and_centre_of_a_filled_polygon(angle):
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    polygon = np.array([(-30, -20), (30, -22), (31, 21), (-29, 20)]) @ turn.T + (60.3, 50.7)
+    vertebra = polygon_to_vertebra(polygon, (110, 120), "L3")
+    x, y = polygon.T
+    cross = x * np.roll(y, -1) - np.roll(x, -1) * y
+    centre = [((x + np.roll(x, -1)) * cross).sum() / (3 * cross.sum()), ((y + np.roll(y, -1)) * cross).sum() / (3 * cross.sum())]
+    assert vertebra.mask.sum() == pytest.approx(abs(cross.sum()) / 2, rel=0.01)
+    assert vertebra.centroid == pytest.approx(centre, abs=0.1)
+
+
+def test_a_rectangle_of_whole_pixels_is_exact():
+    vertebra = polygon_to_vertebra([(3, 2), (9, 2), (9, 7), (3, 7)], (20, 20), "C3")
+    assert (vertebra.box, vertebra.mask.all(), vertebra.centroid) == ((3, 2, 9, 7), True, (6.0, 4.5))
+
+
+@pytest.mark.parametrize("shift", [(-50, 0), (50, 0), (0, -50), (0, 50)])
+def test_a_polygon_beside_the_film_is_no_vertebra(shift):
+    assert polygon_to_vertebra(np.array([(3, 2), (9, 2), (9, 7)]) + shift, (20, 20)) is None
+
+
+@few
+@given(vertebrae, vertebrae)
+def test_dice_and_iou_are_those_of_full_size_masks(first, second):
+    a, b = (paste_mask(Vertebra(v.mask, (v.origin[0] + 20, v.origin[1] + 20), v.centroid), (70, 70)) for v in (first, second))
+    assert mask_iou(first, second) == pytest.approx((a & b).sum() / (a | b).sum())
+    assert mask_dice(first, second) == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
+    assert mask_iou(first, second) == mask_iou(second, first)
+    assert mask_iou(first, first) == mask_dice(first, first) == 1.0
+
+
+@few
+@given(st.integers(0, 12), st.floats(0, np.pi), st.floats(-500, 500), st.floats(-500, 500), st.randoms(use_true_random=False))
+def test_points_on_a_line_are_ordered_from_above(number, angle, x, y, random):
+    """Defect 7: least squares y = mx + c through a near-vertical spine is ill-conditioned."""
+    assume(min(angle, np.pi - angle) > 1e-3)
+    steps = np.cumsum([random.uniform(5, 50) for _ in range(number)])
+    line = np.stack([x + steps * np.cos(angle), y + steps * np.sin(angle)], axis=1).reshape(-1, 2)
+    shuffled = random.sample(range(number), number)
+    order = principal_axis_order(line[shuffled])
+    assert [shuffled[i] for i in order] == list(range(number))
+
+
+@pytest.mark.parametrize("x", [0.0, 0.1, 1 / 3, 1234.567])
+def test_vertical_and_horizontal_lines(x):
+    """Defect 7: singular when all x agree."""
+    for seed in range(20):
+        shuffled = np.random.default_rng(seed).permutation(7)
+        vertical = np.stack([np.full(7, x), 20.3 * np.arange(7)], axis=1)
+        assert shuffled[principal_axis_order(vertical[shuffled])].tolist() == list(range(7))
+        assert shuffled[principal_axis_order(vertical[shuffled, ::-1])].tolist() == list(range(7))  # from left to right
+
+
+@few
+@given(st.floats(-1.2, 1.2), st.floats(-0.8, 0.8), st.randoms(use_true_random=False))
+def test_curved_spines_are_ordered_from_above(bend, tilt, random):
+    angles = tilt + bend * np.linspace(-0.5, 0.5, 17)
+    spine = np.cumsum(np.stack([np.sin(angles), np.cos(angles)], axis=1), axis=0) * 60
+    shuffled = random.sample(range(17), 17)
+    assert [shuffled[i] for i in principal_axis_order(spine[shuffled])] == list(range(17))
+
+
+def test_few_points_and_equal_points_have_an_order():
+    assert principal_axis_order([]).tolist() == []
+    assert principal_axis_order([(3, 4)]).tolist() == [0]
+    assert sorted(principal_axis_order([(3, 4)] * 4)) == [0, 1, 2, 3]
+
+
+def test_local_spacings_average_the_gaps_beside_a_point():
+    assert local_spacings([(0, 0), (0, 10), (0, 30)]).tolist() == [10, 15, 20]
+    with pytest.raises(ValueError, match="at least two centroids"):
+        local_spacings([(0, 0)])
+
+
+def test_centroids_of_nothing_have_two_columns():
+    assert centroids_of([]).shape == (0, 2)
