@@ -35,7 +35,8 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"Expected a device that is there, but got `{device}` ({error}). Set `device=cpu`.") from error
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"Expected a device that is there, but got `{device}` ({reason}). Set `device=cpu`.") from error
 
 
 def batches(items: Sequence[ItemT], size: int) -> Iterator[list[ItemT]]:

@@ -108,7 +108,7 @@ class FunctionPredictor:
 
     def predict_next(self, trails):
         points = [self.function(i, t.numpy()) for i, t in zip(trails.film_ids, trails.centroids, strict=True)]
-        return torch.tensor(points, dtype=torch.float32).reshape(-1, 2)
+        return torch.from_numpy(np.array(points, dtype=np.float32)).reshape(-1, 2)
 
 
 class OracleSegmenter:

@@ -82,9 +82,11 @@ class Component(pl.LightningModule, ABC):
             FileNotFoundError: If there is no such file.
             ValueError: If it is no checkpoint, unsafe to open, or another component's.
         """
-        read_checkpoint(path, cls.name)
+        checkpoint = read_checkpoint(path, cls.name)
         try:
-            component = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, strict=True)
+            # Lightning's own `load_from_checkpoint` would drop arguments that the constructor does not know.
+            component = cls(**checkpoint["hyper_parameters"])
+            component.load_state_dict(checkpoint["state_dict"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             fault = f"it does not fit this version ({type(error).__name__}: {error})"
             raise ValueError(f"Expected a {cls.name} checkpoint at `{path}`, but {fault}. {_remedy(cls.name)}") from error

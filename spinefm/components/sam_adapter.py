@@ -52,8 +52,13 @@ class SamAdapterComponent(Component):
             patch_pixels: See `PatchRule`.
             jitter: See `SegmentationView`.
             positive_weight: Weight of vertebra pixels in the cross-entropy.
+
+        Raises:
+            ValueError: If `tuning` is unknown.
         """
         super().__init__(optimizer, scheduler, seed)
+        if tuning not in ("adapter", "full"):
+            raise ValueError(f"Expected `tuning` to be adapter or full, but got `{tuning}`.")
         size = SamSize(**sam)
         self.tuning, self.weights, self.jitter = tuning, weights, jitter
         self.input_size, self.patch_rule = size.image_size, PatchRule(patch_scale, patch_pixels)

@@ -10,6 +10,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 NUM_CLASSES = 2
@@ -20,7 +21,7 @@ class MaskRCNNSize:
     """The shape of a Mask R-CNN; the defaults are torchvision's `maskrcnn_resnet50_fpn`.
 
     Attributes:
-        backbone: torchvision's name of a ResNet.
+        backbone: torchvision's name of a ResNet, or "resnet10".
         min_size: Shorter side to which a film is resized, pixels.
         max_size: Bound on its longer side after that, pixels.
         fpn_channels: Width of the feature pyramid.
@@ -72,7 +73,7 @@ def build_mask_rcnn(size: MaskRCNNSize, frozen_norm: bool = False) -> MaskRCNN:
 
 def _backbone(size: MaskRCNNSize, frozen_norm: bool) -> BackboneWithFPN:
     norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
-    resnet = get_model(size.backbone, weights=None, norm_layer=norm)
+    resnet = _resnet10(norm) if size.backbone == "resnet10" else get_model(size.backbone, weights=None, norm_layer=norm)
     channels = resnet.fc.in_features
     return BackboneWithFPN(
         resnet,
@@ -80,6 +81,11 @@ def _backbone(size: MaskRCNNSize, frozen_norm: bool) -> BackboneWithFPN:
         in_channels_list=[channels // 8, channels // 4, channels // 2, channels],
         out_channels=size.fpn_channels,
     )
+
+
+def _resnet10(norm_layer: type[nn.Module]) -> ResNet:
+    """One block per stage: the least of the family, for a CPU."""
+    return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
 
 
 def load_coco_weights(model: MaskRCNN) -> None:

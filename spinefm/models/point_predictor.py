@@ -78,7 +78,8 @@ def _local_frame(centroids: Tensor) -> tuple[Tensor, Tensor]:
 
 def to_frame(points: Tensor, origin: Tensor, axes: Tensor) -> Tensor:
     """(N, k, 2) pixels into the frame of `origin` (N, 2) and `axes` (N, 2, 2)."""
-    return (points - origin[:, None]) @ torch.linalg.inv(axes)
+    inverse: Tensor = torch.linalg.inv(axes)
+    return (points - origin[:, None]) @ inverse
 
 
 def from_frame(points: Tensor, origin: Tensor, axes: Tensor) -> Tensor:

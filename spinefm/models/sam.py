@@ -28,6 +28,9 @@ class SamSize:
         prompt_dim: Width of prompt encoder and mask decoder.
         decoder_mlp_dim: Hidden width of the decoder's MLPs.
         num_multimask_outputs: Mask tokens beyond the one that is used.
+
+    Raises:
+        ValueError: If `image_size` is no multiple of `patch_size` or `stem` is unknown.
     """
 
     image_size: int = 1024
@@ -41,6 +44,12 @@ class SamSize:
     prompt_dim: int = 256
     decoder_mlp_dim: int = 2048
     num_multimask_outputs: int = 3
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ValueError(f"Expected `image_size` to be a multiple of `patch_size`, but got {self.image_size} and {self.patch_size}.")
+        if self.stem not in ("patch", "conv"):
+            raise ValueError(f"Expected `stem` to be patch or conv, but got `{self.stem}`.")
 
     @property
     def grid(self) -> int:

@@ -56,7 +56,8 @@ def test_a_tiny_one_trains_and_predicts_on_films_of_any_size(tiny):
     box = torch.tensor([[10.0, 10, 40, 40]])
     mask = torch.zeros(1, 90, 60, dtype=torch.uint8)
     mask[0, 10:40, 10:40] = 1
-    targets = [{"boxes": box, "labels": torch.ones(1, dtype=torch.int64), "masks": m} for m in (mask, mask[:, :50].repeat(1, 1, 2)[:, :, :70])]
+    masks = mask, mask.transpose(1, 2)[:, :50, :70]
+    targets = [{"boxes": box, "labels": torch.ones(1, dtype=torch.int64), "masks": each} for each in masks]
     losses = tiny(films, targets)
     assert set(losses) == {"loss_classifier", "loss_box_reg", "loss_mask", "loss_objectness", "loss_rpn_box_reg"}
     assert all(torch.isfinite(loss) for loss in losses.values())

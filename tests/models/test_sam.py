@@ -206,3 +206,9 @@ def test_what_is_no_state_dict_is_refused_without_executing_it(tmp_path, content
     with pytest.raises(ValueError, match=r"Expected.*weights\.pth"):
         load_sam_weights(Sam(SamSize(**TINY)), str(path))
     assert not touched.exists()
+
+
+@pytest.mark.parametrize(("options", "named"), [({"image_size": 50}, "50 and 8"), ({"stem": "cnov"}, "cnov")])
+def test_sizes_that_cannot_be_are_refused(options, named):
+    with pytest.raises(ValueError, match=named):
+        SamSize(**TINY | options)

@@ -43,7 +43,14 @@ def test_even_gaps_before_scores():
     places = [(50.0, float(y)) for y in (0, 20, 40, 80, 100, 120)]
     runs = [rows(run) for run in base_cases(detections(places, [0.7, 0.7, 0.9, 0.9, 0.8, 0.8]))]
     assert runs[:2] == [[80, 100, 120], [0, 20, 40]]
-    assert runs[2:] == [[20, 40, 80], [40, 80, 100]]
+    assert runs[2:] == [[40, 80, 100], [20, 40, 80]]
+
+
+def test_even_but_long_gaps_come_last():
+    """Every second vertebra of the upper half is overlooked."""
+    runs = base_cases(detections([(50.0, float(y)) for y in (0, 40, 80, 100, 120, 140, 160)], [0.9, 0.9, 0.9, *[0.7] * 4]))
+    assert rows(runs[0]) == [80, 100, 120]
+    assert rows(runs[3]) == [0, 40, 80]
 
 
 def test_a_vertebra_found_twice_makes_gaps_uneven():

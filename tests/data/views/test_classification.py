@@ -1,0 +1,112 @@
+"""The classifier's view: labels that belong to their patches, background that is none."""
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.data.sampling import ItemKey
+from spinefm.data.views import ClassificationView, class_names
+from spinefm.geometry import PatchRule, centroids_of
+from spinefm.structures import Radiograph, Vertebra
+
+CLASSES = class_names(["T12", "L5"])
+
+
+def view_of(films, training=False, seed=0, rule=None, size=32):
+    return ClassificationView(films, training, seed, CLASSES, size, rule or PatchRule(2.0))
+
+
+def items(view, epoch=0):
+    return [view[ItemKey(epoch, index)] for index in range(len(view))]
+
+
+def centre(patch):
+    middle = patch.shape[-1] // 2
+    return patch[0, middle - 1 : middle + 1, middle - 1 : middle + 1]
+
+
+def test_classes_in_the_order_of_the_outputs():
+    assert CLASSES == ("background", "vertebra", "T12", "L5")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_labels_are_those_of_the_levels_and_every_second_item_is_background(make_film, training):
+    films = [make_film("a"), make_film("b", levels=("L4", "L5", "S1"))]
+    labels = [int(label) for _, label in items(view_of(films, training))]
+    assert len(labels) == 2 * 10
+    assert labels[1::2] == [0] * 10
+    # T11, T12, L1..L5, and L4, L5, S1: what is no landmark is an ordinary vertebra.
+    assert labels[::2] == [1, 2, 1, 1, 1, 1, 3, 1, 3, 1]
+
+
+def test_a_vertebra_without_a_level_is_an_ordinary_one(make_film):
+    film = make_film(levels=("T12", None, "L5"))
+    assert [int(label) for _, label in items(view_of([film]))[::2]] == [2, 1, 3]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_patches_are_grey_values_of_the_input_size(make_film, training):
+    for patch, label in items(view_of([make_film()], training, size=24)):
+        assert patch.shape == (1, 24, 24) and patch.dtype == torch.float32 and label.dtype == torch.int64
+        assert patch.min() >= 0 and patch.max() <= 1 and patch.std() > 0.01
+
+
+def test_vertebrae_stand_in_the_middle_of_their_patches(make_film):
+    patches = [patch for seed in range(5) for patch, label in items(view_of([make_film()], seed=seed)) if label]
+    bright = [float(centre(patch).mean()) > 0.5 for patch in patches]
+    # The centre strays by some eighth of a spacing, and a third of one leaves the box.
+    assert np.mean(bright) > 0.9
+    offsets = np.array([np.argwhere(patch[0].numpy() > 0.6).mean(0) for patch in patches])
+    assert offsets.std() > 0.3
+
+
+class Discs:
+    """A film that is bright within `radius` spacings of any of some points, and grey elsewhere."""
+
+    def __init__(self, ends, spacing=40, count=8, width=400, radius=0.7):
+        self.points = np.stack([np.full(count, width / 2), ends + spacing * np.arange(count)], axis=1).astype(float)
+        self.height, self.width, self.spacing, self.radius = int(2 * ends + spacing * (count - 1)), width, spacing, radius
+
+    def film(self, around):
+        y, x = np.mgrid[: self.height, : self.width] + 0.5
+        distance = np.min([np.hypot(x - px, y - py) for px, py in around], axis=0)
+        pixels = np.where(distance < self.radius * self.spacing, 250, 100).astype(np.uint8)
+        mask = np.ones((2, 2), dtype=bool)
+        vertebrae = tuple(Vertebra(mask, (int(px) - 1, int(py) - 1), (px, py), "L1") for px, py in self.points)
+        return Radiograph("discs", pixels, vertebrae)
+
+
+def background_centres(film):
+    """Mean grey value around the centres of background patches."""
+    views = [view_of([film], seed=seed, rule=PatchRule(pixels=8), size=8) for seed in range(20)]
+    return np.array([float(centre(patch).mean()) * 255 for view in views for patch, label in items(view) if not label])
+
+
+def test_background_keeps_its_distance_and_stays_on_the_film():
+    """The spine ends too near the border for a step beyond its ends, so that all points are of the ring."""
+    discs = Discs(ends=12)
+    centres = background_centres(discs.film(centroids_of(discs.film(discs.points).vertebrae)))
+    assert len(centres) == 160
+    # 250 is too near to a centroid, 0 beside the film.
+    assert centres == pytest.approx(100)
+
+
+def test_some_background_lies_where_a_walk_leaves_the_spine():
+    discs = Discs(ends=80, radius=0.4)
+    one_step_beyond = [discs.points[0] - (0, discs.spacing), discs.points[-1] + (0, discs.spacing)]
+    share = np.mean(background_centres(discs.film(one_step_beyond)) > 200)
+    assert 0.25 < share < 0.45
+    assert np.mean(background_centres(discs.film(discs.points)) > 200) < 0.02
+
+
+def test_patch_side_follows_the_spacing_or_is_fixed(make_film):
+    """A box of 20 x 12 pixels covers a share of the patch that tells its side."""
+
+    def bright_share(rule, **options):
+        views = [view_of([make_film(levels=("L1", "L2"), **options)], seed=seed, rule=rule, size=64) for seed in range(5)]
+        return np.mean([(patch > 0.5).float().mean() for view in views for patch, label in items(view) if label])
+
+    assert bright_share(PatchRule(pixels=40), spacing=32) == pytest.approx(240 / 40**2, rel=0.1)
+    # The scale strays by 15 %, which a mean over ten patches does not quite level out.
+    assert bright_share(PatchRule(1.0), spacing=40) == pytest.approx(240 / 40**2, rel=0.25)
+    assert bright_share(PatchRule(1.0), spacing=80) == pytest.approx(240 / 80**2, rel=0.25)

@@ -1,0 +1,80 @@
+"""The segmenter's view: the mask of the vertebra in the middle, and a prompt that misses as predictions do."""
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.data.sampling import ItemKey
+from spinefm.data.views import SegmentationView
+from spinefm.geometry import PatchRule
+
+
+def view_of(films, training=False, jitter=0.0, scale=3.0, size=48, seed=0):
+    return SegmentationView(films, training, seed, size, PatchRule(scale), jitter)
+
+
+def items(view, epoch=0):
+    return [view[ItemKey(epoch, index)] for index in range(len(view))]
+
+
+def middle(mask):
+    """(x, y) of a mask's centre of mass."""
+    rows, columns = np.nonzero(mask.numpy() > 0.5)
+    return np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_shapes_and_ranges(make_film, training):
+    view = view_of([make_film("a"), make_film("b", levels=("L1", "L2"))], training, jitter=0.1, size=40)
+    assert len(view) == 9
+    for patch, point, mask in items(view):
+        assert patch.shape == (1, 40, 40) and mask.shape == (40, 40)
+        assert patch.dtype == mask.dtype == torch.float32
+        assert point.tolist() == [20.0, 20.0]
+        assert patch.min() >= 0 and patch.max() <= 1 and mask.min() == 0 and mask.max() == pytest.approx(1)
+
+
+def test_without_jitter_the_vertebra_stands_in_the_middle_at_its_size(make_film):
+    film = make_film(spacing=18, lean=0)
+    for _, _, mask in items(view_of([film], scale=3.0)):
+        # The patch shows 54 pixels; the box has 20 x 12 of them. Its place is rounded to whole pixels.
+        assert middle(mask) == pytest.approx((24, 24), abs=1.0)
+        assert float(mask.sum()) == pytest.approx(240 * (48 / 54) ** 2, rel=0.02)
+
+
+def test_only_the_vertebra_under_the_prompt_is_in_the_mask(make_film):
+    for patch, _, mask in items(view_of([make_film()])):
+        bright = patch[0] > 0.5
+        assert (bright & (mask < 0.1)).sum() > 50  # The neighbours.
+        assert (bright[mask > 0.9]).all()
+
+
+def test_jitter_is_in_local_spacings(make_film):
+    def spread(jitter, spacing):
+        film = make_film(size=(400, 120), spacing=spacing)
+        views = [view_of([film], jitter=jitter, scale=2.0, size=2 * spacing, seed=seed) for seed in range(20)]
+        offsets = np.array([middle(mask) - spacing for view in views for _, _, mask in items(view)])
+        return offsets.std() / spacing
+
+    assert spread(0.05, 20) == pytest.approx(0.05, rel=0.25)
+    assert spread(0.1, 20) == pytest.approx(0.1, rel=0.25)
+    assert spread(0.1, 40) == pytest.approx(0.1, rel=0.25)
+
+
+def test_training_moves_patch_and_mask_together(make_film):
+    view = view_of([make_film(size=(300, 120), spacing=40)], training=True, scale=1.4)
+    masks = set()
+    for epoch in range(8):
+        for patch, _, mask in items(view, epoch):
+            masks.add(mask.numpy().tobytes())
+            assert set(mask.unique().tolist()) == {0.0, 1.0}
+            inside, outside = patch[0][mask > 0], patch[0][mask == 0]
+            assert abs(inside.mean() - outside.mean()) > 0.15
+    assert len(masks) > 20
+
+
+def test_a_patch_may_reach_over_the_border(make_film):
+    film = make_film(size=(46, 70), left=12, levels=("L1", "L2"), lean=0)
+    for patch, _, mask in items(view_of([film], scale=4.0)):
+        assert (patch == 0).float().mean() > 0.2
+        assert middle(mask) == pytest.approx((24, 24), abs=1.0)

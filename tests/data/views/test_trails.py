@@ -1,0 +1,88 @@
+"""The point predictor's view: runs of centroids both ways along the spine."""
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.data.sampling import ItemKey
+from spinefm.data.views import TrailView
+from spinefm.geometry import centroids_of
+
+
+def whole(view, epoch=0):
+    """All trails as (N, k + 1, 2)."""
+    batch = view.__getitems__([ItemKey(epoch, index) for index in range(len(view))])
+    return torch.cat([batch.centroids, batch.targets[:, None]], dim=1).numpy()
+
+
+def runs_of(film, length):
+    centroids = centroids_of(film.vertebrae)
+    forwards = [centroids[start : start + length] for start in range(len(centroids) - length + 1)]
+    return np.array(forwards + [run[::-1] for run in forwards])
+
+
+def ordered(runs):
+    """Runs as a sorted list, so that their order does not matter."""
+    return sorted(np.round(run, 3).ravel().tolist() for run in runs)
+
+
+@pytest.mark.parametrize(("context", "count"), [(2, 10), (3, 8), (6, 2)])
+def test_every_run_forwards_and_backwards(make_film, context, count):
+    film = make_film()
+    view = TrailView([film], training=False, seed=0, context=context, jitter=0.1)
+    assert len(view) == count == 2 * (7 - context)
+    assert ordered(whole(view)) == ordered(runs_of(film, context + 1))
+
+
+def test_films_with_too_few_vertebrae_are_passed_over(make_film):
+    long, short = make_film("long", levels=("L1", "L2", "L3", "L4")), make_film("short", levels=("L1", "L2", "L3"))
+    view = TrailView([short, long], training=False, seed=0, context=3, jitter=0.0)
+    assert ordered(whole(view)) == ordered(runs_of(long, 4))
+    with pytest.raises(ValueError, match="at least 4 vertebrae"):
+        TrailView([short], training=False, seed=0, context=3, jitter=0.0)
+
+
+def test_sizes_are_width_and_height_of_each_trails_film(make_film):
+    films = [make_film("a", levels=("L1", "L2", "L3"), size=(160, 96)), make_film("b", levels=("L1", "L2", "L3"), size=(120, 110), left=60)]
+    view = TrailView(films, training=False, seed=0, context=2, jitter=0.0)
+    batch = view.__getitems__([ItemKey(0, index) for index in range(4)])
+    assert batch.sizes.tolist() == [[96, 160]] * 2 + [[110, 120]] * 2
+    assert batch.centroids[:, :, 0].min(1).values.tolist() == pytest.approx([40, 41, 60, 61], abs=1)
+    assert {tensor.dtype for tensor in (batch.centroids, batch.sizes, batch.targets)} == {torch.float32}
+
+
+def test_training_mirrors_half_of_the_trails(make_film):
+    film = make_film(left=20)
+    view = TrailView([film], training=True, seed=0, context=3, jitter=0.0)
+    originals = runs_of(film, 4)
+    mirrored = originals * (-1, 1) + (96, 0)
+    counts = {"original": 0, "mirrored": 0}
+    for epoch in range(40):
+        for i, run in enumerate(whole(view, epoch)):
+            kind = "original" if np.allclose(run, originals[i], atol=1e-3) else "mirrored"
+            counts[kind] += 1
+            assert kind == "original" or np.allclose(run, mirrored[i], atol=1e-3)
+    assert 0.4 < counts["mirrored"] / sum(counts.values()) < 0.6
+
+
+def test_jitter_moves_the_trail_by_shares_of_its_last_step_and_never_the_target(make_film):
+    film = make_film(lean=0, left=48, spacing=18)
+    view = TrailView([film], training=True, seed=0, context=3, jitter=0.1)
+    truth = runs_of(film, 4)
+    errors = np.concatenate([whole(view, epoch) - truth for epoch in range(40)])
+    # The spine stands in the middle of the film, so that mirroring changes nothing.
+    np.testing.assert_allclose(errors[:, -1], 0, atol=1e-3)
+    assert errors[:, :-1].std() / 18 == pytest.approx(0.1, rel=0.1)
+    assert np.abs(errors[:, :-1].mean()) < 0.1
+
+
+def test_without_training_there_is_no_jitter(make_film):
+    film = make_film()
+    view = TrailView([film], training=False, seed=0, context=3, jitter=0.5)
+    np.testing.assert_allclose(whole(view, epoch=2), runs_of(film, 4), atol=1e-3)
+
+
+def test_a_batch_of_one_is_an_item(make_film):
+    view = TrailView([make_film()], training=True, seed=0, context=3, jitter=0.1)
+    one, batch = view[ItemKey(2, 5)], view.__getitems__([ItemKey(2, 5)])
+    assert torch.equal(one.centroids, batch.centroids) and torch.equal(one.targets, batch.targets)

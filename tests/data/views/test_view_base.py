@@ -1,0 +1,95 @@
+"""What all views have in common: an item is a function of (seed, epoch, index)."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.data.sampling import ItemKey
+from spinefm.data.views import ClassificationView, DetectionView, SegmentationView, TrailView
+from spinefm.data.views.base import vertebra_refs
+from spinefm.geometry import PatchRule
+
+VIEWS = {
+    "detection": DetectionView,
+    "classification": lambda films, training, seed: ClassificationView(
+        films, training, seed, ("background", "vertebra", "T12"), 32, PatchRule(4.0)
+    ),
+    "segmentation": lambda films, training, seed: SegmentationView(films, training, seed, 32, PatchRule(3.2), 0.1),
+    "trails": lambda films, training, seed: TrailView(films, training, seed, 3, 0.03),
+}
+every_view = pytest.mark.parametrize("kind", VIEWS)
+
+
+@pytest.fixture(scope="module")
+def films(make_film):
+    return [make_film("one"), make_film("two", left=50, lean=-2)]
+
+
+def content(item):
+    """All tensors of an item."""
+    if isinstance(item, torch.Tensor):
+        return [item]
+    if dataclasses.is_dataclass(item):
+        return [getattr(item, field.name) for field in dataclasses.fields(item)]
+    return [tensor for part in (item.values() if isinstance(item, dict) else item) for tensor in content(part)]
+
+
+def same(first, second):
+    pairs = zip(content(first), content(second), strict=True)
+    return all(torch.equal(mine, theirs) for mine, theirs in pairs)
+
+
+@every_view
+@pytest.mark.parametrize("training", [True, False])
+def test_an_item_is_the_same_twice_in_any_order(films, kind, training):
+    view, again = VIEWS[kind](films, training, 3), VIEWS[kind](films, training, 3)
+    keys = [ItemKey(4, index) for index in range(len(view))][:8]
+    items = [view[key] for key in keys]
+    assert all(same(again[key], item) for key, item in reversed(list(zip(keys, items, strict=True))))
+
+
+@every_view
+def test_training_items_are_new_each_epoch_and_with_each_seed(films, kind):
+    view, other = VIEWS[kind](films, True, 3), VIEWS[kind](films, True, 4)
+    first = view[ItemKey(0, 1)]
+    assert not all(same(first, view[ItemKey(epoch, 1)]) for epoch in range(1, 4))
+    assert not all(same(view[ItemKey(epoch, 1)], other[ItemKey(epoch, 1)]) for epoch in range(3))
+
+
+@every_view
+def test_validation_items_are_the_same_each_epoch(films, kind):
+    view = VIEWS[kind](films, False, 3)
+    assert all(same(view[ItemKey(0, index)], view[ItemKey(5, index)]) for index in range(len(view)))
+
+
+@every_view
+def test_items_differ(films, kind):
+    view = VIEWS[kind](films, False, 3)
+    assert not same(view[ItemKey(0, 0)], view[ItemKey(0, 1)])
+
+
+@every_view
+def test_an_empty_split_is_refused(kind):
+    with pytest.raises(ValueError, match=r"Expected at least one film in the split, but it is empty.*dataset\.root"):
+        VIEWS[kind]([], True, 0)
+
+
+@every_view
+@pytest.mark.parametrize("training", [True, False])
+def test_annotations_of_the_films_are_not_changed(make_film, kind, training):
+    film, untouched = make_film("one"), make_film("one")
+    view = VIEWS[kind]([film], training, 0)
+    for index in range(min(len(view), 4)):
+        view[ItemKey(0, index)]
+    np.testing.assert_array_equal(film.pixels, untouched.pixels)
+    for mine, theirs in zip(film.vertebrae, untouched.vertebrae, strict=True):
+        np.testing.assert_array_equal(mine.mask, theirs.mask)
+        assert mine.centroid == theirs.centroid
+
+
+def test_refs_count_every_vertebra_that_has_a_neighbour(make_film):
+    films = [make_film("a", levels=("L1",)), make_film("b", levels=("L1", "L2", "L3"), spacing=20, lean=0), make_film("c", levels=())]
+    refs = [(ref.film, ref.position, ref.spacing) for ref in vertebra_refs(films)]
+    assert refs == [(1, 0, 20.0), (1, 1, 20.0), (1, 2, 20.0)]

@@ -1,0 +1,65 @@
+"""How a script ends when its input is at fault, and when its code is."""
+
+import os
+
+import pytest
+from hydra.errors import InstantiationException, MissingConfigException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from spinefm.data.film_files import FilmError
+from spinefm.failures import run_script
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a sentence"), FileNotFoundError("a sentence"), FilmError("a sentence"), MissingConfigException("a sentence")]
+)
+def test_a_fault_of_the_input_is_one_sentence(error):
+    with pytest.raises(SystemExit) as caught:
+        run_script(raising(error))
+    # Python prints a text it exits with on the error stream and makes the exit code 1.
+    assert caught.value.code == "Error: a sentence"
+
+
+def test_faults_of_a_config_are_caught():
+    with pytest.raises(SystemExit, match="Missing mandatory value: root"):
+        run_script(lambda: OmegaConf.create({"root": "???"}).root)
+
+
+def test_what_a_constructor_says_is_told_without_hydras_words():
+    config = {"_target_": "spinefm.models.sam.SamSize", "stem": "cnov"}
+    with pytest.raises(InstantiationException):
+        instantiate(config)
+    with pytest.raises(SystemExit) as caught:
+        run_script(lambda: instantiate(config))
+    assert caught.value.code == "Error: Expected `stem` to be patch or conv, but got `cnov`."
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), TypeError("b"), RuntimeError("c"), ZeroDivisionError(), KeyboardInterrupt()])
+def test_a_fault_of_the_code_keeps_its_trace(error):
+    with pytest.raises(type(error)):
+        run_script(raising(error))
+
+
+def test_the_trace_can_be_asked_for(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(ValueError, match="a sentence"):
+        run_script(raising(ValueError("a sentence")))
+
+
+def test_success_passes_without_an_exit():
+    seen = []
+    run_script(lambda: seen.append(os.environ["HYDRA_FULL_ERROR"]))
+    assert seen == ["1"]

@@ -1,0 +1,73 @@
+"""What a run record says."""
+
+import json
+import platform
+import subprocess
+
+import pytest
+import torch
+
+from spinefm import provenance
+from spinefm.provenance import config_hash, git_commit, run_record, versions
+
+
+def test_the_config_hash_sees_values_and_not_their_order():
+    config = {"a": 1, "b": {"c": [1, 2], "d": None}}
+    assert config_hash(config) == config_hash({"b": {"d": None, "c": [1, 2]}, "a": 1})
+    others = [{"a": 2, "b": config["b"]}, {"a": 1, "b": {"c": [2, 1], "d": None}}, {"a": 1}, {"a": "1", "b": config["b"]}]
+    assert len({config_hash(each) for each in [config, *others]}) == 5
+    assert len(config_hash(config)) == 64
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A folder that holds the package, and git in it."""
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "spinefm" / "provenance.py"))
+
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        return subprocess.run(["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    return tmp_path, git
+
+
+def test_the_commit_and_whether_there_are_changes(tree):
+    folder, git = tree
+    git("init", "-q")
+    (folder / "a.py").write_text("1")
+    git("add", "a.py")
+    git("commit", "-q", "-m", "first")
+    commit = git("rev-parse", "HEAD")
+    assert git_commit() == commit and len(commit) == 40
+    (folder / "runs").mkdir()
+    (folder / "runs" / "result.json").write_text("{}")
+    assert git_commit() == commit
+    (folder / "a.py").write_text("2")
+    assert git_commit() == f"{commit}-dirty"
+
+
+def test_outside_a_repository_there_is_no_commit(tree, monkeypatch):
+    folder, _ = tree
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
+    assert git_commit() is None
+
+
+def test_without_git_there_is_no_commit(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert git_commit() is None
+
+
+def test_versions_of_what_decides_results():
+    found = versions()
+    assert found["torch"] == torch.__version__.split("+")[0]
+    assert found["python"] == platform.python_version()
+    assert {"pytorch-lightning", "torchvision", "segment-anything", "albumentations", "hydra-core", "spinefm"} < set(found)
+
+
+def test_a_record_tells_runs_apart_and_is_json():
+    first, second = run_record({"a": 1}, "films"), run_record({"a": 1}, "films")
+    assert json.loads(json.dumps(first)) == first
+    assert set(first) == {"run_id", "git_commit", "config_hash", "data_fingerprint", "versions"}
+    assert first["run_id"] != second["run_id"]
+    assert first | {"run_id": ""} == second | {"run_id": ""}
+    assert first["data_fingerprint"] == "films" and first["config_hash"] == config_hash({"a": 1})

@@ -1,0 +1,120 @@
+"""Loaders: whose films, in which order, at which size."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import Dataset
+
+from spinefm.components import PointPredictorComponent, ResNetComponent
+from spinefm.data.sampling import ItemKey
+from spinefm.training.films import FilmDataModule
+
+ADAM = {"_target_": "torch.optim.Adam", "lr": 0.001}
+
+
+class Recorder(Dataset):
+    """A view that notes what it is asked for."""
+
+    def __init__(self, films, training):
+        self.films, self.training, self.keys = films, training, []
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, key):
+        self.keys.append(key)
+        return torch.tensor([key.epoch, key.index])
+
+
+class RecordingComponent(PointPredictorComponent):
+    """Trains on nothing and keeps its views."""
+
+    collate = staticmethod(torch.stack)
+
+    def view(self, films, training):
+        view = Recorder(films, training)
+        self.views = [*getattr(self, "views", []), view]
+        return view
+
+    def transfer_batch_to_device(self, batch, device, dataloader_idx):
+        return batch
+
+    def training_step(self, batch, batch_idx):
+        return self.model.fc1.weight.sum()
+
+    def validation_step(self, batch, batch_idx):
+        pass
+
+
+@pytest.fixture
+def recording():
+    return RecordingComponent(optimizer=ADAM, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("loader", "split", "training"),
+    [("train_dataloader", "train", True), ("val_dataloader", "val", False), ("test_dataloader", "test", False)],
+)
+def test_each_loader_reads_its_split(recording, tiny_dataset, loader, split, training):
+    batches = list(getattr(FilmDataModule(tiny_dataset, recording, batch_size=2), loader)())
+    (view,) = recording.views
+    assert [film.film_id for film in view.films] == [film.film_id for film in tiny_dataset.split(split)]
+    assert view.training is training
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    order = [key.index for key in view.keys]
+    assert sorted(order) == list(range(5))
+    assert (order == sorted(order)) is not training
+
+
+def test_the_order_follows_the_components_seed(tiny_dataset):
+    orders = set()
+    for seed in range(4):
+        component = RecordingComponent(optimizer=ADAM, seed=seed)
+        list(FilmDataModule(tiny_dataset, component, batch_size=5).train_dataloader())
+        orders.add(tuple(key.index for key in component.views[0].keys))
+    assert len(orders) > 1
+
+
+def test_training_goes_through_the_epochs_numbers(recording, tiny_dataset):
+    """Lightning tells the sampler the epoch, and with it what the items are drawn from."""
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        limit_val_batches=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(recording, datamodule=FilmDataModule(tiny_dataset, recording, batch_size=2))
+    keys = next(view.keys for view in recording.views if view.training)
+    assert [key.epoch for key in keys] == [0] * 5 + [1] * 5 + [2] * 5
+    assert all({key.index for key in keys[5 * epoch : 5 * epoch + 5]} == set(range(5)) for epoch in range(3))
+
+
+def test_films_are_shrunk_to_the_longest_side(recording, tiny_dataset):
+    list(FilmDataModule(tiny_dataset, recording, batch_size=2, max_side=80).val_dataloader())
+    list(FilmDataModule(tiny_dataset, recording, batch_size=2).val_dataloader())
+    assert [view.films[0].size for view in recording.views] == [(80, 48), (160, 96)]
+
+
+def test_workers_give_the_same_items(tiny_dataset):
+    component = ResNetComponent(optimizer=ADAM, landmarks=["L5"], terminals=["L5"], architecture="resnet18", input_size=16)
+
+    def batches(num_workers):
+        loader = FilmDataModule(tiny_dataset, component, batch_size=16, num_workers=num_workers).train_dataloader()
+        loader.sampler.set_epoch(2)
+        return list(loader)
+
+    here, there = batches(0), batches(2)
+    assert len(here) == 3  # 2 x 21 patches.
+    for mine, theirs in zip(here, there, strict=True):
+        assert torch.equal(mine[0], theirs[0]) and torch.equal(mine[1], theirs[1])
+
+
+def test_whole_batches_of_trails_pass_through(tiny_dataset):
+    component = PointPredictorComponent(optimizer=ADAM)
+    (batch,) = FilmDataModule(tiny_dataset, component, batch_size=100).train_dataloader()
+    assert batch.centroids.shape == (3 * 2 * 4, 3, 2)
+    view = component.view(tiny_dataset.split("val"), training=False)
+    assert torch.equal(view[ItemKey(0, 0)].centroids, next(iter(FilmDataModule(tiny_dataset, component, 1).val_dataloader())).centroids)
