@@ -48,7 +48,8 @@ def run(script, folder, *arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HYDRA_FULL_ERROR", "0")
-        patch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
+        # Hydra looks for the configs of an imported script among Python modules, unless it is told their folder.
+        patch.setattr(sys, "argv", [f"{script}.py", "--config-path", str(ROOT / "conf"), *map(str, arguments)])
         try:
             run_script(SCRIPTS[script])
         finally:
@@ -382,7 +383,7 @@ def test_the_demo_generators_films_can_be_read(workplace, films, tmp_path):
         (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
         (["component=point_predictor", "dataset.num_films={train: 0}"], ["at least one film", "empty"]),
         (["component=point_predictor", "resume=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
-        (["component=sam_adapter", *FILMS, *flattened({"image_size": 32, "patch_size": 8, "depth": 1}, "component.module.sam")], ["weights"]),
+        (["component=sam_adapter", "++component.module.sam.image_size=32", "++component.module.sam.depth=1", *FILMS], ["weights"]),
         (["component=resnet", "component.module.architecture=resnet19"], ["resnet19"]),
         (["component=resnet", "component.module.architecture=resnet18", "component.module.weights=BEST", *FILMS], ["BEST", "DEFAULT"]),
         (["component=point_predictor", "trainer=gpu", *FILMS], ["gpu"]),
@@ -395,7 +396,7 @@ def test_train_says_what_is_wrong_and_publishes_nothing(tmp_path, arguments, sai
     told = fails("train", tmp_path, *arguments)
     assert all(word in told for word in said), told
     assert not (tmp_path / "checkpoints").exists()
-    assert not [path for path in tmp_path.rglob("*.ckpt")]
+    assert not list(tmp_path.rglob("*.ckpt"))
 
 
 @pytest.mark.parametrize("fault", ["another component", "truncated", "another shape"])
@@ -410,9 +411,8 @@ def test_a_run_does_not_resume_from_what_is_not_its_own(workplace, tiny, tmp_pat
 
 
 def test_default_coco_weights_do_not_fit_another_shape(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "torchvision.models._api.load_state_dict_from_url", lambda *args, **options: {"backbone.body.conv1.weight": torch.zeros(64, 3, 7, 7)}
-    )
+    coco = {"backbone.body.conv1.weight": torch.zeros(64, 3, 7, 7)}
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **options: coco)
     told = fails("train", tmp_path, "component=mask_rcnn", "component.module.size.backbone=resnet18", *FILMS)
     assert "COCO" in told and "coco_weights=false" in told
 

@@ -33,7 +33,14 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
     """Items are (patch, label): (1, S, S) float32 in 0..1, and an index into `class_names`; half of them background."""
 
     def __init__(
-        self, films: Sequence[Radiograph], training: bool, seed: int, classes: Sequence[str], input_size: int, patch_rule: PatchRule
+        self,
+        films: Sequence[Radiograph],
+        training: bool,
+        seed: int,
+        classes: Sequence[str],
+        input_size: int,
+        patch_rule: PatchRule,
+        landmark_repeats: int = 1,
     ) -> None:
         """Make a view; see `View`.
 
@@ -44,9 +51,12 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             classes: As from `class_names`.
             input_size: S.
             patch_rule: Side of a patch.
+            landmark_repeats: How often a landmark stands in a training epoch, at least 1: a film has one of each at most.
         """
         super().__init__(films, training, seed)
-        self.refs = tuple(vertebra_refs(films))
+        once = tuple(vertebra_refs(films))
+        landmarks = tuple(ref for ref in once if films[ref.film].vertebrae[ref.position].level in classes)
+        self.refs = once + landmarks * (landmark_repeats - 1 if training else 0)
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
 
     def __len__(self) -> int:
