@@ -5,6 +5,7 @@ from typing import Any
 
 import hydra
 import pytorch_lightning as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +14,7 @@ from rich.progress import track
 
 from spinefm.atomic import write_json
 from spinefm.components import COMPONENTS
-from spinefm.composition import batches, load_pipeline
+from spinefm.composition import batches, check_device, load_pipeline
 from spinefm.data.dataset import RadiographDataset
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import component_table, results_table
@@ -26,10 +27,12 @@ from spinefm.training.films import FilmDataModule
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    pl.seed_everything(0, workers=True, verbose=False)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
-    if config.component:
-        evaluate_component(config, dataset, folder)
+    # A group's choice: what the config holds of it is the recipe of a training, the checkpoint knows the component's own.
+    component = HydraConfig.get().runtime.choices.get("component")
+    if component:
+        evaluate_component(config, component, dataset, folder)
     else:
         evaluate_pipeline(config, dataset, folder)
     Console().print(f"Results: {folder}")
@@ -44,17 +47,16 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
         for film, spine in zip(batch, pipeline(batch), strict=True):
             evaluator.update(film, spine)
     record = run_record(_resolved(config), dataset.fingerprint)
+    results = evaluator.write(folder, {"config": _resolved(config), **record})
     write_json(folder / "run.json", record)
-    Console().print(results_table(evaluator.write(folder, {"config": _resolved(config), **record})))
+    Console().print(results_table(results))
 
 
-def evaluate_component(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
+def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset, folder: Path) -> None:
     """Test one component by its own metrics."""
-    if config.component not in COMPONENTS:
-        raise ValueError(f"Expected `component` to be one of {', '.join(COMPONENTS)}, but got `{config.component}`.")
-    component = COMPONENTS[config.component].load(Path(config.checkpoints) / f"{config.component}.ckpt")
+    component = COMPONENTS[name].load(Path(config.checkpoints) / f"{name}.ckpt")
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
-    trainer = pl.Trainer(accelerator=_accelerator(config.device), logger=False, enable_checkpointing=False, default_root_dir=folder)
+    trainer = pl.Trainer(**_placement(config.device), logger=False, enable_checkpointing=False, default_root_dir=folder)
     (metrics,) = trainer.test(component, view, verbose=False)
     results = {name.removeprefix("test/"): {"value": value} for name, value in metrics.items()}
     write_json(folder / "results.json", results)
@@ -62,8 +64,11 @@ def evaluate_component(config: DictConfig, dataset: RadiographDataset, folder: P
     Console().print(component_table(component.name, results))
 
 
-def _accelerator(device: str) -> str:
-    return "cpu" if device == "cpu" else "gpu"
+def _placement(device: str) -> dict[str, Any]:
+    """The same device in Lightning's words."""
+    check_device(device)
+    place = torch.device(device)
+    return {"accelerator": place.type, "devices": 1 if place.index is None else [place.index]}
 
 
 def _resolved(config: DictConfig) -> Any:

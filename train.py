@@ -9,11 +9,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
 
 from spinefm.atomic import write_json, write_text
 from spinefm.failures import run_script
 from spinefm.provenance import run_record
+from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule
 from spinefm.training.publish import publish_checkpoint
 
@@ -27,14 +27,16 @@ def main(config: DictConfig) -> float:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
     component = instantiate(config.component.module, _recursive_=False, _convert_="all")
+    if config.resume:
+        check_resumable(config.resume, component)
     films = FilmDataModule(dataset, component, **config.component.loader)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     resolved = OmegaConf.to_container(config, resolve=True)
     write_json(folder / "run.json", run_record(resolved, dataset.fingerprint))
 
-    best = ModelCheckpoint(folder, "best", monitor=component.monitor, mode=component.mode, save_last=True)
+    best = BestCheckpoint(folder, component)
     loggers = [instantiate(logger) for logger in config.logger.values()]
-    trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best], default_root_dir=folder)
+    trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best, LastCheckpoint(folder)], default_root_dir=folder)
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
 
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)

@@ -25,13 +25,18 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, d
         FileNotFoundError: If a checkpoint is missing.
         ValueError: If a checkpoint is unreadable or another component's, or the device is not there.
     """
-    _check_device(device)
+    check_device(device)
     names: Sequence[str] = pipeline.func.components  # type: ignore[attr-defined]
     loaded = {name: COMPONENTS[name].load(Path(checkpoints) / f"{name}.ckpt").to(device) for name in names}
     return pipeline(**loaded)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Make sure that a device is there.
+
+    Raises:
+        ValueError: If it is not.
+    """
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -42,6 +42,7 @@ class StopReason(StrEnum):
     BACKGROUND = "background"
     OVERLAP = "overlap"
     EMPTY_MASK = "empty_mask"
+    IRREGULAR_STEP = "irregular_step"
     BORDER = "border"
     MAX_STEPS = "max_steps"
 

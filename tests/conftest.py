@@ -116,7 +116,7 @@ def tiny_modules():
         "mask_rcnn": {
             "optimizer": _ADAM,
             "size": {
-                "backbone": "resnet18",
+                "backbone": "resnet10",
                 "min_size": 64,
                 "max_size": 112,
                 "fpn_channels": 8,

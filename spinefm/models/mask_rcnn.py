@@ -94,9 +94,13 @@ def load_coco_weights(model: MaskRCNN) -> None:
     Only the two predictors, which COCO's 91 classes shape differently, stay as they are.
 
     Raises:
-        RuntimeError: If the weights do not fit; names every key.
+        ValueError: If the weights do not fit; names every key.
     """
     predictors = ("roi_heads.box_predictor.", "roi_heads.mask_predictor.")
     coco = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
     fresh = {key: value for key, value in model.state_dict().items() if key.startswith(predictors)}
-    model.load_state_dict({key: value for key, value in coco.items() if not key.startswith(predictors)} | fresh, strict=True)
+    try:
+        model.load_state_dict({key: value for key, value in coco.items() if not key.startswith(predictors)} | fresh, strict=True)
+    except RuntimeError as error:
+        remedy = "Leave `component.module.size` at its defaults or set `component.module.coco_weights=false`."
+        raise ValueError(f"Expected a Mask R-CNN of the default shape for COCO's weights, but got another. {remedy} {error}") from error

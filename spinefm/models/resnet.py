@@ -1,7 +1,7 @@
 """The patch classifier's network: a torchvision ResNet for one grey channel."""
 
 from torch import Tensor, nn
-from torchvision.models import get_model
+from torchvision.models import get_model, get_model_weights
 
 
 class PatchResNet(nn.Module):
@@ -22,7 +22,14 @@ class PatchResNet(nn.Module):
         self.network.fc = nn.Linear(self.network.fc.in_features, num_classes)
 
     def load_pretrained(self, weights: str) -> None:
-        """Load torchvision's weights of that name ("DEFAULT", ...; downloaded on first use), but for the last layer."""
+        """Load torchvision's weights of that name ("DEFAULT", ...; downloaded on first use), but for the last layer.
+
+        Raises:
+            ValueError: If there are none of that name.
+        """
+        names = list(get_model_weights(self.architecture).__members__)
+        if weights not in names:
+            raise ValueError(f"Expected `weights` to be one of {', '.join(names)}, but got `{weights}`.")
         pretrained = get_model(self.architecture, weights=weights)
         pretrained.fc = self.network.fc
         self.network.load_state_dict(pretrained.state_dict(), strict=True)

@@ -53,7 +53,9 @@ class DetectorOnlyPipeline:
         spacings = local_spacings(centroids_of(ordered))
         places = [Place(film, v.centroid, float(spacing)) for v, spacing in zip(ordered, spacings, strict=True)]
         probabilities = classify_places(self.classifier, places)
-        labelling = assign_levels(probabilities, self.classifier.classes, self.anomaly_rate, self.unknown_below)
+        labelling = assign_levels(
+            probabilities, self.classifier.classes, self.classifier.terminals, anomaly_rate=self.anomaly_rate, unknown_below=self.unknown_below
+        )
         vertebrae = tuple(
             replace(vertebra, level=level, confidence=vertebra.confidence * p)
             for vertebra, level, p in zip(ordered, labelling.levels, labelling.probabilities, strict=True)

@@ -19,12 +19,17 @@ class InductionRules:
     Attributes:
         max_steps: Bound on the steps of one walk.
         max_overlap: Largest IoU of a new mask with one that either walk of the film already has.
+        max_step_ratio: Bound on a step's length over that of the last ones, and on its inverse.
         terminals: Classes that are kept and end a walk.
+        patience: How many steps a walk goes on beyond a first background or terminal; an ordinary vertebra there lets it go
+            on as if nothing had been. 0 is arXiv:2411.00326, where one wrong answer of the classifier loses the rest of the spine.
     """
 
     max_steps: int = 25
     max_overlap: float = 0.1
+    max_step_ratio: float = 2.5
     terminals: tuple[str, ...] = ()
+    patience: int = 0
 
 
 @dataclass(eq=False)
@@ -37,6 +42,7 @@ class Walk:
         findings: The base case in the order of walking, then what was found since.
         taken: What both walks of the film have found; one list, shared by the two.
         steps: Steps made.
+        doubts: The stop reasons that the latest findings gave, one after the other; empty after an ordinary vertebra.
         stop: Why it ended; None while it is under way.
     """
 
@@ -45,6 +51,7 @@ class Walk:
     findings: list[Finding]
     taken: list[Finding]
     steps: int = 0
+    doubts: list[StopReason] = field(default_factory=list)
     stop: StopReason | None = None
     base_length: int = field(init=False)
 
@@ -53,8 +60,9 @@ class Walk:
 
     @property
     def new_findings(self) -> list[Finding]:
-        """What was found beyond the base case, in the order of walking."""
-        return self.findings[self.base_length :]
+        """What was found beyond the base case, in the order of walking, but for background at its end."""
+        ends = [i for i, finding in enumerate(self.findings, start=1) if not finding.is_background]
+        return self.findings[self.base_length : max(ends[-1], self.base_length)]
 
     @property
     def centroids(self) -> np.ndarray:
@@ -62,14 +70,25 @@ class Walk:
         return np.array([finding.vertebra.centroid for finding in self.findings])
 
     @property
-    def last_step(self) -> float:
-        """Length of the last step, pixels."""
-        return float(np.linalg.norm(self.centroids[-1] - self.centroids[-2]))
+    def spacing(self) -> float:
+        """Mean length of the last two steps, pixels."""
+        return float(np.linalg.norm(np.diff(self.centroids[-3:], axis=0), axis=1).mean())
 
     def append(self, finding: Finding) -> None:
         """Take a step to a new finding."""
         self.findings.append(finding)
         self.taken.append(finding)
+
+    def weigh(self, finding: Finding, rules: InductionRules) -> None:
+        """Stop if the latest findings, this one included, leave too little hope that the spine goes on."""
+        if finding.is_background:
+            self.doubts.append(StopReason.BACKGROUND)
+        elif finding.name in rules.terminals:
+            self.doubts.append(StopReason.LANDMARK)
+        else:
+            self.doubts.clear()
+        if len(self.doubts) > rules.patience:
+            self.stop = self.doubts[0]
 
 
 def both_walks(film: Radiograph, base: Sequence[Finding]) -> tuple[Walk, Walk]:
@@ -81,8 +100,7 @@ def both_walks(film: Radiograph, base: Sequence[Finding]) -> tuple[Walk, Walk]:
 def walk_spines(walks: Sequence[Walk], examiner: Examiner, predictor: NextPoint, rules: InductionRules) -> None:
     """Advance all walks together, one batched call per component and step, until each has a stop reason."""
     for walk in walks:
-        if walk.findings[-1].name in rules.terminals:
-            walk.stop = StopReason.LANDMARK
+        walk.weigh(walk.findings[-1], rules)
     while alive := [walk for walk in walks if walk.stop is None]:
         _advance(alive, examiner, predictor, rules)
 
@@ -108,7 +126,7 @@ def _next_places(walks: Sequence[Walk], predictor: NextPoint) -> list[Place]:
         film_ids=tuple(walk.film.film_id for walk in walks),
     )
     points = predictor.predict_next(trails).tolist()
-    return [Place(walk.film, (x, y), walk.last_step) for walk, (x, y) in zip(walks, points, strict=True)]
+    return [Place(walk.film, (x, y), walk.spacing) for walk, (x, y) in zip(walks, points, strict=True)]
 
 
 def _is_on_film(place: Place) -> bool:
@@ -122,9 +140,15 @@ def _take_step(walk: Walk, finding: Finding | None, rules: InductionRules) -> No
         walk.stop = StopReason.EMPTY_MASK
     elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.taken):
         walk.stop = StopReason.OVERLAP
-    elif finding.is_background:
-        walk.stop = StopReason.BACKGROUND
+    elif not _goes_on(walk, finding, rules.max_step_ratio):
+        walk.stop = StopReason.IRREGULAR_STEP
     else:
         walk.append(finding)
-        if finding.name in rules.terminals:
-            walk.stop = StopReason.LANDMARK
+        walk.weigh(finding, rules)
+
+
+def _goes_on(walk: Walk, finding: Finding, max_ratio: float) -> bool:
+    """Whether a step leads further along the spine: not back, and neither much longer nor shorter than the last ones."""
+    step = np.asarray(finding.vertebra.centroid) - walk.centroids[-1]
+    ratio = np.linalg.norm(step) / walk.spacing
+    return bool(step @ (walk.centroids[-1] - walk.centroids[-2]) > 0 and 1 / max_ratio < ratio < max_ratio)

@@ -36,6 +36,7 @@ class InductivePipeline:
         base_attempts: int = 3,
         max_steps: int = 25,
         max_overlap: float = 0.1,
+        patience: int = 2,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
     ) -> None:
@@ -51,12 +52,13 @@ class InductivePipeline:
             base_attempts: How many base cases of a film are tried, the most promising first.
             max_steps: See `InductionRules`.
             max_overlap: See `InductionRules`.
+            patience: See `InductionRules`.
             anomaly_rate: See `assign_levels`.
             unknown_below: See `assign_levels`.
         """
         self.detector, self.classifier, self.predictor = mask_rcnn, resnet, point_predictor
         self.examiner = Examiner(sam_adapter, resnet, mask_threshold, refinements)
-        self.rules = InductionRules(max_steps, max_overlap, resnet.terminals)
+        self.rules = InductionRules(max_steps, max_overlap, terminals=resnet.terminals, patience=patience)
         self.base_attempts = base_attempts
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
@@ -92,9 +94,18 @@ class InductivePipeline:
         return sound if distinct and len(sound) == len(findings) else []
 
     def _spine(self, up: Walk, down: Walk) -> Spine:
-        findings = [*reversed(up.new_findings), *down.findings]
+        above, base, below = up.new_findings[::-1], down.findings[: down.base_length], down.new_findings
+        found = [*above, *base, *below]
+        labelling = assign_levels(
+            np.stack([finding.probabilities for finding in found]),
+            self.classifier.classes,
+            self.classifier.terminals,
+            slice(len(above), len(above) + len(base)),
+            self.anomaly_rate,
+            self.unknown_below,
+        )
+        findings = found[labelling.first : labelling.first + len(labelling.levels)]
         probabilities = np.stack([finding.probabilities for finding in findings])
-        labelling = assign_levels(probabilities, self.classifier.classes, self.anomaly_rate, self.unknown_below)
         background = probabilities[:, self.classifier.classes.index(BACKGROUND)]
         vertebrae = tuple(
             replace(finding.vertebra, level=level, confidence=float(finding.vertebra.confidence * (1 - p_background) * p_level))

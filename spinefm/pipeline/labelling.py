@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,100 +17,131 @@ FLOOR = 1e-3
 Array = NDArray[np.float64]
 
 
+ABOVE, BELOW = 0, len(LEVELS) + 1
+"""States of what lies beyond the annotated spine; the levels are the states between them."""
+USUAL_END, UNUSUAL_END = 0.5, 0.1
+"""How likely a spine ends at a terminal level, and at any other."""
+NEVER = -1e9
+"""Log-probability of the impossible; finite, because a spine with more vertebrae than levels has no possible run at all."""
+
+
 @dataclass(frozen=True)
 class Labelling:
     """Levels of one spine.
 
     Attributes:
-        levels: One per vertebra, from head to foot; None where too uncertain.
-        probabilities: Of each vertebra's most likely run's level, 0..1.
+        first: Index of the first thing found that belongs to the spine; those before it lie above it.
+        levels: One per vertebra of the spine, from head to foot; None where too uncertain. What was found further down lies below.
+        probabilities: Of those levels, given that the vertebrae belong to the spine, 0..1; all 0 if no run has that many levels.
     """
 
+    first: int
     levels: tuple[str | None, ...]
     probabilities: tuple[float, ...]
 
 
 def assign_levels(
-    class_probabilities: Array, classes: Sequence[str], anomaly_rate: float = 0.02, unknown_below: float = 0.5
+    class_probabilities: Array,
+    classes: Sequence[str],
+    terminals: Sequence[str] = (),
+    core: slice = slice(None),
+    anomaly_rate: float = 0.02,
+    unknown_below: float = 0.5,
 ) -> Labelling:
-    """Find the most likely run of consecutive levels.
+    """Find the most likely run of consecutive levels, and where it begins and ends.
 
     A hidden Markov chain over the levels: a step leads to the next level but, at `anomaly_rate`, over a missing one or to a
-    supernumerary T13 or L6. Levels without a class of their own look like an ordinary vertebra.
+    supernumerary T13 or L6. Levels without a class of their own look like an ordinary vertebra, and what lies beyond the
+    spine looks like background.
 
     Args:
-        class_probabilities: (N, K), from head to foot; may hold any number of vertebrae, also none.
+        class_probabilities: (N, K), from head to foot; N may be 0.
         classes: Names of the K classes.
+        terminals: Levels at which a spine is likely to end.
+        core: Which of the N belong to the spine for certain; all by default.
         anomaly_rate: Probability of an unusual step, where one is possible.
         unknown_below: A level with a smaller posterior probability is reported as None.
 
     Source: the idea of a monotone sequence decoding that allows anomalies is arXiv:2601.14066 (VERIDAH).
     """
     if not len(class_probabilities):
-        return Labelling((), ())
-    emissions = np.log(_emissions(class_probabilities, classes))
-    transitions = _log_transitions(anomaly_rate)
-    path = _most_likely_path(emissions, transitions)
-    posterior = _posterior(emissions, transitions)[np.arange(len(path)), path]
-    levels = tuple(LEVELS[level] if p >= unknown_below else None for level, p in zip(path, posterior, strict=True))
-    return Labelling(levels, tuple(map(float, posterior)))
+        return Labelling(0, (), ())
+    emissions = _log_emissions(class_probabilities, classes, core)
+    chain = _Chain(*_log_ends(terminals), _log_steps(terminals, anomaly_rate))
+    path, score = _most_likely_path(emissions, chain)
+    if score <= NEVER:
+        return Labelling(0, (None,) * len(path), (0.0,) * len(path))
+    kept = np.flatnonzero((path != ABOVE) & (path != BELOW))
+    states = _posterior(emissions, chain)[kept]
+    posterior = states[np.arange(len(kept)), path[kept]] / states[:, ABOVE + 1 : BELOW].sum(1)
+    levels = (LEVELS[state - 1] if p >= unknown_below else None for state, p in zip(path[kept], posterior, strict=True))
+    return Labelling(int(kept[0]), tuple(levels), tuple(map(float, posterior)))
 
 
-def _emissions(class_probabilities: Array, classes: Sequence[str]) -> Array:
-    """(N, L): how well each of the L levels explains each vertebra."""
-    columns = [classes.index(level if level in classes else VERTEBRA) for level in LEVELS]
+def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice) -> Array:
+    """(N, L + 2): how well each state explains each thing found."""
     likelihood = np.asarray(class_probabilities, dtype=np.float64).copy()
-    likelihood[:, classes.index(BACKGROUND)] = 0.0
-    likelihood /= np.maximum(likelihood.sum(1, keepdims=True), FLOOR)
-    emissions: Array = np.maximum(likelihood, FLOOR)[:, columns]
-    return emissions
+    background = classes.index(BACKGROUND)
+    likelihood[core, background] = 0.0
+    likelihood = np.maximum(likelihood / np.maximum(likelihood.sum(1, keepdims=True), FLOOR), FLOOR)
+    beyond = np.log(likelihood[:, background])
+    beyond[core] = NEVER
+    levels = np.log(likelihood[:, [classes.index(level if level in classes else VERTEBRA) for level in LEVELS]])
+    return np.column_stack([beyond, levels, beyond])
 
 
-def _log_transitions(anomaly_rate: float) -> Array:
-    """(L, L) log-probabilities of a step from one level, downwards, to another."""
-    transitions = np.zeros((len(LEVELS), len(LEVELS)))
-    for i, upper in enumerate(LEVELS):
-        for j, lower in enumerate(LEVELS):
+class _Chain(NamedTuple):
+    """Log-probabilities: (L + 2,) to begin in a state, (L + 2,) to end in it, (L + 2, L + 2) to step, downwards, to another."""
+
+    starts: Array
+    ends: Array
+    steps: Array
+
+
+def _log_ends(terminals: Sequence[str]) -> tuple[Array, Array]:
+    likely = [USUAL_END if level in terminals else UNUSUAL_END for level in LEVELS]
+    starts = [FLOOR * p if level in ("T13", "L6") else p for level, p in zip(LEVELS, likely, strict=True)]
+    return np.array([0.0, *np.log(starts), NEVER]), np.array([NEVER, *np.log(likely), 0.0])
+
+
+def _log_steps(terminals: Sequence[str], anomaly_rate: float) -> Array:
+    starts, ends = _log_ends(terminals)
+    steps = np.full((len(LEVELS) + 2,) * 2, NEVER)
+    for i, upper in enumerate(LEVELS, start=1):
+        for j, lower in enumerate(LEVELS, start=1):
             if is_usual_step(upper, lower):
-                transitions[i, j] = 1 - anomaly_rate
-            elif (upper, lower) in ANOMALIES:
+                steps[i, j] = np.log(1 - anomaly_rate)
+            elif (upper, lower) in ANOMALIES and upper in ("T13", "L6"):
                 # The second step around a supernumerary vertebra is no further anomaly.
-                transitions[i, j] = 1.0 if upper in ("T13", "L6") else anomaly_rate
-    with np.errstate(divide="ignore"):
-        return np.log(transitions)
+                steps[i, j] = 0.0
+            elif (upper, lower) in ANOMALIES and anomaly_rate:
+                steps[i, j] = np.log(anomaly_rate)
+    steps[ABOVE], steps[:, BELOW] = starts, ends
+    steps[ABOVE, BELOW] = NEVER
+    return steps
 
 
-def _most_likely_path(emissions: Array, transitions: Array) -> NDArray[np.intp]:
-    """Viterbi: (N,) indices into `LEVELS`."""
-    best, origins = emissions[0] + _log_start(), []
+def _most_likely_path(emissions: Array, chain: _Chain) -> tuple[NDArray[np.intp], float]:
+    """Viterbi: (N,) states, and the log-probability of them and the evidence."""
+    best, origins = emissions[0] + chain.starts, []
     for emission in emissions[1:]:
-        options = best[:, None] + transitions
+        options = best[:, None] + chain.steps
         origins.append(options.argmax(0))
         best = options.max(0) + emission
+    best = best + chain.ends
     path = [int(best.argmax())]
     for origin in reversed(origins):
         path.append(int(origin[path[-1]]))
-    return np.array(path[::-1])
+    return np.array(path[::-1]), float(best.max())
 
 
-def _posterior(emissions: Array, transitions: Array) -> Array:
-    """Forward-backward: (N, L) probabilities of each vertebra's level."""
-    forward, backward = [emissions[0] + _log_start()], [np.zeros(len(LEVELS))]
+def _posterior(emissions: Array, chain: _Chain) -> Array:
+    """Forward-backward: (N, L + 2) probabilities of each state."""
+    forward, backward = [emissions[0] + chain.starts], [chain.ends]
     for emission in emissions[1:]:
-        forward.append(_log_sum_exp(forward[-1][:, None] + transitions, 0) + emission)
+        forward.append(np.logaddexp.reduce(forward[-1][:, None] + chain.steps, axis=0) + emission)
     for emission in emissions[:0:-1]:
-        backward.append(_log_sum_exp(transitions + emission + backward[-1], 1))
+        backward.append(np.logaddexp.reduce(chain.steps + emission + backward[-1], axis=1))
     joint = np.stack(forward) + np.stack(backward[::-1])
-    posterior: Array = np.exp(joint - _log_sum_exp(joint, 1)[:, None])
+    posterior: Array = np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None])
     return posterior
-
-
-def _log_start() -> Array:
-    """(L,): a film may begin at any level, though hardly at a supernumerary one."""
-    return np.log([FLOOR if level in ("T13", "L6") else 1.0 for level in LEVELS])
-
-
-def _log_sum_exp(values: Array, axis: int) -> Array:
-    # A spine with more vertebrae than levels has no path at all; the smallest float keeps its posterior finite.
-    summed: Array = np.logaddexp.reduce(np.maximum(values, -1e9), axis=axis)
-    return summed

@@ -68,6 +68,14 @@ def test_a_tiny_one_trains_and_predicts_on_films_of_any_size(tiny):
     assert all(0 < len(each["scores"]) <= 40 for each in found)
 
 
+@pytest.mark.parametrize("frozen_norm", [True, False])
+def test_resnet10_has_one_block_per_stage(frozen_norm):
+    with torch.device("meta"):
+        small, usual = (build_mask_rcnn(MaskRCNNSize(backbone=name), frozen_norm) for name in ("resnet10", "resnet18"))
+    first_blocks = {key: shape for key, shape in shapes(usual).items() if ".1." not in key.replace("layer", "") or "layer" not in key}
+    assert shapes(small) == first_blocks
+
+
 def coco_like(tiny_modules):
     """A state dict as COCO's: 91 classes."""
     torch.manual_seed(1)
@@ -93,5 +101,5 @@ def test_coco_weights_of_another_shape_are_refused_by_key(tiny, tiny_modules, mo
     del coco["rpn.head.conv.0.0.bias"]
     coco["roi_heads.box_head.fc6.weight"] = torch.zeros(3, 3)
     monkeypatch.setattr(MaskRCNN_ResNet50_FPN_Weights, "get_state_dict", lambda self, **options: coco)
-    with pytest.raises(RuntimeError, match=r"(?s)rpn\.head\.conv\.0\.0\.bias.*roi_heads\.box_head\.fc6\.weight"):
+    with pytest.raises(ValueError, match=r"(?s)default shape.*rpn\.head\.conv\.0\.0\.bias.*roi_heads\.box_head\.fc6\.weight"):
         load_coco_weights(tiny)

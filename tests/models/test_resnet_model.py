@@ -47,3 +47,8 @@ def test_pretrained_weights_replace_all_but_the_last_layer(monkeypatch):
     model.load_pretrained("DEFAULT")
     assert torch.equal(model.network.conv1.weight, expected)
     assert torch.equal(model.network.fc.weight, last)
+
+
+def test_unknown_weights_are_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="IMAGENET1K_V1, DEFAULT, but got `BEST`"):
+        PatchResNet("resnet18", 3).load_pretrained("BEST")

@@ -17,6 +17,7 @@ from tests.oracles import (
     OracleDetector,
     OraclePredictor,
     OracleSegmenter,
+    SameClassifier,
     inductive_pipeline,
     make_film,
 )
@@ -157,7 +158,7 @@ def test_annotations_are_not_looked_at():
 
 
 def test_stops_say_landmark_at_landmarks_and_border_or_empty_elsewhere():
-    spines = {spine.film_id: spine for spine in inductive_pipeline(FILMS)(FILMS)}
+    spines = {spine.film_id: spine for spine in inductive_pipeline(FILMS, patience=0)(FILMS)}
     assert spines["straight"].stops[Direction.UP] is StopReason.LANDMARK
     assert spines["straight"].stops[Direction.DOWN] in (StopReason.BORDER, StopReason.EMPTY_MASK)
     assert spines["lumbar"].stops[Direction.DOWN] is StopReason.LANDMARK
@@ -178,7 +179,7 @@ class NotThere(OracleClassifier):
 
 def test_a_rejected_base_case_falls_back_on_the_next():
     film = make_film(levels=levels_between("C2", "T3"))
-    spine = inductive_pipeline([film], classifier=NotThere([film], ["C3"]))([film])[0]
+    spine = inductive_pipeline([film], classifier=NotThere([film], ["C3"]), patience=0)([film])[0]
     assert [v.box for v in spine.vertebrae] == [v.box for v in film.vertebrae[2:]]
     assert spine.stops[Direction.UP] is StopReason.BACKGROUND
 
@@ -192,8 +193,23 @@ def test_as_many_base_cases_are_tried_as_asked(attempts, failure):
 
 def test_films_of_one_batch_fall_back_separately():
     films = [make_film(name, levels_between("C2", "T3")) for name in "abc"]
-    spines = inductive_pipeline(films, classifier=NotThere(films, ["C3"], only="b"))(films)
+    spines = inductive_pipeline(films, classifier=NotThere(films, ["C3"], only="b"), patience=0)(films)
     assert [len(spine.vertebrae) for spine in spines] == [9, 7, 9]
+
+
+@pytest.mark.parametrize(("patience", "found"), [(0, 4), (1, 9), (2, 9)])
+def test_patience_walks_through_a_wrong_background(patience, found):
+    film = make_film(levels=levels_between("C2", "T3"))
+    detector = OracleDetector([film], lambda vertebrae: vertebrae[:3])
+    spine = inductive_pipeline([film], detector=detector, classifier=NotThere([film], ["C6"]), patience=patience)([film])[0]
+    assert len(spine.vertebrae) == found
+
+
+def test_what_patience_found_beyond_the_spine_is_dropped():
+    film = make_film(levels=levels_between("C2", "T3"))
+    detector = OracleDetector([film], lambda vertebrae: vertebrae[:3])
+    spine = inductive_pipeline([film], detector=detector, classifier=NotThere([film], ["T1", "T2", "T3"]), patience=2)([film])[0]
+    assert [v.level for v in spine.vertebrae] == list(levels_between("C2", "C7"))
 
 
 def test_all_base_cases_rejected():
@@ -246,3 +262,6 @@ def test_confidence_is_that_of_mask_vertebra_and_level_together():
     ratio = torch.tensor(1.0).sigmoid() / torch.tensor(6.0).sigmoid()
     expected = [v.confidence * float(ratio) for v in sure.vertebrae]
     assert np.allclose([v.confidence for v in doubtful.vertebrae], expected)
+    unsure = inductive_pipeline([film], classifier=SameClassifier(0.2, 0.8))([film])[0]
+    certain = inductive_pipeline([film], classifier=SameClassifier(0.0, 1.0))([film])[0]
+    assert np.allclose([v.confidence for v in unsure.vertebrae], [0.8 * v.confidence for v in certain.vertebrae], rtol=0.05)

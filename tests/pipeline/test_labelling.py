@@ -149,7 +149,7 @@ def test_agreement_with_all_runs_there_are(number, rate, seed, classes):
     column = [classes.index(level if level in classes else "vertebra") for level in LEVELS]
     likelihood = probabilities / (1 - probabilities[:, [classes.index("background")]])
     weights = brute_force(np.maximum(likelihood, 1e-3)[:, column], rate)
-    labelling = assign_levels(probabilities, classes, rate, unknown_below=0.0)
+    labelling = assign_levels(probabilities, classes, anomaly_rate=rate, unknown_below=0.0)
     path = tuple(map(LEVELS.index, labelling.levels))
     assert weights[path] == pytest.approx(weights.max())
     marginals = [weights.sum(tuple(set(range(number)) - {i})) / weights.sum() for i in range(number)]

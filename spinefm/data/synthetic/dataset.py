@@ -54,6 +54,8 @@ class SyntheticDataset(RadiographDataset):
 
     def split(self, split: Split) -> Sequence[Radiograph]:
         """The films of one split, simulated when indexed."""
+        if split not in SPLITS:
+            raise ValueError(f"Expected `split` to be one of {', '.join(SPLITS)}, but got {split!r}.")
         return _Films(self, split, self._num_films.get(split, 0))
 
     @property

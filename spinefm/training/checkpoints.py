@@ -1,0 +1,43 @@
+"""Which checkpoints a run keeps, and which it can go on from."""
+
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from spinefm.components import Component
+from spinefm.components.base import read_checkpoint
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """`best.ckpt`, the epoch with the best monitored value; after a resume the best one so far may lie in the older run's folder."""
+
+    def __init__(self, folder: Path, component: Component) -> None:
+        super().__init__(folder, "best", monitor=component.monitor, mode=component.mode)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See Lightning, which would forget the best value so far because the resumed run has another folder."""
+        super().load_state_dict(state_dict | {"dirpath": self.dirpath})
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """`last.ckpt`, written anew each epoch; Lightning's own `save_last` passes over the epochs that are not the best so far."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "last")
+
+
+def check_resumable(path: str | Path, component: Component) -> None:
+    """Make sure that a run of this component can go on from a checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, another component's, of another shape, or without the state of its training.
+    """
+    checkpoint = read_checkpoint(path, component.name)
+    if "optimizer_states" not in checkpoint:
+        raise ValueError(f"Expected `resume` to hold the state of a training, but `{path}` is a published one. Give the run's `last.ckpt`.")
+    try:
+        component.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(f"Expected `resume` to fit `component.module`, but `{path}` does not. Repeat its settings. {error}") from error

@@ -1,0 +1,166 @@
+"""Configs: whatever can be chosen composes, and what it names can be built."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class, instantiate
+from omegaconf import OmegaConf
+
+import train
+from spinefm.components import COMPONENTS
+from spinefm.data.dataset import RadiographDataset
+
+CONF = Path(train.__file__).resolve().parent / "conf"
+EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").glob("*/*.yaml"))
+DATASETS = {"synthetic": [], "aasce": ["dataset.root=somewhere"]}
+
+
+def options(group):
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def composed(script, *overrides):
+    with initialize_config_dir(str(CONF), version_base=None):
+        return compose(script, list(overrides))
+
+
+def of_training(component, *overrides):
+    return composed("train", f"component={component}", *overrides)
+
+
+def module_of(config):
+    return OmegaConf.to_container(config.component.module, resolve=True)
+
+
+@pytest.fixture(autouse=True)
+def metric_without_a_device(monkeypatch):
+    """Mean average precision reads its thresholds when it is made, which the meta device has not."""
+    monkeypatch.setattr("spinefm.components.mask_rcnn.MeanAveragePrecision", lambda iou_type: torch.nn.Identity())
+
+
+def built(module):
+    """The component, without memory for its weights."""
+    with torch.device("meta"):
+        return instantiate(module, _recursive_=False, _convert_="all")
+
+
+def test_there_is_a_config_for_every_component_and_data_set():
+    assert set(options("component")) == set(COMPONENTS)
+    assert set(options("dataset")) == set(DATASETS)
+
+
+def test_experiments_are_complete():
+    suites = {Path(experiment).parent.name for experiment in EXPERIMENTS}
+    assert {"demo", "first_light"} <= suites
+    assert {f"{suite}/{name}" for suite in ("demo", "first_light") for name in COMPONENTS} <= set(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_composes_and_builds_its_component(experiment):
+    name = Path(experiment).name
+    config = of_training(name, f"experiment={experiment}")
+    component = built(module_of(config))
+    assert isinstance(component, COMPONENTS[name])
+    header = (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()[:2]
+    assert header[0] == "# @package _global_"
+    assert f"component={name}" in header[1] and f"experiment={experiment}" in header[1]
+    plain = module_of(of_training(name)), of_training(name).component.max_epochs
+    assert plain != (module_of(config), config.component.max_epochs)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiments_optimizer_and_schedule_take_their_arguments(experiment):
+    config = module_of(of_training(Path(experiment).name, f"experiment={experiment}"))
+    parameters = [torch.nn.Parameter(torch.zeros(2))]
+    optimizer = instantiate(config["optimizer"], params=parameters)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    if config["scheduler"]:
+        length = {"total_steps": 10} if config["scheduler"]["_target_"].endswith("OneCycleLR") else {}
+        assert hasattr(instantiate(config["scheduler"], optimizer=optimizer, **length), "step")
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_components_defaults_build_it_for_every_data_set(name, dataset):
+    config = of_training(name, f"dataset={dataset}", *DATASETS[dataset])
+    component = built(module_of(config))
+    assert isinstance(component, COMPONENTS[name])
+    assert component.seed == 0
+    if name == "resnet":
+        assert component.classes[2:] == tuple(config.dataset.landmarks) and component.terminals == tuple(config.dataset.terminals)
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_argument_of_a_component_is_an_option_and_the_other_way_round(name):
+    stated = set(of_training(name).component.module) - {"_target_"}
+    assert stated == set(inspect.signature(COMPONENTS[name]).parameters)
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_loaders_take_their_options(name):
+    loader = of_training(name).component.loader
+    assert set(loader) == {"batch_size", "num_workers", "max_side"}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_the_papers_recipe_is_the_default(name):
+    """Source: arXiv:2411.00326 and the facts of this project; a demo belongs into an experiment."""
+    config = module_of(of_training(name))
+    component = built(config)
+    count = sum(parameter.numel() for parameter in component.model.parameters())
+    # torchvision's Mask R-CNN R50 (2 classes) and ResNet-50 (7 classes), 2k+5 - 50 - 2, and ViT-B with 24 adapters.
+    expected = {
+        "mask_rcnn": 43_922_395,
+        "resnet": 23_508_032 + 2049 * len(component.classes) if name == "resnet" else 0,
+        "point_predictor": 11 * 50 + 50 + 50 * 2 + 2,
+        "sam_adapter": 93_735_472 + 24 * (768 * 192 + 192 + 192 * 768 + 768),
+    }
+    assert abs(count - expected[name]) <= (60_000 if name == "mask_rcnn" else 0)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_data_sets_take_their_options(dataset):
+    config = of_training("resnet", f"dataset={dataset}", *DATASETS[dataset]).dataset
+    target = get_class(config._target_)
+    assert issubclass(target, RadiographDataset) and target.name == dataset
+    assert set(config) - {"_target_"} <= set(inspect.signature(target).parameters)
+    assert set(config.terminals) <= set(config.landmarks)
+
+
+@pytest.mark.parametrize("trainer", options("trainer"))
+def test_trainers_take_their_options(trainer):
+    config = of_training("resnet", f"trainer={trainer}").trainer
+    assert set(config) - {"_target_"} <= set(inspect.signature(pl.Trainer).parameters)
+    assert config.max_epochs == 15
+    if trainer == "cpu":
+        assert isinstance(instantiate(config, logger=False, enable_checkpointing=False), pl.Trainer)
+
+
+@pytest.mark.parametrize("logger", options("logger"))
+def test_loggers_compose(logger):
+    config = of_training("resnet", f"logger={logger}").logger
+    assert set(config) == {"none": set(), "csv": {"csv"}}.get(logger, {"csv", logger})
+    for each in config.values():
+        target = get_class(each._target_)
+        assert set(each) - {"_target_", "group", "job_type"} <= set(inspect.signature(target).parameters)
+
+
+@pytest.mark.parametrize("script", ["evaluate", "infer"])
+@pytest.mark.parametrize("pipeline", options("pipeline"))
+def test_pipelines_take_their_options(script, pipeline):
+    config = composed(script, f"pipeline={pipeline}").pipeline
+    target = get_class(config._target_)
+    arguments = set(inspect.signature(target).parameters)
+    assert set(config) - {"_target_", "_partial_"} == arguments - set(target.components)
+    assert set(target.components) <= set(COMPONENTS)
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_evaluate_takes_a_component(name):
+    config = composed("evaluate", f"component={name}", "checkpoints=somewhere", "output=somewhere")
+    # The record of a run holds the resolved config.
+    assert OmegaConf.to_container(config, resolve=True)["component"]["module"]["seed"] == 0
