@@ -30,13 +30,12 @@ def main(config: DictConfig) -> float:
     if config.resume:
         check_resumable(config.resume, component)
     films = FilmDataModule(dataset, component, **config.component.loader)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
-    resolved = OmegaConf.to_container(config, resolve=True)
-    write_json(folder / "run.json", run_record(resolved, dataset.fingerprint))
-
     best = BestCheckpoint(folder, component)
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best, LastCheckpoint(folder)], default_root_dir=folder)
+    if trainer.is_global_zero:
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+        write_json(folder / "run.json", run_record(OmegaConf.to_container(config, resolve=True), dataset.fingerprint))
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
 
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)

@@ -232,7 +232,7 @@ def _intersection(first: Vertebra, second: Vertebra) -> int:
 
 
 def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:
-    """Distance of each point to its neighbours along the spine, averaged.
+    """How far apart vertebrae are around each point: the mean of the steps within two of it, which evens out an odd pair.
 
     Args:
         centroids: (N, 2), N at least 2, in order along the spine.
@@ -247,8 +247,7 @@ def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:
     if len(xy) < 2:
         raise ValueError(f"Expected at least two centroids to measure their spacing, but got {len(xy)}.")
     steps = np.linalg.norm(np.diff(xy, axis=0), axis=1)
-    spacings: NDArray[np.float64] = (np.concatenate([steps[:1], steps]) + np.concatenate([steps, steps[-1:]])) / 2
-    return spacings
+    return np.array([steps[max(i - 2, 0) : i + 2].mean() for i in range(len(xy))])
 
 
 def centroids_of(vertebrae: Sequence[Vertebra]) -> NDArray[np.float64]:

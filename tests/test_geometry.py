@@ -268,8 +268,8 @@ def test_few_points_and_equal_points_have_an_order():
     assert sorted(principal_axis_order([(3, 4)] * 4)) == [0, 1, 2, 3]
 
 
-def test_local_spacings_average_the_gaps_beside_a_point():
-    assert local_spacings([(0, 0), (0, 10), (0, 30)]).tolist() == [10, 15, 20]
+def test_local_spacings_average_the_steps_within_two_of_a_point():
+    assert local_spacings([(0, 0), (0, 10), (0, 30), (0, 60), (0, 100)]).tolist() == [15, 20, 25, 30, 35]
     with pytest.raises(ValueError, match="at least two centroids"):
         local_spacings([(0, 0)])
 

@@ -198,11 +198,25 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tiny, tmp_path, name
         "second": ["component.max_epochs=2", f"resume={folders['first'] / 'run' / 'last.ckpt'}"],
     }.items():
         folders[part].mkdir()
-        run("train", folders[part], *tiny(name), "publish=null", *more, f"hydra.run.dir={folders[part] / 'run'}")
+        run("train", folders[part], *tiny(name), *more, f"hydra.run.dir={folders[part] / 'run'}")
     ends = {part: torch.load(folder / "run" / "last.ckpt", weights_only=True) for part, folder in folders.items()}
     assert ends["whole"]["epoch"] == ends["second"]["epoch"] == 1 and ends["first"]["epoch"] == 0
     assert same_weights(ends["whole"]["state_dict"], ends["second"]["state_dict"])
     assert not same_weights(ends["whole"]["state_dict"], ends["first"]["state_dict"])
+    # The best epoch may be one of the first run.
+    published = {part: weights(folder / "checkpoints" / "synthetic" / f"{name}.ckpt") for part, folder in folders.items()}
+    assert same_weights(published["whole"], published["second"])
+
+
+def test_last_is_the_last_epoch_and_best_the_best_one(tiny, tmp_path):
+    """With a rate this high the second epoch is worse than the first."""
+    run("train", tmp_path, *tiny("point_predictor"), "component.max_epochs=3", "component.module.optimizer.lr=10", "publish=null")
+    folder = run_folder(tmp_path, "point_predictor")
+    with (folder / "metrics.csv").open() as file:
+        errors = [float(row["val/step_error"]) for row in csv.DictReader(file) if row["val/step_error"]]
+    epochs = {name: torch.load(folder / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")}
+    assert len(errors) == 3 and np.argmin(errors) < 2
+    assert epochs == {"best": np.argmin(errors), "last": 2}
 
 
 @pytest.mark.parametrize(("logger", "files"), [("none", set()), ("tensorboard", {"metrics.csv", "events"})])
@@ -488,9 +502,11 @@ def test_a_failing_process_ends_with_its_sentence_and_code_1(tmp_path):
     assert line.startswith("Error: Expected the AASCE table") and "dataset.root=<folder>" in line
 
 
-def test_a_process_from_another_folder_does_its_work_and_ends_with_code_0(tiny, tmp_path):
-    ended = process("train", tmp_path, *tiny("point_predictor"))
+def test_two_processes_train_one_component(tiny, tmp_path):
+    """From another folder than the repository's, as a user would, on two devices that are processors here."""
+    ended = process("train", tmp_path, *tiny("sam_adapter"), "trainer=ddp", "trainer.accelerator=cpu")
     assert ended.returncode == 0, ended.stderr
-    assert "Published" in ended.stdout + ended.stderr
+    assert (ended.stdout + ended.stderr).count("Published") == 1
     assert names(tmp_path) == {"runs", "checkpoints"}
-    assert names(tmp_path / "checkpoints" / "synthetic") == {"point_predictor.ckpt"}
+    assert names(tmp_path / "checkpoints" / "synthetic") == {"sam_adapter.ckpt"}
+    assert {"config.yaml", "metrics.csv", "run.json", "best.ckpt", "last.ckpt"} <= names(run_folder(tmp_path, "sam_adapter"))

@@ -34,7 +34,7 @@ class ResNetComponent(Component):
         input_size: int = 224,
         patch_scale: float = 4.0,
         patch_pixels: int | None = None,
-        landmark_repeats: int = 1,
+        repeats: Mapping[str, int] | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
         """Build the component; see `Component`.
@@ -50,7 +50,7 @@ class ResNetComponent(Component):
             input_size: Side of the network's input, pixels.
             patch_scale: See `PatchRule`.
             patch_pixels: See `PatchRule`.
-            landmark_repeats: See `ClassificationView`.
+            repeats: See `ClassificationView`.
             label_smoothing: See `torch.nn.functional.cross_entropy`.
 
         Raises:
@@ -61,7 +61,7 @@ class ResNetComponent(Component):
             raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
-        self.weights, self.landmark_repeats, self.label_smoothing = weights, landmark_repeats, label_smoothing
+        self.weights, self.repeats, self.label_smoothing = weights, dict(repeats or {}), label_smoothing
         self.model = PatchResNet(architecture, len(self.classes))
         self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
 
@@ -73,7 +73,7 @@ class ResNetComponent(Component):
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
         """See `Component.view`."""
         return ClassificationView(
-            films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.landmark_repeats
+            films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats
         )
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

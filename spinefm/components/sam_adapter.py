@@ -38,6 +38,7 @@ class SamAdapterComponent(Component):
         patch_pixels: int | None = None,
         jitter: float = 0.1,
         positive_weight: float = 2.0,
+        repeats: Mapping[str, int] | None = None,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -51,6 +52,7 @@ class SamAdapterComponent(Component):
             patch_scale: See `PatchRule`.
             patch_pixels: See `PatchRule`.
             jitter: See `SegmentationView`.
+            repeats: See `SegmentationView`.
             positive_weight: Weight of vertebra pixels in the cross-entropy.
 
         Raises:
@@ -65,13 +67,13 @@ class SamAdapterComponent(Component):
         self.model = Sam(size)
         if tuning == "adapter":
             self._freeze(add_adapters(self.model.image_encoder, size.embed_dim))
-        self.positive_weight = positive_weight
+        self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
         self.dice = MeanMetric()
 
     def _freeze(self, adapters: list[nn.Parameter]) -> None:
+        decoder = [parameter for parameter in self.model.mask_decoder.parameters() if parameter.requires_grad]
         self.model.requires_grad_(False)
-        self.model.mask_decoder.requires_grad_(True)
-        for parameter in adapters:
+        for parameter in decoder + adapters:
             parameter.requires_grad_(True)
 
     def setup(self, stage: str) -> None:
@@ -86,7 +88,7 @@ class SamAdapterComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""
-        return SegmentationView(films, training, self.seed, self.input_size, self.patch_rule, self.jitter)
+        return SegmentationView(films, training, self.seed, self.input_size, self.patch_rule, self.jitter, self.repeats)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy plus Dice loss."""

@@ -97,6 +97,16 @@ class Sam(nn.Module):
         self.mask_decoder = MaskDecoder(
             transformer_dim=size.prompt_dim, transformer=transformer, num_multimask_outputs=size.num_multimask_outputs
         )
+        # Boxes, masks as prompts, further masks and their scores are there for SAM's weights to fit, but never used;
+        # a parameter that waits for its gradient in vain stops training on several devices.
+        unused = [
+            self.prompt_encoder.mask_downscaling,
+            *self.prompt_encoder.point_embeddings[2:],
+            *self.mask_decoder.output_hypernetworks_mlps[1:],
+            self.mask_decoder.iou_prediction_head,
+        ]
+        for module in unused:
+            module.requires_grad_(False)
 
     def forward(self, images: Tensor, points: Tensor) -> Tensor:
         """Segment what lies under one point per image.

@@ -24,6 +24,7 @@ class DetectorOnlyPipeline:
         self,
         mask_rcnn: Detector,
         resnet: Classifier,
+        score_threshold: float = 0.6,
         max_overlap: float = 0.3,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
@@ -33,11 +34,13 @@ class DetectorOnlyPipeline:
         Args:
             mask_rcnn: Finds the vertebrae.
             resnet: Sees landmarks in them.
+            score_threshold: Detections below it are dropped.
             max_overlap: Of two masks with a larger IoU the less confident is dropped.
             anomaly_rate: See `assign_levels`.
             unknown_below: See `assign_levels`.
         """
-        self.detector, self.classifier, self.max_overlap = mask_rcnn, resnet, max_overlap
+        self.detector, self.classifier = mask_rcnn, resnet
+        self.score_threshold, self.max_overlap = score_threshold, max_overlap
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
     def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
@@ -45,7 +48,8 @@ class DetectorOnlyPipeline:
         return [self._spine(film, found) for film, found in zip(films, self.detector.detect(films), strict=True)]
 
     def _spine(self, film: Radiograph, detections: Detections) -> Spine:
-        kept = _without_duplicates(detections, self.max_overlap)
+        confident = [vertebra for vertebra in detections.vertebrae if vertebra.confidence >= self.score_threshold]
+        kept = _without_duplicates(confident, self.max_overlap)
         # A single vertebra has no spacing, and without one no patch can be cut to look at it.
         if len(kept) < 2:
             return Spine(film.film_id, film.size, failure=Failure.TOO_FEW_DETECTIONS)
@@ -63,9 +67,9 @@ class DetectorOnlyPipeline:
         return Spine(film.film_id, film.size, vertebrae)
 
 
-def _without_duplicates(detections: Detections, max_overlap: float) -> list[Vertebra]:
+def _without_duplicates(vertebrae: Sequence[Vertebra], max_overlap: float) -> list[Vertebra]:
     kept: list[Vertebra] = []
-    for vertebra in sorted(detections.vertebrae, key=lambda v: -v.confidence):
+    for vertebra in sorted(vertebrae, key=lambda v: -v.confidence):
         if all(mask_iou(vertebra, other) <= max_overlap for other in kept):
             kept.append(vertebra)
     return kept

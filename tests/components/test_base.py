@@ -10,6 +10,7 @@ import torch
 from spinefm.components import COMPONENTS, Component
 from spinefm.components.base import read_checkpoint
 from spinefm.structures import PatchBox, Patches, Trails
+from spinefm.training.films import FilmDataModule
 
 every_component = pytest.mark.parametrize("name", COMPONENTS)
 
@@ -51,6 +52,20 @@ def test_training_changes_the_model_and_logs_the_monitored_metric(build, fitted,
     assert component.monitor.startswith("val/") and component.mode in ("min", "max")
     assert math.isfinite(trainer.callback_metrics[component.monitor])
     assert trainer.callback_metrics["train/loss"] > 0
+
+
+@every_component
+@pytest.mark.parametrize("tuning", ["full", "adapter"])
+def test_every_trained_parameter_gets_a_gradient(build, tiny_dataset, monkeypatch, name, tuning):
+    """One that does not would stop training on several devices."""
+    component = build(name, **{"tuning": tuning} if name == "sam_adapter" else {})
+    monkeypatch.setattr(component, "log", lambda *args, **options: None)
+    monkeypatch.setattr(component, "log_dict", lambda *args, **options: None)
+    (batch, *_) = FilmDataModule(tiny_dataset, component, batch_size=4).train_dataloader()
+    component.training_step(batch, 0).backward()
+    trained = {id(parameter) for parameter in component.trained_parameters()}
+    waiting = [key for key, parameter in component.named_parameters() if id(parameter) in trained and parameter.grad is None]
+    assert trained and waiting == []
 
 
 @every_component

@@ -11,7 +11,7 @@ from spinefm.data.dataset import RadiographDataset
 from spinefm.data.synthetic.radiographs import simulate
 from spinefm.structures import Radiograph, Split, View
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raise it whenever the same arguments give other films."""
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -72,5 +72,5 @@ def axis_outline(centre: Points, across: Points, down: Points, scale: float) -> 
 
 
 def atlas_outline(centre: Points, across: Points, down: Points, scale: float) -> Points:
-    """C1: its ring from the side, over the dens; what C2 covers is cut away by the annotation."""
+    """C1: its ring from the side, over the tip of the dens, which the annotation gives to C1."""
     return place(rounded(_C1), centre, across, down, scale)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from spinefm.data.synthetic.cervical import draw_neck
 from spinefm.data.synthetic.film import bone_texture, expose, sample_exposure
@@ -93,16 +94,26 @@ def _framing(spine: SimulatedSpine, size: tuple[int, int], rng: np.random.Genera
     stretch = rng.normal(1.0, 0.05)
     matrix = np.diag([(-1.0 if mirrored else 1.0) * stretch, 1.0]) @ rotation / spacing
     across = rng.uniform(*_MIDDLES[view])
-    target = np.array([(1 - across if mirrored else across) * width, _top(view, span, rng) * height])
     mapped = centres @ matrix.T
+    target = np.array([(1 - across if mirrored else across) * width, _top(view, mapped[:, 1], height, rng)])
     middle = np.array([(mapped[:, 0].min() + mapped[:, 0].max()) / 2, mapped[:, 1].min()])
     return FilmFrame(size, matrix, target - middle, spacing)
 
 
-def _top(view: View, span: float, rng: np.random.Generator) -> float:
-    """Where the first annotated centre lies, share of the film's height; a lateral neck needs room for the skull."""
-    low, high = {View.LATERAL_CERVICAL: (0.35, 0.75), View.LATERAL_LUMBAR: (0.25, 0.6), View.AP_SPINE: (0.24, 0.48)}[view]
-    return (1 - span) * rng.uniform(low, high) if span < 1 else (1 - span) * rng.uniform(0, 1)
+def _top(view: View, rows: NDArray[np.float64], height: int, rng: np.random.Generator) -> float:
+    """Row of the first annotated centre.
+
+    Laterals are collimated within a step of the last level that is annotated: nothing on a film tells T10 from T11.
+    """
+    room = height - float(np.ptp(rows))
+    margin = rng.uniform(0.6, 0.95)
+    if room < 0:
+        return room * rng.uniform(0, 1)
+    if view is View.LATERAL_LUMBAR:
+        return min(margin * float(rows[1] - rows[0]), room)
+    if view is View.LATERAL_CERVICAL:
+        return max(room - margin * float(rows[-1] - rows[-2]), 0.0)
+    return room * rng.uniform(0.24, 0.48)
 
 
 def _take(spine: SimulatedSpine, frame: FilmFrame, rng: np.random.Generator) -> Pixels:
@@ -120,8 +131,8 @@ def _take(spine: SimulatedSpine, frame: FilmFrame, rng: np.random.Generator) -> 
 def annotate(spine: SimulatedSpine, frame: FilmFrame, collimation: Collimation) -> tuple[Vertebra, ...]:
     """Masks of the annotated bodies of which at least half is on the exposed film; none overlaps another."""
     taken = np.zeros(frame.size, dtype=bool)
-    # C2 comes first because its dens lies in front of C1's ring, of which the mask keeps the rest.
-    order = sorted((body for body in spine.bodies if body.annotated), key=lambda body: body.level == "C1")
+    # C1 comes first: its lateral masses lie over the dens, whose tip is thus C1's; a point there then means one vertebra.
+    order = sorted((body for body in spine.bodies if body.annotated), key=lambda body: body.level != "C1")
     found = {body.level: _annotated(body, frame, collimation, taken) for body in order}
     vertebrae = (found.get(body.level) for body in spine.bodies)
     return tuple(vertebra for vertebra in vertebrae if vertebra is not None)

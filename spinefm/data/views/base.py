@@ -1,7 +1,7 @@
 """The base of the views, and the vertebrae of a whole split by their local scale."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -52,7 +52,7 @@ class VertebraRef:
     Attributes:
         film: Index of its film.
         position: Its index on the film, 0 at the head.
-        spacing: Its mean distance to its neighbours along the spine, pixels.
+        spacing: See `local_spacings`.
     """
 
     film: int
@@ -60,9 +60,15 @@ class VertebraRef:
     spacing: float
 
 
-def vertebra_refs(films: Sequence[Radiograph]) -> Iterator[VertebraRef]:
-    """Every vertebra of every film that has at least two, since one alone has no spacing."""
+def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> Iterator[VertebraRef]:
+    """Every vertebra of every film that has at least two, since one alone has no spacing.
+
+    Args:
+        films: Annotated.
+        repeats: How often vertebrae of a level come; once where it is not named.
+    """
     for index, film in enumerate(films):
         if len(film.vertebrae) >= 2:
-            for position, spacing in enumerate(local_spacings(centroids_of(film.vertebrae))):
-                yield VertebraRef(index, position, float(spacing))
+            spacings = local_spacings(centroids_of(film.vertebrae))
+            for position, (vertebra, spacing) in enumerate(zip(film.vertebrae, spacings, strict=True)):
+                yield from [VertebraRef(index, position, float(spacing))] * repeats.get(vertebra.level or "", 1)

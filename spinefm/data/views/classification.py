@@ -1,6 +1,6 @@
 """The classifier's view: patches of vertebrae, and of background around the spine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         classes: Sequence[str],
         input_size: int,
         patch_rule: PatchRule,
-        landmark_repeats: int = 1,
+        repeats: Mapping[str, int],
     ) -> None:
         """Make a view; see `View`.
 
@@ -51,12 +51,10 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             classes: As from `class_names`.
             input_size: S.
             patch_rule: Side of a patch.
-            landmark_repeats: How often a landmark stands in a training epoch, at least 1: a film has one of each at most.
+            repeats: How often vertebrae of a level come in a training epoch: a film has one of each landmark at most.
         """
         super().__init__(films, training, seed)
-        once = tuple(vertebra_refs(films))
-        landmarks = tuple(ref for ref in once if films[ref.film].vertebrae[ref.position].level in classes)
-        self.refs = once + landmarks * (landmark_repeats - 1 if training else 0)
+        self.refs = tuple(vertebra_refs(films, repeats if training else {}))
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """The segmenter's view: patches with the mask of the vertebra under a prompt point."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,7 +22,14 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
     """
 
     def __init__(
-        self, films: Sequence[Radiograph], training: bool, seed: int, input_size: int, patch_rule: PatchRule, jitter: float
+        self,
+        films: Sequence[Radiograph],
+        training: bool,
+        seed: int,
+        input_size: int,
+        patch_rule: PatchRule,
+        jitter: float,
+        repeats: Mapping[str, int],
     ) -> None:
         """Make a view; see `View`.
 
@@ -33,9 +40,10 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
             input_size: S.
             patch_rule: Side of a patch.
             jitter: Standard deviation of the patch centre around the centroid, in local spacings.
+            repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
         """
         super().__init__(films, training, seed)
-        self.refs = tuple(vertebra_refs(films))
+        self.refs = tuple(vertebra_refs(films, repeats if training else {}))
         self.input_size, self.patch_rule, self.jitter = input_size, patch_rule, jitter
 
     def __len__(self) -> int:
