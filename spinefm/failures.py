@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from hydra.errors import HydraException, InstantiationException
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException)
 
@@ -26,4 +26,6 @@ def run_script(main: Callable[[], object]) -> None:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return _sentence(error.__cause__)
+    if isinstance(error, MissingMandatoryValue):
+        return f"Expected a value for `{error.full_key}`, but none was given. Add `{error.full_key}=...` to the command."
     return str(error)

@@ -13,7 +13,7 @@ CLASSES = class_names(["T12", "L5"])
 
 
 def view_of(films, training=False, seed=0, rule=None, size=32):
-    return ClassificationView(films, training, seed, CLASSES, size, rule or PatchRule(2.0))
+    return ClassificationView(films, training, seed, CLASSES, size, rule or PatchRule(2.0), {})
 
 
 def items(view, epoch=0):
@@ -99,13 +99,14 @@ def test_some_background_lies_where_a_walk_leaves_the_spine():
     assert np.mean(background_centres(discs.film(discs.points)) > 200) < 0.02
 
 
-def test_landmarks_are_repeated_in_training_only(make_film):
+def test_levels_are_repeated_in_training_only(make_film):
     def counts(training, repeats):
         view = ClassificationView([make_film()], training, 0, CLASSES, 16, PatchRule(2.0), repeats)
         return np.bincount([int(label) for _, label in items(view)], minlength=4).tolist()
 
-    assert counts(True, 1) == counts(False, 3) == [7, 5, 1, 1]
-    assert counts(True, 3) == [11, 5, 3, 3]
+    repeats = {"T12": 3, "L5": 2, "S1": 4}
+    assert counts(True, {}) == counts(False, repeats) == [7, 5, 1, 1]
+    assert counts(True, repeats) == [10, 5, 3, 2]
 
 
 def test_patch_side_follows_the_spacing_or_is_fixed(make_film):

@@ -9,8 +9,8 @@ from spinefm.data.views import SegmentationView
 from spinefm.geometry import PatchRule
 
 
-def view_of(films, training=False, jitter=0.0, scale=3.0, size=48, seed=0):
-    return SegmentationView(films, training, seed, size, PatchRule(scale), jitter)
+def view_of(films, training=False, jitter=0.0, scale=3.0, size=48, seed=0, repeats=None):
+    return SegmentationView(films, training, seed, size, PatchRule(scale), jitter, repeats or {})
 
 
 def items(view, epoch=0):
@@ -71,6 +71,12 @@ def test_training_moves_patch_and_mask_together(make_film):
             inside, outside = patch[0][mask > 0], patch[0][mask == 0]
             assert abs(inside.mean() - outside.mean()) > 0.15
     assert len(masks) > 20
+
+
+def test_levels_are_repeated_in_training_only(make_film):
+    repeats = {"L5": 3}
+    lengths = [len(view_of([make_film()], training, repeats=repeats)) for training in (True, False)]
+    assert lengths == [9, 7]
 
 
 def test_a_patch_may_reach_over_the_border(make_film):
