@@ -68,7 +68,8 @@ class PointPredictorComponent(Component):
         step = (batch.centroids[:, -1] - batch.centroids[:, -2]).norm(dim=1)
         self.step_error(error.norm(dim=1) / step)
         self.mse((error / batch.sizes).square())
-        self.log_dict({f"{stage}/step_error": self.step_error, f"{stage}/mse": self.mse}, on_epoch=True, on_step=False, batch_size=len(error))
+        metrics = {f"{stage}/step_error": self.step_error, f"{stage}/mse": self.mse}
+        self.log_dict(metrics, on_epoch=True, on_step=False, batch_size=len(error))
 
     def validation_step(self, batch: TrailBatch, batch_idx: int) -> None:
         """See `_evaluate`."""

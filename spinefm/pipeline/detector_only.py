@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from spinefm.geometry import centroids_of, local_spacings, mask_iou, principal_axis_order
+from spinefm.geometry import centroids_of, local_spacings, principal_axis_order
+from spinefm.pipeline.base_case import without_duplicates
 from spinefm.pipeline.examination import Place, classify_places
 from spinefm.pipeline.labelling import assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector
-from spinefm.structures import Detections, Failure, Radiograph, Spine, Vertebra
+from spinefm.structures import Detections, Failure, Radiograph, Spine
 
 
 class DetectorOnlyPipeline:
@@ -49,7 +50,7 @@ class DetectorOnlyPipeline:
 
     def _spine(self, film: Radiograph, detections: Detections) -> Spine:
         confident = [vertebra for vertebra in detections.vertebrae if vertebra.confidence >= self.score_threshold]
-        kept = _without_duplicates(confident, self.max_overlap)
+        kept = without_duplicates(confident, self.max_overlap)
         # A single vertebra has no spacing, and without one no patch can be cut to look at it.
         if len(kept) < 2:
             return Spine(film.film_id, film.size, failure=Failure.TOO_FEW_DETECTIONS)
@@ -57,19 +58,10 @@ class DetectorOnlyPipeline:
         spacings = local_spacings(centroids_of(ordered))
         places = [Place(film, v.centroid, float(spacing)) for v, spacing in zip(ordered, spacings, strict=True)]
         probabilities = classify_places(self.classifier, places)
-        labelling = assign_levels(
-            probabilities, self.classifier.classes, self.classifier.terminals, anomaly_rate=self.anomaly_rate, unknown_below=self.unknown_below
-        )
+        classes, terminals = self.classifier.classes, self.classifier.terminals
+        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.anomaly_rate, self.unknown_below)
         vertebrae = tuple(
             replace(vertebra, level=level, confidence=vertebra.confidence * p)
             for vertebra, level, p in zip(ordered, labelling.levels, labelling.probabilities, strict=True)
         )
         return Spine(film.film_id, film.size, vertebrae)
-
-
-def _without_duplicates(vertebrae: Sequence[Vertebra], max_overlap: float) -> list[Vertebra]:
-    kept: list[Vertebra] = []
-    for vertebra in sorted(vertebrae, key=lambda v: -v.confidence):
-        if all(mask_iou(vertebra, other) <= max_overlap for other in kept):
-            kept.append(vertebra)
-    return kept

@@ -33,7 +33,7 @@ class InductivePipeline:
         sam_adapter: Segmenter,
         mask_threshold: float = 0.5,
         refinements: int = 0,
-        base_attempts: int = 3,
+        base_attempts: int = 5,
         max_steps: int = 25,
         max_overlap: float = 0.1,
         patience: int = 2,

@@ -10,9 +10,9 @@ from spinefm.structures import Detections, Vertebra
 
 
 def detections(places, scores=None):
-    """10 x 10 squares centred on (x, y)."""
-    mask, scores = np.ones((10, 10), dtype=bool), scores or [0.9] * len(places)
-    return Detections(tuple(Vertebra(mask, (int(x - 5), int(y - 5)), (x, y), None, s) for (x, y), s in zip(places, scores, strict=True)))
+    """16 x 16 squares centred on (x, y): vertebrae 20 pixels apart."""
+    mask, scores = np.ones((16, 16), dtype=bool), scores or [0.9] * len(places)
+    return Detections(tuple(Vertebra(mask, (int(x - 8), int(y - 8)), (x, y), None, s) for (x, y), s in zip(places, scores, strict=True)))
 
 
 def rows(run):
@@ -53,21 +53,30 @@ def test_even_but_long_gaps_come_last():
     assert rows(runs[3]) == [0, 40, 80]
 
 
-def test_a_vertebra_found_twice_makes_gaps_uneven():
-    runs = [rows(run) for run in base_cases(detections([(50.0, float(y)) for y in (0, 2, 22, 42, 62)], [0.9, 0.9, 0.9, 0.7, 0.7]))]
-    assert runs[0] == [2, 22, 42]
-    assert runs[-1] == [0, 2, 22]
+def test_of_a_vertebra_found_twice_the_more_confident_stays():
+    runs = [rows(run) for run in base_cases(detections([(50.0, float(y)) for y in (0, 2, 22, 42, 62)], [0.8, 0.9, 0.9, 0.7, 0.7]))]
+    assert runs == [[2, 22, 42], [22, 42, 62]]
 
 
-def test_three_equal_places_do_not_crash():
-    assert len(base_cases(detections([(50.0, 50.0)] * 3))) == 1
+def test_three_equal_places_are_one_vertebra():
+    assert base_cases(detections([(50.0, 50.0)] * 3)) == []
+
+
+def test_false_detections_between_true_ones_do_no_harm():
+    places = [(50.0, 0.0), (20.0, 10.0), (50.0, 20.0), (80.0, 31.0), (50.0, 40.0)]
+    assert rows(base_cases(detections(places, [0.7, 0.9, 0.7, 0.9, 0.7]))[0]) == [0, 20, 40]
+
+
+def test_a_run_turns_no_corner():
+    runs = base_cases(detections([(50.0, 0.0), (50.0, 20.0), (70.0, 20.0), (50.0, 40.0)], [0.7, 0.9, 0.9, 0.7]))
+    assert [v.centroid for v in runs[0]] == [(50, 0), (50, 20), (50, 40)]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.6, 1), min_size=3, max_size=12), st.floats(-1.2, 1.2), st.randoms(use_true_random=False))
 def test_order_of_detections_does_not_matter(scores, tilt, random):
     """Defect 7: at a `tilt` of 0 all x agree, and y = mx + c has no solution."""
-    places = [(500 + 30 * i * np.sin(tilt), 30 * i * np.cos(tilt)) for i in range(len(scores))]
+    places = [(500 + 20 * i * np.sin(tilt), 20 * i * np.cos(tilt)) for i in range(len(scores))]
     shuffled = random.sample(list(zip(places, scores, strict=True)), len(scores))
     runs = base_cases(detections(places, scores))
     again = base_cases(detections(*map(list, zip(*shuffled, strict=True))))

@@ -222,7 +222,8 @@ def test_one_vertebra_detected_twice_is_no_base_case():
     """The detections lie apart, but the segmenter draws the same mask for both."""
     film = make_film()
     first, second = film.vertebrae[2:4]
-    shifted = type(first)(first.mask, first.origin, (first.centroid[0], first.centroid[1] - 4))
+    above = (first.origin[0], first.origin[1] - first.mask.shape[0])
+    shifted = type(first)(first.mask, above, (first.centroid[0], first.centroid[1] - 4))
     detector = OracleDetector([film], lambda vertebrae: (shifted, first, second))
     spine = inductive_pipeline([film], detector=detector)([film])[0]
     assert (spine.failure, spine.vertebrae) == (Failure.BASE_CASE_REJECTED, ())
