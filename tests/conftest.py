@@ -130,7 +130,7 @@ def tiny_modules():
             "coco_weights": False,
             # Networks trained for two steps are sure of nothing; like this they find something all the same.
             "score_threshold": 0.0,
-            "mask_threshold": 0.3,
+            "mask_threshold": 0.0,
         },
         "resnet": {"optimizer": _ADAM, "architecture": "resnet18", "input_size": 32},
         "point_predictor": {"optimizer": _ADAM, "hidden_size": 8},

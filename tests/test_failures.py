@@ -34,8 +34,10 @@ def test_a_fault_of_the_input_is_one_sentence(error):
 
 
 def test_faults_of_a_config_are_caught():
-    with pytest.raises(SystemExit, match="Missing mandatory value: root"):
-        run_script(lambda: OmegaConf.create({"root": "???"}).root)
+    with pytest.raises(SystemExit, match=r"Error: Expected a value for `dataset\.root`, but none was given\. Add `dataset\.root=\.\.\.`"):
+        run_script(lambda: OmegaConf.create({"dataset": {"root": "???"}}).dataset.root)
+    with pytest.raises(SystemExit, match="Error: .*absent"):
+        run_script(lambda: OmegaConf.create({"root": "${absent}"}).root)
 
 
 def test_what_a_constructor_says_is_told_without_hydras_words():

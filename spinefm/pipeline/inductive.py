@@ -11,7 +11,7 @@ from spinefm.geometry import centroids_of, local_spacings, mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, Place
 from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_spines
-from spinefm.pipeline.labelling import BACKGROUND, assign_levels
+from spinefm.pipeline.labelling import BACKGROUND, assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra
 
@@ -96,21 +96,16 @@ class InductivePipeline:
     def _spine(self, up: Walk, down: Walk) -> Spine:
         above, base, below = up.new_findings[::-1], down.findings[: down.base_length], down.new_findings
         found = [*above, *base, *below]
-        labelling = assign_levels(
-            np.stack([finding.probabilities for finding in found]),
-            self.classifier.classes,
-            self.classifier.terminals,
-            slice(len(above), len(above) + len(base)),
-            self.anomaly_rate,
-            self.unknown_below,
-        )
-        findings = found[labelling.first : labelling.first + len(labelling.levels)]
-        probabilities = np.stack([finding.probabilities for finding in findings])
-        background = probabilities[:, self.classifier.classes.index(BACKGROUND)]
+        probabilities = np.stack([finding.probabilities for finding in found])
+        classes, terminals, core = self.classifier.classes, self.classifier.terminals, slice(len(above), len(above) + len(base))
+        labelling = assign_levels(probabilities, classes, terminals, core, self.anomaly_rate, self.unknown_below)
+        labelling = ends_at_terminals(labelling, core, terminals)
+        kept = slice(labelling.first, labelling.first + len(labelling.levels))
+        background = probabilities[kept, classes.index(BACKGROUND)]
         vertebrae = tuple(
             replace(finding.vertebra, level=level, confidence=float(finding.vertebra.confidence * (1 - p_background) * p_level))
             for finding, level, p_level, p_background in zip(
-                findings, labelling.levels, labelling.probabilities, background, strict=True
+                found[kept], labelling.levels, labelling.probabilities, background, strict=True
             )
         )
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}

@@ -78,6 +78,21 @@ def assign_levels(
     return Labelling(int(kept[0]), tuple(levels), tuple(map(float, posterior)))
 
 
+def ends_at_terminals(labelling: Labelling, core: slice, terminals: Sequence[str]) -> Labelling:
+    """Cut a spine off beyond the terminal levels that it reached on the way up and down from its core.
+
+    Args:
+        labelling: From `assign_levels`.
+        core: The same as there.
+        terminals: The same as there.
+    """
+    first, last = core.start - labelling.first, core.stop - labelling.first - 1
+    above = [i for i in range(first + 1) if labelling.levels[i] in terminals]
+    below = [i for i in range(last, len(labelling.levels)) if labelling.levels[i] in terminals]
+    kept = slice(above[-1] if above else 0, below[0] + 1 if below else len(labelling.levels))
+    return Labelling(labelling.first + kept.start, labelling.levels[kept], labelling.probabilities[kept])
+
+
 def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice) -> Array:
     """(N, L + 2): how well each state explains each thing found."""
     likelihood = np.asarray(class_probabilities, dtype=np.float64).copy()

@@ -14,7 +14,7 @@ from spinefm.structures import Mask
 
 VERTEBRA_CLASS = 1
 MAX_ROTATION = 8.0
-MAX_ZOOM = 1.2
+MAX_ZOOM = 1.4
 
 
 class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
