@@ -36,7 +36,10 @@ def test_a_fault_of_the_input_is_one_sentence(error):
 def test_faults_of_a_config_are_caught():
     with pytest.raises(SystemExit, match=r"Error: Expected a value for `dataset\.root`, but none was given\. Add `dataset\.root=\.\.\.`"):
         run_script(lambda: OmegaConf.create({"dataset": {"root": "???"}}).dataset.root)
-    with pytest.raises(SystemExit, match="Error: .*absent"):
+
+
+def test_an_interpolation_that_leads_nowhere_is_told():
+    with pytest.raises(SystemExit, match=r"Error: .*absent"):
         run_script(lambda: OmegaConf.create({"root": "${absent}"}).root)
 
 
