@@ -31,8 +31,15 @@ def level_index(level: str) -> int:
 
 
 def levels_between(first: str, last: str) -> tuple[str, ...]:
-    """The usual levels from `first` to `last`, both included, without T13 and L6."""
-    return _USUAL[_USUAL.index(check_level(first)) : _USUAL.index(check_level(last)) + 1]
+    """The usual levels from `first` to `last`, both included, without T13 and L6.
+
+    Raises:
+        ValueError: If an end is unknown or supernumerary, or `last` stands above `first`.
+    """
+    start, stop = level_index(first), level_index(last)
+    if first not in _USUAL or last not in _USUAL or start > stop:
+        raise ValueError(f"Expected usual levels from head to foot, but got {first} to {last}. Give an upper and a lower end.")
+    return tuple(level for level in _USUAL if start <= _INDEX[level] <= stop)
 
 
 def region(level: str) -> str:

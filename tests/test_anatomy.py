@@ -38,3 +38,9 @@ def test_unknown_levels_are_refused(level):
             function(level)
     with pytest.raises(ValueError, match="Expected a level"):
         levels_between("C1", level)
+
+
+@pytest.mark.parametrize(("first", "last"), [("T13", "L2"), ("T11", "L6"), ("L2", "T11")])
+def test_supernumerary_ends_and_reversed_ones_are_refused(first, last):
+    with pytest.raises(ValueError, match="from head to foot"):
+        levels_between(first, last)

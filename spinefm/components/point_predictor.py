@@ -51,10 +51,6 @@ class PointPredictorComponent(Component):
         """`TrailView` gives whole batches."""
         return batch
 
-    def transfer_batch_to_device(self, batch: TrailBatch, device: torch.device, dataloader_idx: int) -> TrailBatch:
-        """See Lightning."""
-        return TrailBatch(batch.centroids.to(device), batch.sizes.to(device), batch.targets.to(device))
-
     def training_step(self, batch: TrailBatch, batch_idx: int) -> Tensor:
         """Mean squared error in the model's own frame."""
         predicted = self.model(batch.centroids, batch.sizes)

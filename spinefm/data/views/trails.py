@@ -1,7 +1,7 @@
 """The point predictor's view: runs of consecutive centroids, both ways along the spine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ from spinefm.geometry import centroids_of
 from spinefm.structures import Radiograph
 
 
-@dataclass(frozen=True, eq=False)
-class TrailBatch:
+class TrailBatch(NamedTuple):
     """N runs of k centroids and the one that follows.
 
     Attributes:
