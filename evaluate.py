@@ -1,5 +1,6 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
     trainer = pl.Trainer(**_placement(config.device), logger=False, enable_checkpointing=False, default_root_dir=folder)
     (metrics,) = trainer.test(component, view, verbose=False)
-    results = {name.removeprefix("test/"): {"value": value} for name, value in metrics.items()}
+    results = {name.removeprefix("test/"): {"value": value if isfinite(value) else None} for name, value in metrics.items()}
     write_json(folder / "results.json", results)
     write_json(folder / "run.json", run_record(_resolved(config), dataset.fingerprint))
     Console().print(component_table(component.name, results))

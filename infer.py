@@ -23,9 +23,9 @@ def main(config: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     paths = find_films(Path(config.input))
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
-    failures: dict[str, str] = {}
+    ids, failures = film_ids(paths), dict[str, str]()
     for batch in track(batches(paths, config.batch_size), "Films", total=-(-len(paths) // config.batch_size)):
-        films = read_films(batch, film_ids(paths), failures)
+        films = read_films(batch, ids, failures)
         for film, spine in zip(films, pipeline(films), strict=True):
             write_spine(folder, film, spine)
             if spine.failure is not None:
@@ -39,7 +39,7 @@ def main(config: DictConfig) -> None:
 def film_ids(paths: list[Path]) -> dict[Path, str]:
     """An id per film: its file's name without the suffix, or with it where two names differ in nothing else."""
     stems = Counter(path.stem for path in paths)
-    return {path: path.stem if stems[path.stem] == 1 else path.name.replace(".", "_") for path in paths}
+    return {path: path.stem if stems[path.stem] == 1 else path.name for path in paths}
 
 
 def read_films(paths: list[Path], ids: dict[Path, str], failures: dict[str, str]) -> list[Radiograph]:

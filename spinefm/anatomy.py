@@ -8,6 +8,9 @@ LEVELS: tuple[str, ...] = (
 )
 """All levels from head to foot, the supernumerary T13 and L6 among them."""
 
+BACKGROUND, VERTEBRA = "background", "vertebra"
+"""Classes of a patch that are no level: nothing there, and a vertebra whose level has no class of its own."""
+
 REGIONS: dict[str, str] = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral"}
 
 _INDEX = {level: index for index, level in enumerate(LEVELS)}

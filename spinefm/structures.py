@@ -52,7 +52,6 @@ class Failure(StrEnum):
 
     TOO_FEW_DETECTIONS = "too_few_detections"
     BASE_CASE_REJECTED = "base_case_rejected"
-    UNREADABLE = "unreadable"
 
 
 class PatchBox(NamedTuple):

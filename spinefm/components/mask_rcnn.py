@@ -89,7 +89,8 @@ class MaskRCNNComponent(Component):
         predictions = self._predict(films, score_threshold=0.05)
         for predicted, target in zip(predictions, targets, strict=True):
             confident = predicted["masks"][predicted["scores"] > self.score_threshold, 0]
-            self.recall(centroid_recall(confident, target["boxes"]))
+            if len(target["boxes"]):
+                self.recall(centroid_recall(confident, target["boxes"]))
         binary = [p | {"masks": p["masks"][:, 0] > self.mask_threshold} for p in predictions]
         self.average_precision.update(binary, list(targets))
         self.log(f"{stage}/centroid_recall", self.recall, on_epoch=True, on_step=False, batch_size=len(films))

@@ -81,10 +81,10 @@ def _caption(results: dict[str, Any]) -> str:
 
 
 def component_table(component: str, results: dict[str, Any]) -> Table:
-    """One component's own metrics for the terminal; `results` is {metric: {"value": v}}."""
+    """One component's own metrics for the terminal; `results` is {metric: {"value": v}}, v None where undefined."""
     table = Table("Metric", "Value", title=component)
     for name, entry in results.items():
-        table.add_row(name, f"{entry['value']:.4f}")
+        table.add_row(name, "–" if entry["value"] is None else f"{entry['value']:.4f}")
     return table
 
 

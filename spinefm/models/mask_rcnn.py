@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.error import URLError
 
 from torch import nn
 from torchvision.models import get_model
@@ -97,7 +98,13 @@ def load_coco_weights(model: MaskRCNN) -> None:
         ValueError: If the weights do not fit; names every key.
     """
     predictors = ("roi_heads.box_predictor.", "roi_heads.mask_predictor.")
-    coco = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
+    try:
+        coco = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
+    except URLError as error:
+        raise FileNotFoundError(
+            f"Expected to download torchvision's COCO weights, but could not ({error.reason}). "
+            "Train from scratch with `component.module.coco_weights=false`."
+        ) from error
     fresh = {key: value for key, value in model.state_dict().items() if key.startswith(predictors)}
     try:
         model.load_state_dict({key: value for key, value in coco.items() if not key.startswith(predictors)} | fresh, strict=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise
+from math import comb
 
 import numpy as np
 
@@ -14,8 +15,8 @@ GAP_RANGE = (0.6, 1.7)
 """Distance of neighbouring vertebrae over the square root of their mean area: about 1, and 2 if one between was overlooked."""
 MAX_BEND = 40.0
 """Degrees between two steps in a row."""
-MAX_CANDIDATES = 24
-"""Detections that are combined; the number of runs grows with their third power."""
+MAX_RUNS = 2024
+"""Bound on the runs that are looked at: all threes of the 24 most confident detections, longer runs of fewer."""
 
 
 def base_cases(detections: Detections, length: int = 3, max_overlap: float = 0.3) -> list[tuple[Vertebra, ...]]:
@@ -35,7 +36,9 @@ def base_cases(detections: Detections, length: int = 3, max_overlap: float = 0.3
 
     Source: arXiv:2411.00326, which takes the three neighbours on the axis with the highest mean score, whatever they look like.
     """
-    kept = without_duplicates(detections.vertebrae, max_overlap)[:MAX_CANDIDATES]
+    kept = without_duplicates(detections.vertebrae, max_overlap)
+    while comb(len(kept), length) > MAX_RUNS:
+        kept.pop()
     ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
     neighbours = [tuple(ordered[start : start + length]) for start in range(len(ordered) - length + 1)]
     regular = [run for run in combinations(ordered, length) if is_regular(run)]

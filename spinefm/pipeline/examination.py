@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spinefm.anatomy import BACKGROUND
 from spinefm.geometry import PatchRule, crop_patch, patch_box
-from spinefm.pipeline.labelling import BACKGROUND
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.protocols import Classifier, Segmenter
 from spinefm.structures import Patches, Point, Radiograph, Vertebra

@@ -60,7 +60,10 @@ class Walk:
 
     @property
     def new_findings(self) -> list[Finding]:
-        """What was found beyond the base case, in the order of walking, but for background at its end."""
+        """What was found beyond the base case, in the order of walking, but for background at its end.
+
+        What was called background before an ordinary vertebra is one: the spine went on there.
+        """
         ends = [i for i, finding in enumerate(self.findings, start=1) if not finding.is_background]
         return self.findings[self.base_length : max(ends[-1], self.base_length)]
 

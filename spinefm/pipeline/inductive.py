@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from spinefm.anatomy import BACKGROUND
 from spinefm.geometry import centroids_of, local_spacings, mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, Place
 from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_spines
-from spinefm.pipeline.labelling import BACKGROUND, assign_levels, ends_at_terminals
+from spinefm.pipeline.labelling import assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra
 

@@ -27,8 +27,17 @@ class FilmDataModule(pl.LightningDataModule):
             batch_size: Items in a batch.
             num_workers: Processes that prepare batches; 0 prepares them in the main one.
             max_side: Films are shrunk to this many pixels on their longer side and kept in memory; None leaves their size.
+
+        Raises:
+            ValueError: If the component's patches are measured in pixels of the original films, and these are shrunk.
         """
         super().__init__()
+        rule = getattr(component, "patch_rule", None)
+        if max_side is not None and rule is not None and rule.pixels is not None:
+            raise ValueError(
+                f"Expected films at full size for `patch_pixels={rule.pixels}`, but got `max_side={max_side}`. "
+                "Set `component.loader.max_side=null` or `component.module.patch_pixels=null`."
+            )
         self.dataset, self.component = dataset, component
         self.batch_size, self.num_workers, self.max_side = batch_size, num_workers, max_side
 

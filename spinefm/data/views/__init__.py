@@ -1,14 +1,12 @@
 """What each component sees of a film."""
 
 from spinefm.data.views.base import View
-from spinefm.data.views.classification import BACKGROUND, VERTEBRA, ClassificationView, class_names
+from spinefm.data.views.classification import ClassificationView, class_names
 from spinefm.data.views.detection import DetectionView
 from spinefm.data.views.segmentation import SegmentationView
 from spinefm.data.views.trails import TrailView
 
 __all__ = [
-    "BACKGROUND",
-    "VERTEBRA",
     "ClassificationView",
     "DetectionView",
     "SegmentationView",

@@ -60,13 +60,23 @@ class VertebraRef:
     spacing: float
 
 
-def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> Iterator[VertebraRef]:
+def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> tuple[VertebraRef, ...]:
     """Every vertebra of every film that has at least two, since one alone has no spacing.
 
     Args:
         films: Annotated.
         repeats: How often vertebrae of a level come; once where it is not named.
+
+    Raises:
+        ValueError: If no film has two.
     """
+    refs = tuple(_refs(films, repeats))
+    if not refs:
+        raise ValueError(f"Expected a film with at least two vertebrae, but none of {len(films)} has them. Check the annotations.")
+    return refs
+
+
+def _refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> Iterator[VertebraRef]:
     for index, film in enumerate(films):
         if len(film.vertebrae) >= 2:
             spacings = local_spacings(centroids_of(film.vertebrae))

@@ -6,13 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.data.augmentation import augment
 from spinefm.data.views.base import VertebraRef, View, vertebra_refs
 from spinefm.geometry import PatchRule, centroids_of, crop_patch, patch_box
 from spinefm.structures import Point, Radiograph
-
-BACKGROUND = "background"
-VERTEBRA = "vertebra"
 
 CENTRE_JITTER = 0.12
 SCALE_JITTER = 0.15
@@ -54,7 +52,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: a film has one of each landmark at most.
         """
         super().__init__(films, training, seed)
-        self.refs = tuple(vertebra_refs(films, repeats if training else {}))
+        self.refs = vertebra_refs(films, repeats if training else {})
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
 
     def __len__(self) -> int:

@@ -43,7 +43,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
         """
         super().__init__(films, training, seed)
-        self.refs = tuple(vertebra_refs(films, repeats if training else {}))
+        self.refs = vertebra_refs(films, repeats if training else {})
         self.input_size, self.patch_rule, self.jitter = input_size, patch_rule, jitter
 
     def __len__(self) -> int:
