@@ -4,7 +4,7 @@ PYTHON ?= python3
 SEED ?= 0
 RUN = .venv/bin/python
 
-.PHONY: help demo demo-segmenter demo-detector test lint clean
+.PHONY: help demo demo-segmenter demo-detector demo-baseline demo-induction test lint clean
 
 help:
 	@echo "make demo    train the four components on synthetic films, evaluate two pipelines, segment two films"
@@ -32,6 +32,7 @@ lint: .venv/.installed
 	.venv/bin/lint-imports
 
 # Two trainings at a time, one thread each: faster on two cores than one after the other, and the numbers do not depend on the cores.
+EVALUATE = OMP_NUM_THREADS=1 $(RUN) evaluate.py dataset=synthetic
 TRAIN = OMP_NUM_THREADS=1 $(RUN) train.py dataset=synthetic seed=$(SEED) trainer.enable_progress_bar=false
 
 demo-segmenter: .venv/.installed
@@ -42,15 +43,19 @@ demo-detector: .venv/.installed
 	$(TRAIN) component=mask_rcnn experiment=demo/mask_rcnn
 	$(TRAIN) component=resnet experiment=demo/resnet
 
+demo-baseline: .venv/.installed
+	$(EVALUATE) pipeline=detector_only output=runs/demo/detector_only
+
+demo-induction: .venv/.installed
+	$(EVALUATE) pipeline=inductive output=runs/demo/inductive
+
 demo: .venv/.installed
 	@echo "== training the four components, about ten minutes on two cores; progress in runs/train/synthetic/*/*/metrics.csv"
 	@$(MAKE) --no-print-directory -j2 demo-segmenter demo-detector
 	$(RUN) -m spinefm.data.synthetic.save_films runs/demo/films 2
 	$(RUN) infer.py input=runs/demo/films checkpoints=checkpoints/synthetic output=runs/demo/infer
-	@echo "== the baseline: the detector alone"
-	$(RUN) evaluate.py dataset=synthetic pipeline=detector_only output=runs/demo/detector_only
-	@echo "== SpineFM: induction along the spine"
-	$(RUN) evaluate.py dataset=synthetic pipeline=inductive output=runs/demo/inductive
+	@echo "== evaluating, the baseline (the detector alone) and SpineFM"
+	@$(MAKE) --no-print-directory -j2 --output-sync=target demo-baseline demo-induction
 	@echo
 	@echo "Report       runs/demo/inductive/report.html"
 	@echo "Overlays     runs/demo/inductive/overlays"

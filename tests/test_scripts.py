@@ -374,7 +374,7 @@ def test_films_of_one_name_in_two_formats_keep_apart(workplace, films, tmp_path)
             film.save(tmp_path / "in" / f"same.{suffix}")
     arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
     run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
-    assert names(tmp_path / "out") == products("same_png", "same_jpg")
+    assert names(tmp_path / "out") == products("same.png", "same.jpg")
 
 
 def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
