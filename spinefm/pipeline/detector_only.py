@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from spinefm.geometry import centroids_of, local_spacings, principal_axis_order
+from spinefm.geometry import centroids_of, principal_axis_order
 from spinefm.pipeline.base_case import without_duplicates
-from spinefm.pipeline.examination import Place, classify_places
+from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.labelling import assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector
 from spinefm.structures import Detections, Failure, Radiograph, Spine
@@ -55,9 +55,7 @@ class DetectorOnlyPipeline:
         if len(kept) < 2:
             return Spine(film.film_id, film.size, failure=Failure.TOO_FEW_DETECTIONS)
         ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
-        spacings = local_spacings(centroids_of(ordered))
-        places = [Place(film, v.centroid, float(spacing)) for v, spacing in zip(ordered, spacings, strict=True)]
-        probabilities = classify_places(self.classifier, places)
+        probabilities = classify_places(self.classifier, places_along(film, ordered))
         classes, terminals = self.classifier.classes, self.classifier.terminals
         labelling = assign_levels(probabilities, classes, terminals, slice(None), self.anomaly_rate, self.unknown_below)
         vertebrae = tuple(

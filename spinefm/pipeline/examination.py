@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import PatchRule, crop_patch, patch_box
+from spinefm.geometry import PatchRule, centroids_of, crop_patch, local_spacings, patch_box
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.protocols import Classifier, Segmenter
 from spinefm.structures import Patches, Point, Radiograph, Vertebra
@@ -91,6 +91,12 @@ class Examiner:
 
     def _finding(self, vertebra: Vertebra, probabilities: NDArray[np.float64]) -> Finding:
         return Finding(vertebra, probabilities, self.classifier.classes[int(probabilities.argmax())])
+
+
+def places_along(film: Radiograph, vertebrae: Sequence[Vertebra]) -> list[Place]:
+    """The centroids of at least two vertebrae, in order along the spine, as places."""
+    spacings = local_spacings(centroids_of(vertebrae))
+    return [Place(film, vertebra.centroid, float(spacing)) for vertebra, spacing in zip(vertebrae, spacings, strict=True)]
 
 
 def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[np.float64]:

@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import centroids_of, local_spacings, mask_iou
+from spinefm.geometry import mask_iou
 from spinefm.pipeline.base_case import base_cases
-from spinefm.pipeline.examination import Examiner, Finding, Place
+from spinefm.pipeline.examination import Examiner, Finding, places_along
 from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_spines
 from spinefm.pipeline.labelling import assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
-from spinefm.structures import Failure, Radiograph, Spine, Vertebra
+from spinefm.structures import Failure, Radiograph, Spine
 
 
 class InductivePipeline:
@@ -82,7 +82,7 @@ class InductivePipeline:
         ]
         for attempt in range(self.base_attempts):
             open_films = [i for i, option in enumerate(options) if isinstance(bases[i], Failure) and attempt < len(option)]
-            places = [_places(films[i], options[i][attempt]) for i in open_films]
+            places = [places_along(films[i], options[i][attempt]) for i in open_films]
             findings = iter(self.examiner.examine([place for group in places for place in group]))
             for i, group in zip(open_films, places, strict=True):
                 bases[i] = self._sound([next(findings) for _ in group]) or bases[i]
@@ -111,8 +111,3 @@ class InductivePipeline:
         )
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
         return Spine(up.film.film_id, up.film.size, vertebrae, stops=stops)
-
-
-def _places(film: Radiograph, base: tuple[Vertebra, ...]) -> list[Place]:
-    spacings = local_spacings(centroids_of(base))
-    return [Place(film, vertebra.centroid, float(spacing)) for vertebra, spacing in zip(base, spacings, strict=True)]

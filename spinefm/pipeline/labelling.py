@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def assign_levels(
     if not len(class_probabilities):
         return Labelling(0, (), ())
     emissions = _log_emissions(class_probabilities, classes, core)
-    chain = _Chain(*_log_ends(terminals), _log_steps(terminals, anomaly_rate))
+    chain = _chain(tuple(terminals), anomaly_rate)
     path, score = _most_likely_path(emissions, chain)
     if score <= NEVER:
         return Labelling(0, (None,) * len(path), (0.0,) * len(path))
@@ -112,14 +113,19 @@ class _Chain(NamedTuple):
     steps: Array
 
 
-def _log_ends(terminals: Sequence[str]) -> tuple[Array, Array]:
+@cache
+def _chain(terminals: tuple[str, ...], anomaly_rate: float) -> _Chain:
     likely = [USUAL_END if level in terminals else UNUSUAL_END for level in LEVELS]
-    starts = [FLOOR * p if level in ("T13", "L6") else p for level, p in zip(LEVELS, likely, strict=True)]
-    return np.array([0.0, *np.log(starts), NEVER]), np.array([NEVER, *np.log(likely), 0.0])
+    likely_starts = [FLOOR * p if level in ("T13", "L6") else p for level, p in zip(LEVELS, likely, strict=True)]
+    starts, ends = np.array([0.0, *np.log(likely_starts), NEVER]), np.array([NEVER, *np.log(likely), 0.0])
+    steps = _log_level_steps(anomaly_rate)
+    steps[ABOVE], steps[:, BELOW] = starts, ends
+    steps[ABOVE, BELOW] = NEVER
+    return _Chain(starts, ends, steps)
 
 
-def _log_steps(terminals: Sequence[str], anomaly_rate: float) -> Array:
-    starts, ends = _log_ends(terminals)
+def _log_level_steps(anomaly_rate: float) -> Array:
+    """(L + 2, L + 2): from level to level only."""
     steps = np.full((len(LEVELS) + 2,) * 2, NEVER)
     for i, upper in enumerate(LEVELS, start=1):
         for j, lower in enumerate(LEVELS, start=1):
@@ -130,8 +136,6 @@ def _log_steps(terminals: Sequence[str], anomaly_rate: float) -> Array:
                 steps[i, j] = 0.0
             elif (upper, lower) in ANOMALIES and anomaly_rate:
                 steps[i, j] = np.log(anomaly_rate)
-    steps[ABOVE], steps[:, BELOW] = starts, ends
-    steps[ABOVE, BELOW] = NEVER
     return steps
 
 
