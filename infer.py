@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.composition import batches, load_pipeline
-from spinefm.data.film_files import FilmError, find_films, read_film
+from spinefm.data.film_files import find_films, read_film
+from spinefm.data.problems import DataError
 from spinefm.export import write_spine
 from spinefm.failures import run_script
 from spinefm.structures import Radiograph
@@ -48,7 +49,7 @@ def read_films(paths: list[Path], ids: dict[Path, str], failures: dict[str, str]
     for path in paths:
         try:
             film = read_film(path)
-        except FilmError as error:
+        except DataError as error:
             failures[ids[path]] = str(error)
         else:
             films.append(Radiograph(ids[path], film.pixels, spacing_mm=film.spacing_mm))

@@ -18,6 +18,9 @@ Mask = NDArray[np.bool_]
 Point = tuple[float, float]
 Split = Literal["train", "val", "test"]
 
+CENTROID = "centroid"
+"""The part of a vertebra that a landmark names its centre."""
+
 
 class View(StrEnum):
     """How the film was taken."""
@@ -87,6 +90,21 @@ class Vertebra:
         return x, y, x + width, y + height
 
 
+@dataclass(frozen=True)
+class Landmark:
+    """An annotated point of a vertebra of which no mask is annotated, such as C2 in CSXA.
+
+    Attributes:
+        level: Anatomical name of the vertebra.
+        part: Which point of it: `CENTROID`, or a corner such as "bottom left", sides as seen on the film.
+        point: (x, y), pixels of the original film.
+    """
+
+    level: str
+    part: str
+    point: Point
+
+
 @dataclass(frozen=True, eq=False)
 class Radiograph:
     """One film, with its annotations where there are any.
@@ -98,6 +116,7 @@ class Radiograph:
         view: Projection and region.
         patient_id: Films of one patient never stand in two splits.
         spacing_mm: Side of a pixel in the patient's plane; None where unknown.
+        landmarks: Points of vertebrae that have no mask.
     """
 
     film_id: str
@@ -106,6 +125,7 @@ class Radiograph:
     view: View = View.UNKNOWN
     patient_id: str = ""
     spacing_mm: float | None = None
+    landmarks: tuple[Landmark, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:

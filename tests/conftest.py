@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from spinefm.data.aasce import AasceDataset
-from spinefm.data.dataset import RadiographDataset
+from spinefm.data.dataset import Films, RadiographDataset
+from spinefm.data.datasets.aasce import AasceDataset
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.structures import Radiograph
 
@@ -21,6 +21,14 @@ def no_downloads(monkeypatch):
 
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", refuse)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_its_own(tmp_path_factory):
+    """Films that tests read are kept where no later run finds them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPINEFM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 class AasceLayout:
@@ -62,7 +70,7 @@ class AasceLayout:
 
     def open(self, **options):
         self.write()
-        return AasceDataset(str(self.root), cache_dir=self.root / "cache", **options)
+        return AasceDataset(str(self.root), cache_dir=str(self.root / "cache"), **options)
 
 
 @pytest.fixture
@@ -98,7 +106,8 @@ class TinyDataset(RadiographDataset):
     fingerprint = "tiny"
 
     def split(self, split):
-        return [_make_film(f"{split}_{i}", left=38 + 2 * i) for i in range({"train": 3, "val": 1, "test": 2}[split])]
+        names = [f"{split}_{i}" for i in range({"train": 3, "val": 1, "test": 2}[split])]
+        return Films(names, lambda name: _make_film(name, left=38 + 2 * int(name[-1])), str)
 
 
 @pytest.fixture(scope="session")

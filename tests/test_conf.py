@@ -13,14 +13,16 @@ from omegaconf import OmegaConf
 import train
 from spinefm.components import COMPONENTS
 from spinefm.data.dataset import RadiographDataset
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 
 CONF = Path(train.__file__).resolve().parent / "conf"
 EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").glob("*/*.yaml"))
-DATASETS = {"synthetic": [], "aasce": ["dataset.root=somewhere"]}
+ON_DISK = ("aasce", "buu_lspine", "coco", "csxa", "labelme", "nhanes2")
+DATASETS = {"synthetic": []} | dict.fromkeys(ON_DISK, ["dataset.root=somewhere"])
 
 
 def options(group):
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
 def composed(script, *overrides):
@@ -127,7 +129,9 @@ def test_data_sets_take_their_options(dataset):
     config = of_training("resnet", f"dataset={dataset}", *DATASETS[dataset]).dataset
     target = get_class(config._target_)
     assert issubclass(target, RadiographDataset) and target.name == dataset
-    assert set(config) - {"_target_"} <= set(inspect.signature(target).parameters)
+    arguments = set(inspect.signature(target).parameters) - {"options"}
+    shared = set(DatasetOptions.__annotations__) | {"root"} if issubclass(target, FolderDataset) else set()
+    assert set(config) - {"_target_"} == arguments | shared
     assert set(config.terminals) <= set(config.landmarks)
 
 

@@ -1,13 +1,14 @@
 """How a script ends when its input is at fault, and when its code is."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hydra.errors import InstantiationException, MissingConfigException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from spinefm.data.film_files import FilmError
+from spinefm.data.problems import DataError, Problem
 from spinefm.failures import run_script
 
 
@@ -24,13 +25,19 @@ def raising(error):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("a sentence"), FileNotFoundError("a sentence"), FilmError("a sentence"), MissingConfigException("a sentence")]
+    "error", [ValueError("a sentence"), FileNotFoundError("a sentence"), MissingConfigException("a sentence")]
 )
 def test_a_fault_of_the_input_is_one_sentence(error):
     with pytest.raises(SystemExit) as caught:
         run_script(raising(error))
     # Python prints a text it exits with on the error stream and makes the exit code 1.
     assert caught.value.code == "Error: a sentence"
+
+
+def test_a_problem_of_the_data_is_one_sentence():
+    problem = Problem(Path("film.png"), "to be a film", "a poem", "Replace it.")
+    with pytest.raises(SystemExit, match=r"^Error: Expected `film\.png` to be a film, but found a poem\. Replace it\.$"):
+        run_script(raising(DataError(problem)))
 
 
 def test_faults_of_a_config_are_caught():

@@ -391,7 +391,7 @@ def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["component=point_predictor", "dataset=aasce", "dataset.root=absent"], ["Expected", "filenames.csv", "dataset.root=<folder>"]),
+        (["component=point_predictor", "dataset=aasce", "dataset.root=absent"], ["Expected", "`data` and `labels`", "dataset.root=<folder>"]),
         (["component=point_predictor", "dataset=aasce"], ["Expected a value for `dataset.root`"]),
         (["component=unet"], ["component/unet", "mask_rcnn", "point_predictor"]),
         ([], ["component", "mask_rcnn", "point_predictor"]),
@@ -503,7 +503,7 @@ def test_a_failing_process_ends_with_its_sentence_and_code_1(tmp_path):
     # Hydra repeats the overrides first.
     *before, line = ended.stderr.strip().splitlines()
     assert len(before) <= 1 and "Traceback" not in ended.stderr + ended.stdout
-    assert line.startswith("Error: Expected the AASCE table") and "dataset.root=<folder>" in line
+    assert line.startswith("Error: Expected `absent` to be the folder") and "dataset.root=<folder>" in line
 
 
 def test_two_processes_train_one_component(tiny, tmp_path):

@@ -13,6 +13,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 
+from spinefm.data.problems import DataError, Problem
 from spinefm.structures import Pixels
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,6 @@ _TAIL_PERCENT = 0.5
 """Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
 _BROKEN_IMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 _BROKEN_DICOM = (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError)
-
-
-class FilmError(ValueError):
-    """A film that cannot be read; the message names the file, what was expected, what was found and a remedy."""
 
 
 class Film(NamedTuple):
@@ -46,7 +43,7 @@ def find_films(path: str | Path) -> list[Path]:
     """The film a path names, or the films directly in a folder, sorted by name; hidden files are skipped.
 
     Raises:
-        FilmError: If the path does not exist, is a file of another format, or is a folder without films.
+        DataError: If the path does not exist, is a file of another format, or is a folder without films.
     """
     place = Path(path)
     if not place.exists():
@@ -59,11 +56,17 @@ def find_films(path: str | Path) -> list[Path]:
     return films
 
 
+def find_image(folder: Path, stem: str) -> Path | None:
+    """The film of that name in a folder, whatever its format; None if there is none."""
+    candidates = (folder / f"{stem}{form}" for suffix in sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES) for form in (suffix, suffix.upper()))
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def read_film(path: str | Path) -> Film:
     """Read one film of any supported format.
 
     Raises:
-        FilmError: If the file is missing, truncated, of another format or holds several frames.
+        DataError: If the file is missing, truncated, of another format or holds several frames.
     """
     place = _check_film(Path(path))
     return _read_dicom(place) if _is_dicom(place) else Film(_read_image(place, _display), None)
@@ -73,7 +76,7 @@ def read_thumbnail(path: str | Path, width: int, height: int) -> Pixels:
     """(height, width) uint8 grey picture of a PNG, JPEG, TIFF or BMP film; JPEGs are decoded at a reduced size, which is quick.
 
     Raises:
-        FilmError: As `read_film`.
+        DataError: As `read_film`.
     """
 
     def shrink(image: Image.Image) -> Pixels:
@@ -83,8 +86,8 @@ def read_thumbnail(path: str | Path, width: int, height: int) -> Pixels:
     return _read_image(_check_film(Path(path)), shrink)
 
 
-def _error(path: Path, expected: str, found: str, remedy: str) -> FilmError:
-    return FilmError(f"Expected `{path}` to be {expected}, but found {found}. {remedy}")
+def _error(path: Path, expected: str, found: str, remedy: str) -> DataError:
+    return DataError(Problem(path, f"to be {expected}", found, remedy))
 
 
 def _is_dicom(path: Path) -> bool:

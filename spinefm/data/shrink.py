@@ -1,8 +1,6 @@
-"""Films kept in memory, shrunk to the size that training needs."""
+"""Films at the size that training needs."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import overload
 
 import cv2
 import numpy as np
@@ -10,48 +8,6 @@ from numpy.typing import NDArray
 
 from spinefm.geometry import mask_to_vertebra
 from spinefm.structures import Radiograph, Vertebra
-
-
-class CachedFilms(Sequence[Radiograph]):
-    """A sequence of films, each read once, shrunk and kept.
-
-    Args:
-        films: Films that are read when indexed.
-        max_side: Longest side of a film in pixels; longer films are shrunk. None keeps every size.
-
-    Raises:
-        ValueError: If `max_side` is not positive.
-    """
-
-    def __init__(self, films: Sequence[Radiograph], max_side: int | None = None) -> None:
-        if max_side is not None and max_side < 1:
-            raise ValueError(f"Expected `max_side` to be at least 1 pixel or None, but got {max_side}.")
-        self._films = films
-        self._max_side = max_side
-        self._kept: list[Radiograph | None] = [None] * len(films)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    @overload
-    def __getitem__(self, index: int) -> Radiograph: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Radiograph]: ...
-    def __getitem__(self, index: int | slice) -> Radiograph | list[Radiograph]:
-        """One film or several; IndexError beyond the end."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        film = self._kept[index]
-        if film is None:
-            film = shrink(self._films[index], self._max_side)
-            self._kept[index] = film
-        return film
-
-    @property
-    def memory_bytes(self) -> int:
-        """Size of the pixels and masks kept so far."""
-        kept = [film for film in self._kept if film is not None]
-        return sum(film.pixels.nbytes + sum(vertebra.mask.nbytes for vertebra in film.vertebrae) for film in kept)
 
 
 def shrink(film: Radiograph, max_side: int | None) -> Radiograph:
@@ -68,8 +24,9 @@ def shrink(film: Radiograph, max_side: int | None) -> Radiograph:
     # Whole pixels make the two axes shrink by slightly different factors; points follow the pixels exactly.
     scale = small[0] / width, small[1] / height
     vertebrae = tuple(shrunk for vertebra in film.vertebrae if (shrunk := _shrink_vertebra(vertebra, scale)) is not None)
+    landmarks = tuple(replace(mark, point=(mark.point[0] * scale[0], mark.point[1] * scale[1])) for mark in film.landmarks)
     spacing_mm = film.spacing_mm / factor if film.spacing_mm is not None else None
-    return replace(film, pixels=pixels, vertebrae=vertebrae, spacing_mm=spacing_mm)
+    return replace(film, pixels=pixels, vertebrae=vertebrae, spacing_mm=spacing_mm, landmarks=landmarks)
 
 
 def _shrink_vertebra(vertebra: Vertebra, scale: tuple[float, float]) -> Vertebra | None:

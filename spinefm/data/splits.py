@@ -98,23 +98,29 @@ def similar_films(thumbnails: Sequence[Pixels], same_film: float = SAME_FILM) ->
     return found
 
 
-def check_disjoint(patients: Mapping[Split, Iterable[str]]) -> None:
-    """Make sure that no patient stands in two splits.
+def shared_patients(patients: Mapping[Split, Iterable[str]]) -> dict[str, tuple[Split, Split]]:
+    """Patients who stand in two splits, and which.
 
     Args:
         patients: The patients of each split; a patient may repeat within one.
-
-    Raises:
-        ValueError: If a patient stands in two splits; it names him and them.
     """
-    seen: dict[str, Split] = {}
+    seen, shared = dict[str, Split](), dict[str, tuple[Split, Split]]()
     for split, names in patients.items():
         for name in names:
             if seen.setdefault(name, split) != split:
-                raise ValueError(
-                    f"Expected every patient in one split, but found patient {name!r} in both {seen[name]} and {split}. "
-                    "Give his films one patient_id and split again."
-                )
+                shared[name] = seen[name], split
+    return shared
+
+
+def check_split(split: Split) -> Split:
+    """Return `split` unchanged.
+
+    Raises:
+        ValueError: If it is not one of `SPLITS`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"Expected `split` to be one of {', '.join(SPLITS)}, but got {split!r}.")
+    return split
 
 
 def _local_contrast(thumbnail: Pixels) -> NDArray[np.float32]:

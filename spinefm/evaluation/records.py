@@ -1,9 +1,10 @@
 """What evaluation remembers of a film once its pixels are gone: one light row per vertebra."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spinefm.evaluation.matching import MIN_DICE, match_vertebrae
-from spinefm.structures import Direction, Failure, Point, Radiograph, Spine, StopReason, Vertebra, View
+from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class FilmRecord:
 def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE) -> FilmRecord:
     """Match what was found on a film with its annotations.
 
+    A prediction on the centroid of a vertebra that is annotated without a mask, such as C2 in CSXA, is neither right nor wrong: it
+    has no row.
+
     Args:
         radiograph: Film with annotations.
         spine: What a pipeline found on it; empty with a failure counts every true vertebra as missed.
@@ -89,8 +93,15 @@ def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE
     for index, truth in enumerate(radiograph.vertebrae):
         pair = partners.get(index)
         rows.append(_record(truth, spine.vertebrae[pair.predicted], pair.dice) if pair else _record(truth, None))
-    rows.extend(_record(None, spine.vertebrae[index]) for index in matching.spurious)
+    spurious = (spine.vertebrae[index] for index in matching.spurious)
+    rows.extend(_record(None, found) for found in spurious if not _stands_on_landmark(found, radiograph.landmarks))
     return FilmRecord(radiograph.film_id, radiograph.view, spine.failure, dict(spine.stops), tuple(rows))
+
+
+def _stands_on_landmark(vertebra: Vertebra, landmarks: Sequence[Landmark]) -> bool:
+    """Whether it is a vertebra of which only points are annotated: really there, but without a mask to compare with."""
+    x0, y0, x1, y1 = vertebra.box
+    return any(x0 <= x < x1 and y0 <= y < y1 for mark in landmarks if mark.part == CENTROID for x, y in [mark.point])
 
 
 def _check_pair(radiograph: Radiograph, spine: Spine) -> None:

@@ -1,6 +1,5 @@
 """A data set's films, as one component is trained and tested on them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,7 +9,7 @@ from spinefm.components import Component
 from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.sampling import EpochSampler
-from spinefm.structures import Radiograph, Split
+from spinefm.structures import Split
 
 
 class FilmDataModule(pl.LightningDataModule):
@@ -26,7 +25,7 @@ class FilmDataModule(pl.LightningDataModule):
             component: Whose view of them.
             batch_size: Items in a batch.
             num_workers: Processes that prepare batches; 0 prepares them in the main one.
-            max_side: Films are shrunk to this many pixels on their longer side and kept in memory; None leaves their size.
+            max_side: Films are shrunk to this many pixels on their longer side; None leaves their size.
 
         Raises:
             ValueError: If the component's patches are measured in pixels of the original films, and these are shrunk.
@@ -43,7 +42,8 @@ class FilmDataModule(pl.LightningDataModule):
 
     def loader(self, split: Split, training: bool) -> DataLoader[Any]:
         """The component's view of a split; shuffled and augmented if `training`."""
-        films: Sequence[Radiograph] = CachedFilms(self.dataset.split(split), self.max_side)
+        films = CachedFilms(self.dataset.split(split), self.max_side, self.dataset.cache_dir)
+        films.read_all(f"Reading {split} films")
         view = self.component.view(films, training)
         return DataLoader(
             view,

@@ -1,72 +1,94 @@
-"""Films kept in memory: shrunk consistently, read once."""
+"""Films that are read once: kept whole on disk, named by what they depend on, mended when damaged."""
 
 import numpy as np
 import pytest
 
-from spinefm.data.cache import CachedFilms, shrink
-from spinefm.geometry import mask_to_vertebra
-from spinefm.structures import Radiograph
+from spinefm.data.cache import CachedFilms, load_film, save_film
+from spinefm.data.dataset import Films
+from spinefm.structures import Landmark, Radiograph, View
 
 
-def film(height=400, width=100, spacing_mm=0.2):
-    mask = np.zeros((height, width), dtype=bool)
-    mask[120:161, 30:71] = True
-    return Radiograph("a", mask.astype(np.uint8) * 200, (mask_to_vertebra(mask, level="T1"),), spacing_mm=spacing_mm)
+def same(first, second):
+    pairs = list(zip(first.vertebrae, second.vertebrae, strict=True))
+    return (
+        all(np.array_equal(a.mask, b.mask) for a, b in pairs)
+        and all((a.origin, a.centroid, a.level, a.confidence) == (b.origin, b.centroid, b.level, b.confidence) for a, b in pairs)
+        and np.array_equal(first.pixels, second.pixels)
+        and (first.film_id, first.view, first.patient_id, first.spacing_mm, first.landmarks)
+        == (second.film_id, second.view, second.patient_id, second.spacing_mm, second.landmarks)
+    )
 
 
-class Counting(list):
-    reads = 0
+class Reader:
+    """Films by name; counts how often one is read."""
 
-    def __getitem__(self, index):
+    def __init__(self, make_film):
+        self.make_film, self.reads, self.salt = make_film, 0, ""
+
+    def films(self, *names):
+        return Films(names, self.read, lambda name: name + self.salt)
+
+    def read(self, name):
         self.reads += 1
-        return super().__getitem__(index)
+        return self.make_film(name)
 
 
-def test_everything_shrinks_together():
-    original, small = film(), shrink(film(), 200)
-    assert small.size == (200, 50)
-    assert small.pixels.dtype == np.uint8
-    assert small.spacing_mm == pytest.approx(0.4)
-    vertebra = small.vertebrae[0]
-    assert vertebra.level == "T1"
-    assert vertebra.box == (15, 60, 36, 81)  # 40.5 half pixels on either axis: the last is half covered
-    assert vertebra.centroid == pytest.approx([c / 2 for c in original.vertebrae[0].centroid])
+@pytest.fixture
+def reader(make_film):
+    return Reader(make_film)
 
 
-@pytest.mark.parametrize("max_side", [399, 333, 257, 111, 64])
-def test_masks_stay_on_their_pixels(max_side):
-    small = shrink(film(), max_side)
-    painted = np.zeros(small.size, dtype=bool)
-    x0, y0, x1, y1 = small.vertebrae[0].box
-    painted[y0:y1, x0:x1] = small.vertebrae[0].mask
-    assert (painted != (small.pixels >= 100)).mean() < 0.002
-    assert max(small.size) == max_side
+def test_a_film_comes_back_as_it_was(tmp_path, make_film):
+    plain = make_film()
+    film = Radiograph("a", plain.pixels, plain.vertebrae, View.LATERAL_LUMBAR, "p", 0.2, (Landmark("S1", "top left", (3.5, 4.0)),))
+    save_film(tmp_path / "a.pt", film)
+    assert same(load_film(tmp_path / "a.pt"), film)
+    save_film(tmp_path / "b.pt", Radiograph("b", plain.pixels))
+    assert load_film(tmp_path / "b.pt").vertebrae == ()
 
 
-@pytest.mark.parametrize("max_side", [None, 400, 1000])
-def test_small_films_stay_as_they_are(max_side):
-    original = film()
-    assert shrink(original, max_side) is original
-
-
-def test_vertebra_without_a_pixel_left_is_dropped():
-    assert shrink(film(), 4).vertebrae == ()
-
-
-def test_each_film_is_read_once():
-    films = Counting([film(), film(spacing_mm=None)])
-    cached = CachedFilms(films, 100)
-    assert cached.memory_bytes == 0
-    assert [each.size for each in cached] == [(100, 25)] * 2
-    assert cached[-1] is cached[1]
-    assert cached[0:2] == [cached[0], cached[1]]
-    assert cached[1].spacing_mm is None
-    assert films.reads == 2
-    assert cached.memory_bytes > 2 * 100 * 25
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_each_film_is_read_once(tmp_path, reader, on_disk):
+    cached = CachedFilms(reader.films("a", "b"), 100, tmp_path if on_disk else None)
+    assert [max(film.size) for film in cached] == [100, 100]
+    assert cached[-1] is cached[1] and cached[0:2] == [cached[0], cached[1]]
+    assert reader.reads == 2
     with pytest.raises(IndexError):
         cached[2]
 
 
-def test_max_side_is_checked():
+def test_another_process_finds_what_was_kept(tmp_path, reader):
+    first = CachedFilms(reader.films("a", "b"), 100, tmp_path)
+    first.read_all("Reading")
+    second = CachedFilms(reader.films("b"), 100, tmp_path)
+    assert same(second[0], first[1]) and reader.reads == 2
+
+
+def test_what_depends_on_something_else_is_read_again(tmp_path, reader):
+    CachedFilms(reader.films("a"), 100, tmp_path)[0]
+    assert max(CachedFilms(reader.films("a"), 80, tmp_path)[0].size) == 80
+    reader.salt = "annotated anew"
+    CachedFilms(reader.films("a"), 100, tmp_path)[0]
+    assert reader.reads == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_damaged_file_is_mended(tmp_path, reader, caplog, content):
+    film = CachedFilms(reader.films("a"), None, tmp_path)[0]
+    (path,) = (tmp_path / "films").iterdir()
+    path.write_bytes(path.read_bytes()[:1000] if content is None else content)
+    assert same(CachedFilms(reader.films("a"), None, tmp_path)[0], reader.make_film("a"))
+    assert "is read again" in caplog.text
+    assert same(CachedFilms(reader.films("a"), None, tmp_path)[0], reader.make_film("a")) and reader.reads == 2
+    assert film.film_id == "a"
+
+
+def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path, reader, caplog):
+    (tmp_path / "films").write_text("a file is in the way")
+    assert CachedFilms(reader.films("a"), None, tmp_path)[0].film_id == "a"
+    assert "read again each time" in caplog.text
+
+
+def test_max_side_is_checked(reader):
     with pytest.raises(ValueError, match="at least 1 pixel"):
-        CachedFilms([], 0)
+        CachedFilms(reader.films(), 0)

@@ -6,7 +6,8 @@ from PIL import Image, ImageFile
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from spinefm.data.film_files import FilmError, find_films, read_film, read_thumbnail
+from spinefm.data.film_files import find_films, read_film, read_thumbnail
+from spinefm.data.problems import DataError
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
 
@@ -79,7 +80,7 @@ def test_truncated_image_is_refused_even_where_pillow_was_made_lenient(tmp_path,
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 200), dtype=np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:5000])
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-    with pytest.raises(FilmError, match=rf"film\.{suffix}.*complete image.*Copy the file again"):
+    with pytest.raises(DataError, match=rf"film\.{suffix}.*complete image.*Copy the file again"):
         read_film(path)
 
 
@@ -121,7 +122,7 @@ def test_dicom_colour_becomes_grey(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", RAMP, PixelData=stored.tobytes(), **colour)
     np.testing.assert_allclose(read_film(path).pixels, RAMP, atol=1)
     palette = write_dicom(tmp_path / "b.dcm", RAMP, PhotometricInterpretation="PALETTE COLOR")
-    with pytest.raises(FilmError, match=r"b\.dcm.*palette"):
+    with pytest.raises(DataError, match=r"b\.dcm.*palette"):
         read_film(palette)
 
 
@@ -140,14 +141,14 @@ def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
 
 def test_multi_frame_dicom_is_refused(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", np.stack([RAMP, RAMP]), NumberOfFrames=2)
-    with pytest.raises(FilmError, match=r"a\.dcm.*single-frame.*2 frames.*Export the one frame"):
+    with pytest.raises(DataError, match=r"a\.dcm.*single-frame.*2 frames.*Export the one frame"):
         read_film(path)
 
 
 def test_truncated_dicom_is_refused(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", RAMP)
     path.write_bytes(path.read_bytes()[:-9000])
-    with pytest.raises(FilmError, match=r"a\.dcm.*complete DICOM film"):
+    with pytest.raises(DataError, match=r"a\.dcm.*complete DICOM film"):
         read_film(path)
 
 
@@ -156,17 +157,17 @@ def test_truncated_dicom_is_refused(tmp_path):
 )
 def test_wrong_content_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(FilmError, match=name):
+    with pytest.raises(DataError, match=name):
         read_film(tmp_path / name)
 
 
 def test_missing_and_unsupported_files_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no film")
-    with pytest.raises(FilmError, match=r"other\.png.*no such file"):
+    with pytest.raises(DataError, match=r"other\.png.*no such file"):
         read_film(tmp_path / "other.png")
-    with pytest.raises(FilmError, match=r"notes\.txt.*another format"):
+    with pytest.raises(DataError, match=r"notes\.txt.*another format"):
         read_film(tmp_path / "notes.txt")
-    with pytest.raises(FilmError, match="a folder"):
+    with pytest.raises(DataError, match="a folder"):
         read_film(tmp_path)
 
 
@@ -182,5 +183,5 @@ def test_find_films(tmp_path):
 def test_find_films_tells_what_is_wrong(tmp_path):
     (tmp_path / "notes.txt").write_text("no film")
     for place, found in ((tmp_path, "none"), (tmp_path / "absent", "nothing at this path"), (tmp_path / "notes.txt", "another format")):
-        with pytest.raises(FilmError, match=found):
+        with pytest.raises(DataError, match=found):
             find_films(place)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.data.splits import FRACTIONS, check_disjoint, grouped_split, joined_groups, similar_films
+from spinefm.data.splits import FRACTIONS, check_split, grouped_split, joined_groups, shared_patients, similar_films
 
 PATIENTS = st.lists(st.integers(0, 40), min_size=1, max_size=120).map(lambda numbers: [f"p{number}" for number in numbers])
 
@@ -59,10 +59,15 @@ def test_lengths_are_checked():
         grouped_split(["a", "b"], ["x"])
 
 
-def test_check_disjoint_names_the_patient():
-    check_disjoint({"train": ["anna", "anna"], "val": ["bo"], "test": []})
-    with pytest.raises(ValueError, match="'bo' in both train and test"):
-        check_disjoint({"train": ["anna", "bo"], "test": ["bo"]})
+def test_a_patient_in_two_splits_is_named():
+    assert shared_patients({"train": ["anna", "anna"], "val": ["bo"], "test": []}) == {}
+    assert shared_patients({"train": ["anna", "bo"], "test": ["bo"]}) == {"bo": ("train", "test")}
+
+
+def test_a_split_that_does_not_exist_is_refused():
+    assert check_split("val") == "val"
+    with pytest.raises(ValueError, match="one of train, val, test, but got 'training'"):
+        check_split("training")
 
 
 def test_groups_join_along_chains():

@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from spinefm.data.dataset import RadiographDataset
+from spinefm.data.dataset import Films, RadiographDataset, digest
+from spinefm.data.splits import SPLITS, check_split
 from spinefm.data.synthetic.radiographs import simulate
 from spinefm.structures import Radiograph, Split, View
 
 GENERATOR_VERSION = 3
 """Raise it whenever the same arguments give other films."""
 
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
 VIEWS: tuple[View, ...] = (View.LATERAL_CERVICAL, View.LATERAL_LUMBAR, View.AP_SPINE)
 
 
@@ -29,6 +29,7 @@ class SyntheticDataset(RadiographDataset):
         landmarks: See `RadiographDataset`.
         terminals: See `RadiographDataset`.
         scale: Shrinks the drawn sizes, such as 0.25 for tests; not applied to a given `size`.
+        cache_dir: See `RadiographDataset`.
 
     Raises:
         ValueError: On a split, a number of films or a view that does not exist.
@@ -45,18 +46,20 @@ class SyntheticDataset(RadiographDataset):
         landmarks: Sequence[str] = ("C1", "C2", "T1", "L5", "S1"),
         terminals: Sequence[str] = ("C1", "T1", "S1"),
         scale: float = 1.0,
+        cache_dir: str | None = None,
     ) -> None:
         self._num_films = _check_num_films(num_films)
         self._views = _check_views(views)
         self._seed, self._scale = seed, scale
         self._size = None if size is None else (int(size[0]), int(size[1]))
         self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
+        self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
 
-    def split(self, split: Split) -> Sequence[Radiograph]:
+    def split(self, split: Split) -> Films[tuple[Split, int]]:
         """The films of one split, simulated when indexed."""
-        if split not in SPLITS:
-            raise ValueError(f"Expected `split` to be one of {', '.join(SPLITS)}, but got {split!r}.")
-        return _Films(self, split, self._num_films.get(split, 0))
+        numbers = [(split, index) for index in range(self._num_films.get(check_split(split), 0))]
+        fingerprint = self.fingerprint
+        return Films(numbers, lambda number: self.film(*number), lambda number: digest(fingerprint, *map(str, number)))
 
     @property
     def fingerprint(self) -> str:
@@ -80,32 +83,6 @@ class SyntheticDataset(RadiographDataset):
         film = simulate(view, rng, self._size, self._scale)
         film_id = f"{split}_{index:04d}"
         return Radiograph(film_id, film.pixels, film.vertebrae, view, film_id, film.spacing_mm)
-
-
-class _Films(Sequence[Radiograph]):
-    """A split that simulates what is asked for."""
-
-    def __init__(self, dataset: SyntheticDataset, split: Split, length: int) -> None:
-        self._dataset, self._split, self._length = dataset, split, length
-
-    def __len__(self) -> int:
-        return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> Radiograph: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "Sequence[Radiograph]": ...
-
-    def __getitem__(self, index: int | slice) -> "Radiograph | Sequence[Radiograph]":
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._length))]
-        if not -self._length <= index < self._length:
-            raise IndexError(f"Expected an index below {self._length}, but got {index}.")
-        return self._dataset.film(self._split, index % self._length)
-
-    def __iter__(self) -> Iterator[Radiograph]:
-        return (self[index] for index in range(self._length))
 
 
 def _check_num_films(num_films: Mapping[str, int]) -> dict[str, int]:

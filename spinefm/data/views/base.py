@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
+from spinefm.anatomy import level_index
 from spinefm.data.sampling import ItemKey
-from spinefm.geometry import centroids_of, local_spacings
-from spinefm.structures import Radiograph
+from spinefm.geometry import crop_patch, local_spacings
+from spinefm.structures import CENTROID, PatchBox, Pixels, Point, Radiograph
 
 ItemT = TypeVar("ItemT")
 
@@ -47,17 +49,41 @@ class View(Dataset[ItemT], ABC, Generic[ItemT]):
 
 @dataclass(frozen=True)
 class VertebraRef:
-    """One annotated vertebra of a split.
+    """One annotated vertebra of a split, with a mask or without.
 
     Attributes:
         film: Index of its film.
-        position: Its index on the film, 0 at the head.
+        vertebra: Its index among the film's vertebrae; None for a landmark's, which has no mask.
+        level: See `Vertebra`.
+        centroid: See `Vertebra`.
         spacing: See `local_spacings`.
     """
 
     film: int
-    position: int
+    vertebra: int | None
+    level: str | None
+    centroid: Point
     spacing: float
+
+
+def grey_patch(film: Radiograph, box: PatchBox, size: int) -> Pixels:
+    """(size, size): the film under `box`, resized, in the 8 bits that `augment` works on."""
+    return crop_patch(torch.from_numpy(film.pixels)[None], box, size)[0].round().to(torch.uint8).numpy()
+
+
+def spine_points(film: Radiograph) -> list[tuple[int | None, str | None, Point]]:
+    """Every annotated centroid from head to foot: index among the film's vertebrae, or None for a landmark's; level; (x, y)."""
+    points: list[tuple[int | None, str | None, Point]] = [(i, v.level, v.centroid) for i, v in enumerate(film.vertebrae)]
+    for mark in film.landmarks:
+        if mark.part == CENTROID:
+            below = (i for i, (_, level, _) in enumerate(points) if level is not None and level_index(level) > level_index(mark.level))
+            points.insert(next(below, len(points)), (None, mark.level, mark.point))
+    return points
+
+
+def spine_centroids(film: Radiograph) -> np.ndarray:
+    """(N, 2) places of `spine_points`."""
+    return np.array([point for *_, point in spine_points(film)], dtype=np.float64).reshape(-1, 2)
 
 
 def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> tuple[VertebraRef, ...]:
@@ -78,7 +104,7 @@ def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> tu
 
 def _refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> Iterator[VertebraRef]:
     for index, film in enumerate(films):
-        if len(film.vertebrae) >= 2:
-            spacings = local_spacings(centroids_of(film.vertebrae))
-            for position, (vertebra, spacing) in enumerate(zip(film.vertebrae, spacings, strict=True)):
-                yield from [VertebraRef(index, position, float(spacing))] * repeats.get(vertebra.level or "", 1)
+        if len(points := spine_points(film)) >= 2:
+            spacings = local_spacings([point for *_, point in points])
+            for (vertebra, level, point), spacing in zip(points, spacings, strict=True):
+                yield from [VertebraRef(index, vertebra, level, point, float(spacing))] * repeats.get(level or "", 1)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.data.augmentation import augment
-from spinefm.data.views.base import VertebraRef, View, vertebra_refs
-from spinefm.geometry import PatchRule, centroids_of, crop_patch, patch_box
+from spinefm.data.views.base import VertebraRef, View, grey_patch, spine_centroids, vertebra_refs
+from spinefm.geometry import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
 
 CENTRE_JITTER = 0.12
@@ -66,16 +66,14 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         if index % 2:
             centre = _background_point(film, ref, rng)
         else:
-            vertebra = film.vertebrae[ref.position]
-            x, y = np.asarray(vertebra.centroid) + rng.normal(0, CENTRE_JITTER, 2) * ref.spacing
-            centre, name = (float(x), float(y)), vertebra.level
+            x, y = np.asarray(ref.centroid) + rng.normal(0, CENTRE_JITTER, 2) * ref.spacing
+            centre, name = (float(x), float(y)), ref.level
         label = self.classes.index(name) if name in self.classes else self.classes.index(VERTEBRA)
         return self._patch(film, centre, ref.spacing * np.exp(rng.normal(0, SCALE_JITTER)), rng), torch.tensor(label)
 
     def _patch(self, film: Radiograph, centre: Point, spacing: float, rng: np.random.Generator) -> Tensor:
         box = patch_box(centre, self.patch_rule.side(spacing))
-        patch = crop_patch(torch.from_numpy(film.pixels)[None], box, self.input_size)[0]
-        pixels = patch.round().to(torch.uint8).numpy()
+        pixels = grey_patch(film, box, self.input_size)
         if self.training:
             pixels, _ = augment(pixels, [], rng, MAX_ROTATION, MAX_ZOOM)
         return torch.from_numpy(pixels)[None].float() / 255
@@ -87,15 +85,16 @@ def _background_point(film: Radiograph, ref: VertebraRef, rng: np.random.Generat
     Source: arXiv:2411.00326 takes its ring from two Gaussian blurs with sigmas in pixels; films differ in scale, so this
     ring is measured in vertebra spacings.
     """
-    centroids = centroids_of(film.vertebrae)
+    centroids, marks = spine_centroids(film), np.array([mark.point for mark in film.landmarks]).reshape(-1, 2)
     if rng.random() < BEYOND_SHARE:
         beyond = _beyond_an_end(centroids, rng)
-        if _on_film(beyond, film).all():
+        # What a landmark marks is a vertebra, although it has no centroid to walk on from.
+        if _on_film(beyond, film).all() and (np.linalg.norm(marks - beyond, axis=1) > RING[0] * ref.spacing).all():
             return float(beyond[0]), float(beyond[1])
     distance = rng.uniform(*RING, (32, 1)) * ref.spacing
     angle = rng.uniform(0, 2 * np.pi, 32)
-    points = centroids[ref.position] + distance * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    nearest = np.linalg.norm(points[:, None] - centroids, axis=2).min(1)
+    points = np.asarray(ref.centroid) + distance * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    nearest = np.linalg.norm(points[:, None] - np.concatenate([centroids, marks]), axis=2).min(1)
     suitable = (nearest > RING[0] * ref.spacing) & _on_film(points, film).all(1)
     x, y = points[suitable.argmax()] if suitable.any() else points[nearest.argmax()]
     return float(x), float(y)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from spinefm.data.augmentation import augment
-from spinefm.data.views.base import View, vertebra_refs
-from spinefm.geometry import PatchRule, crop_mask, crop_patch, patch_box
+from spinefm.data.views.base import View, grey_patch, vertebra_refs
+from spinefm.geometry import PatchRule, crop_mask, patch_box
 from spinefm.structures import Radiograph
 
 MAX_ROTATION = 12.0
@@ -43,7 +43,8 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
         """
         super().__init__(films, training, seed)
-        self.refs = vertebra_refs(films, repeats if training else {})
+        refs = vertebra_refs(films, repeats if training else {})
+        self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
         self.input_size, self.patch_rule, self.jitter = input_size, patch_rule, jitter
 
     def __len__(self) -> int:
@@ -51,14 +52,13 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
 
     def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """See `View.item`. The prompt is the centre of the patch, which misses the centroid as a prediction does."""
-        ref = self.refs[index]
+        ref, vertebra = self.refs[index]
         film = self.films[ref.film]
-        vertebra = film.vertebrae[ref.position]
-        x, y = np.asarray(vertebra.centroid) + rng.normal(0, self.jitter, 2) * ref.spacing
+        x, y = np.asarray(ref.centroid) + rng.normal(0, self.jitter, 2) * ref.spacing
         spacing = ref.spacing * np.exp(rng.normal(0, self.jitter))
         box = patch_box((float(x), float(y)), self.patch_rule.side(spacing))
-        pixels = crop_patch(torch.from_numpy(film.pixels)[None], box, self.input_size)[0].round().to(torch.uint8).numpy()
-        mask = crop_mask(vertebra, box, self.input_size)
+        pixels = grey_patch(film, box, self.input_size)
+        mask = crop_mask(film.vertebrae[vertebra], box, self.input_size)
         if self.training:
             pixels, (varied,) = augment(pixels, [mask.numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM)
             mask = torch.from_numpy(varied).float()

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from spinefm.data.sampling import ItemKey
-from spinefm.data.views.base import View
-from spinefm.geometry import centroids_of
+from spinefm.data.views.base import View, spine_centroids
 from spinefm.structures import Radiograph
 
 
@@ -45,7 +44,7 @@ class TrailView(View[TrailBatch]):
         """
         super().__init__(films, training, seed)
         self.context, self.jitter = context, jitter
-        runs = [(run, film.size[::-1]) for film in films for run in _runs(centroids_of(film.vertebrae), context + 1)]
+        runs = [(run, film.size[::-1]) for film in films for run in _runs(spine_centroids(film), context + 1)]
         if not runs:
             raise ValueError(f"Expected a film with at least {context + 1} vertebrae, but found none. Check the annotations.")
         self.runs = np.stack([run for run, _ in runs])

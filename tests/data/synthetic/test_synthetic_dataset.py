@@ -35,7 +35,7 @@ def test_splits_and_seeds_give_different_films(films: list[Radiograph]) -> None:
 def test_the_split_is_a_sequence() -> None:
     split = SyntheticDataset({"val": 4}, scale=0.1).split("val")
     assert len(split) == 4 and len(split[1:3]) == 2 and split[-1].film_id == "val_0003"
-    with pytest.raises(IndexError, match="below 4"):
+    with pytest.raises(IndexError):
         split[4]
     assert len(SyntheticDataset({"val": 4}).split("test")) == 0
 

@@ -1,0 +1,152 @@
+"""An annotation under construction: polygons, corners and points, by level, become vertebrae and landmarks."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spinefm.anatomy import LEVELS, VERTEBRA, level_index
+from spinefm.data.corners import CORNERS, is_collapsed, is_ring, ordered_ring
+from spinefm.data.problems import DataError, Problem, Report
+from spinefm.geometry import centroids_of, polygon_to_vertebra, principal_axis_order
+from spinefm.structures import CENTROID, Landmark, Point, Vertebra
+
+PARTS = (CENTROID, *CORNERS)
+POINTS_ONLY = ("C2", "S1")
+"""Levels of which single points are annotated where the mask is not; of any other level, points without a body are a mistake."""
+
+
+class Label(NamedTuple):
+    """What a label says.
+
+    Attributes:
+        level: Anatomical name; None for a vertebra of unknown level.
+        part: One of `PARTS`; None for the whole vertebra.
+    """
+
+    level: str | None
+    part: str | None = None
+
+
+def parse_label(text: str, path: Path) -> Label:
+    """Read a label such as "C3", "l1", "vertebra", "C3 top left" or "C2 centroid".
+
+    Raises:
+        DataError: If it is none.
+    """
+    first, _, rest = re.sub(r"[\s_-]+", " ", text.strip()).partition(" ")
+    level, part = first.upper(), rest.lower()
+    if level in LEVELS and (not part or part in PARTS):
+        return Label(level, part or None)
+    if first.lower() == VERTEBRA and not part:
+        return Label(None)
+    expected = f"to use labels such as C3, L1, vertebra, or a level and {', '.join(PARTS)}"
+    raise DataError(Problem(path, expected, repr(text), "Correct the label."))
+
+
+def corners_to_vertebra(
+    corners: Sequence[tuple[str, Point]], level: str | None, size: tuple[int, int], path: Path, report: Report
+) -> Vertebra:
+    """Make a mask of four named corners, mending what leaves no doubt: a name given twice, or names in another order.
+
+    Args:
+        corners: Names, from `CORNERS`, and points.
+        level: See `Vertebra`.
+        size: (H, W) of the film.
+        path: The annotation, for the report.
+        report: Takes what was mended.
+
+    Raises:
+        DataError: If they are not the corners of a vertebra.
+    """
+    ring, doubtful = _ring(corners, path, level)
+    if doubtful or not is_ring(ring):
+        ring = ordered_ring(ring)
+        report(_fault(path, level, "each of its corners under its own name", "two with one name or exchanged", "It was mended.", False))
+    vertebra = None if is_collapsed(ring) else polygon_to_vertebra(ring, size, level)
+    if vertebra is None:
+        raise DataError(_fault(path, level, "corners around its body, on the film", f"{ring.round(1).tolist()}", "Draw them again."))
+    return vertebra
+
+
+def _ring(corners: Sequence[tuple[str, Point]], path: Path, level: str | None) -> tuple[NDArray[np.float64], bool]:
+    """(4, 2) corners, as named, and whether a name stood for two."""
+    named: dict[str, list[Point]] = {}
+    for name, point in corners:
+        named.setdefault(name, []).append(point)
+    if len(corners) == len(named) == 4:
+        return np.array([named[name][0] for name in CORNERS], dtype=np.float64), False
+    if len(corners) == 4:
+        return np.array([point for _, point in corners], dtype=np.float64), True
+    if len(named) < 4:
+        raise DataError(_fault(path, level, "four corners", ", ".join(name for name, _ in corners), "Correct the labels."))
+    # The body is roughly a parallelogram: of two points for one corner, the one opposite to the others is meant.
+    first = np.array([named[name][0] for name in CORNERS])
+    expected = np.roll(first, 1, axis=0) + np.roll(first, -1, axis=0) - np.roll(first, 2, axis=0)
+    return np.array([_likeliest(named[name], place) for name, place in zip(CORNERS, expected, strict=True)]), True
+
+
+def _likeliest(points: Sequence[Point], expected: NDArray[np.float64]) -> Point:
+    return min(points, key=lambda point: float(np.linalg.norm(np.subtract(point, expected))))
+
+
+def polygon_of(points: ArrayLike, level: str | None, size: tuple[int, int], path: Path) -> Vertebra:
+    """Fill a polygon.
+
+    Raises:
+        DataError: If it has fewer than three points or covers no pixel of the film.
+    """
+    xy = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    vertebra = polygon_to_vertebra(xy, size, level) if len(xy) >= 3 else None
+    if vertebra is None:
+        expected, found = f"a polygon on the film of {size[1]} x {size[0]} pixels", f"{len(xy)} points off it or on a line"
+        raise DataError(_fault(path, level, expected, found, "Draw it again."))
+    return vertebra
+
+
+def points_to_annotation(
+    points: dict[str, list[tuple[str, Point]]], size: tuple[int, int], path: Path, report: Report
+) -> tuple[list[Vertebra], list[Landmark]]:
+    """Sort named points into vertebrae with four corners and landmarks of those without.
+
+    Args:
+        points: Part, from `PARTS`, and place of each point, by level.
+        size: (H, W) of the film.
+        path: The annotation.
+        report: Takes what was mended.
+
+    Raises:
+        DataError: If a level has some but not all of its corners; `POINTS_ONLY` need none.
+    """
+    vertebrae, landmarks = list[Vertebra](), list[Landmark]()
+    for level, members in points.items():
+        corners = [(part, point) for part, point in members if part in CORNERS]
+        if level in POINTS_ONLY and len({part for part, _ in corners}) < 4:
+            landmarks += [Landmark(level, part, point) for part, point in members]
+        elif corners:
+            vertebrae.append(corners_to_vertebra(corners, level, size, path, report))
+    return vertebrae, landmarks
+
+
+def from_head_to_foot(vertebrae: Sequence[Vertebra], path: Path) -> tuple[Vertebra, ...]:
+    """Vertebrae in order: by level where all are known, else along the spine.
+
+    Raises:
+        DataError: If a level comes twice, or levels and places disagree.
+    """
+    along = [vertebrae[i] for i in principal_axis_order(centroids_of(vertebrae))]
+    levels = [vertebra.level for vertebra in along if vertebra.level is not None]
+    for level in set(levels):
+        if levels.count(level) > 1:
+            raise DataError(Problem(path, "to name each level once", f"{level} twice", "Correct the labels."))
+    ordered = sorted(levels, key=level_index)
+    if levels != ordered:
+        raise DataError(Problem(path, "to name levels from head to foot", ", ".join(levels), "Correct the labels."))
+    return tuple(along)
+
+
+def _fault(path: Path, level: str | None, expected: str, found: str, remedy: str, fatal: bool = True) -> Problem:
+    return Problem(path, f"to give {level or 'each vertebra'} {expected}", found, remedy, fatal)

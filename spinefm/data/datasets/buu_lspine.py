@@ -1,0 +1,95 @@
+"""BUU-LSPINE: lumbar films with the ends of every endplate, L1..L5 and, on lateral films, the upper one of S1."""
+
+import csv
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinefm.anatomy import levels_between
+from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
+from spinefm.data.film_files import find_image, read_film
+from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.problems import DataError, Problem, Report
+from spinefm.geometry import polygon_to_vertebra
+from spinefm.structures import Landmark, Radiograph, Vertebra, View
+
+LEVELS = levels_between("L1", "L5")
+FOLDERS: Mapping[str, str] = MappingProxyType({"LA": View.LATERAL_LUMBAR.value, "AP": View.AP_SPINE.value})
+_NUM_BODY_ROWS = 2 * len(LEVELS)
+
+
+class BuuLspineDataset(FolderDataset):
+    """BUU-LSPINE: `LA/<name>.jpg` with `LA/<name>.csv`, and `AP` likewise where it is there.
+
+    A table has no header and a row (x1, y1, x2, y2[, class]) for each endplate from L1's upper to L5's lower one, on lateral films
+    also S1's upper one, which becomes two landmarks. The digits before the first hyphen of a name are the patient.
+
+    Args:
+        root: Folder that holds `LA`.
+        folders: View of the films in each folder below the root; folders that are not there are passed over.
+        options: See `FolderDataset`.
+
+    Raises:
+        DataError: If no folder holds an annotated film.
+    """
+
+    name = "buu_lspine"
+
+    def __init__(self, root: str, folders: Mapping[str, str] = FOLDERS, **options: Unpack[DatasetOptions]) -> None:
+        base = check_folder(Path(root).expanduser(), "the folder of BUU-LSPINE")
+        problems, sources = list[Problem](), list[FilmSource]()
+        for folder, view in folders.items():
+            for path in sorted((base / folder).glob("*.csv")):
+                image = find_image(path.parent, path.stem)
+                if image is None:
+                    problems.append(Problem(path, "to lie beside its film", "no film of this name", "Complete the data set."))
+                else:
+                    sources.append(FilmSource(safe_id(f"{folder}_{path.stem}"), image, patient_key(path.stem), View(view), (path,)))
+        super().__init__(base, sources, problems, **options)
+
+    def read(self, source: FilmSource, report: Report) -> Radiograph:
+        """See `FolderDataset.read`."""
+        film, (path,) = read_film(source.image), source.annotations
+        size, rows = (film.pixels.shape[0], film.pixels.shape[1]), read_endplates(path)
+        bodies = rows[:_NUM_BODY_ROWS].reshape(len(LEVELS), 4, 2)[:, [0, 1, 3, 2]]
+        vertebrae = tuple(_vertebra(body, level, size, path) for body, level in zip(bodies, LEVELS, strict=True))
+        ends = sorted((float(x), float(y)) for x, y in rows[_NUM_BODY_ROWS:].reshape(-1, 2))
+        landmarks = tuple(Landmark("S1", part, end) for part, end in zip(("top left", "top right"), ends, strict=False))
+        return Radiograph(source.film_id, film.pixels, vertebrae, source.view, source.patient_id, film.spacing_mm, landmarks)
+
+
+def patient_key(stem: str) -> str:
+    """The digits at the start of a name ("0001-F-037Y0" gives "0001"); the whole name where there are none."""
+    digits = re.match(r"\d+", stem)
+    return digits[0] if digits else stem
+
+
+def read_endplates(path: Path) -> NDArray[np.float64]:
+    """(10 or 11, 4): x1, y1, x2, y2 of each endplate, from head to foot, pixels.
+
+    Raises:
+        DataError: If the table has other rows.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = np.array([row[:4] for row in csv.reader(file) if row], dtype=np.float64)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(Problem(path, "to hold rows of x1, y1, x2, y2", str(error), "Copy it again.")) from error
+    if table.shape not in ((_NUM_BODY_ROWS, 4), (_NUM_BODY_ROWS + 1, 4)) or not np.isfinite(table).all():
+        expected = f"to hold {_NUM_BODY_ROWS} or {_NUM_BODY_ROWS + 1} rows of x1, y1, x2, y2"
+        raise DataError(Problem(path, expected, f"an array of shape {table.shape}", "Copy it again."))
+    return table
+
+
+def _vertebra(body: NDArray[np.float64], level: str, size: tuple[int, int], path: Path) -> Vertebra:
+    # The first point is the anterior one, so that patients who face right have their corners mirrored.
+    ring = body if is_ring(body) else ordered_ring(body)
+    vertebra = None if is_collapsed(ring) else polygon_to_vertebra(ring, size, level)
+    if vertebra is None:
+        raise DataError(Problem(path, f"to give {level} two endplates on the film", f"{body.round(1).tolist()}", "Draw them again."))
+    return vertebra

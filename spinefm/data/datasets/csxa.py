@@ -1,0 +1,116 @@
+"""CSXA (Ran et al., Sci Data 2024): lateral cervical films with the corners of C3..C7 and three points of C2.
+
+Two layouts are read: the publisher's, and the one that the original SpineFM made of it.
+"""
+
+from pathlib import Path
+from typing import Unpack
+
+import pandas as pd
+
+from spinefm.data.datasets.labelme import read_shapes
+from spinefm.data.film_files import find_image, read_film
+from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.mask_files import FOLDER as MASK_FOLDER
+from spinefm.data.mask_files import find_masks, read_masks
+from spinefm.data.problems import DataError, Problem, Report
+from spinefm.structures import Radiograph, View
+
+_JSON_FOLDER, _PNG_FOLDER, _IMAGE_FOLDER, _TABLE = "datasets-JSON", "datasets-PNG", "imgs", "datasets.xlsx"
+_CASE_DIGITS = 4
+_PLAUSIBLE_MM = (0.01, 2.0)
+
+
+class CsxaDataset(FolderDataset):
+    """CSXA as published (`datasets-PNG`, `datasets-JSON`, `datasets.xlsx`), or with masks (`imgs`, `gts/*.npz`, `data_split`).
+
+    A film's id is its seven-digit name, always a text; the first four digits are the case, which is the patient.
+
+    Args:
+        root: Folder that holds these.
+        spacing_column: Header of the column of `datasets.xlsx` with the millimetres of a pixel; case and blanks do not matter.
+        options: See `FolderDataset`.
+
+    Raises:
+        DataError: If neither layout is there, or the table cannot be read.
+    """
+
+    name = "csxa"
+
+    def __init__(self, root: str, spacing_column: str = "pixel equivalent", **options: Unpack[DatasetOptions]) -> None:
+        folder = check_folder(Path(root).expanduser(), "the folder of CSXA")
+        published = (folder / _JSON_FOLDER).is_dir()
+        sources, problems = _find_published(folder) if published else _find_masked(folder)
+        self._spacings, its_problems = _read_spacings(folder / _TABLE, spacing_column)
+        super().__init__(folder, sources, problems + its_problems, **options)
+
+    def settings(self) -> tuple[object, ...]:
+        """See `FolderDataset.settings`."""
+        return (sorted(self._spacings.items()),)
+
+    def read(self, source: FilmSource, report: Report) -> Radiograph:
+        """See `FolderDataset.read`."""
+        film = read_film(source.image)
+        size, spacing_mm = (film.pixels.shape[0], film.pixels.shape[1]), self._spacings.get(source.patient_id)
+        if source.annotations[0].suffix == ".json":
+            vertebrae, landmarks = read_shapes(source.annotations[0], size, report)
+        else:
+            vertebrae, landmarks = list(read_masks(source.annotations, size)), []
+        return Radiograph(source.film_id, film.pixels, tuple(vertebrae), source.view, source.patient_id, spacing_mm, tuple(landmarks))
+
+
+def _source(stem: str, image: Path, annotations: tuple[Path, ...]) -> FilmSource:
+    return FilmSource(safe_id(stem), image, stem[:_CASE_DIGITS], View.LATERAL_CERVICAL, annotations)
+
+
+def _find_published(root: Path) -> tuple[list[FilmSource], list[Problem]]:
+    """Films in the publisher's layout: every annotation with the film of its name."""
+    sources, problems = list[FilmSource](), list[Problem]()
+    for path in sorted((root / _JSON_FOLDER).glob("*.json")):
+        image = root / _PNG_FOLDER / f"{path.stem}.png"
+        if image.is_file():
+            sources.append(_source(path.stem, image, (path,)))
+        else:
+            problems.append(Problem(path, f"to have its film in {_PNG_FOLDER}", f"no `{image.name}`", "Complete the data set."))
+    return sources, problems
+
+
+def _find_masked(root: Path) -> tuple[list[FilmSource], list[Problem]]:
+    """Films in the original SpineFM's layout."""
+    check_folder(root / MASK_FOLDER, f"the folder of masks of CSXA (or `{_JSON_FOLDER}` to be beside it)")
+    masks, problems = find_masks(root / MASK_FOLDER)
+    sources = list[FilmSource]()
+    for stem, paths in masks.items():
+        image = find_image(root / _IMAGE_FOLDER, stem)
+        if image is not None:
+            sources.append(_source(stem, image, paths))
+        else:
+            problems.append(Problem(paths[0], f"to have its film in {_IMAGE_FOLDER}", f"none called {stem}", "Complete the data set."))
+    return sources, problems
+
+
+def _read_spacings(path: Path, column: str) -> tuple[dict[str, float], list[Problem]]:
+    """Millimetres of a pixel by case number; nothing where there is no table or no such column, which is reported."""
+    if not path.is_file():
+        return {}, [Problem(path, "to hold the pixel spacings", "no such file", "Spacings count as unknown.", fatal=False)]
+    try:
+        table = pd.read_excel(path, header=1, dtype=str)
+    except Exception as error:  # A damaged workbook may fail anywhere in the archive, the XML or the table.
+        raise DataError(Problem(path, "to be an Excel table", f"{type(error).__name__}: {error}", "Copy it again.")) from error
+    columns = {_plain(str(name)): str(name) for name in table.columns}
+    if "number" not in columns or _plain(column) not in columns:
+        found = ", ".join(map(str, table.columns))
+        remedy = "Spacings count as unknown; set `dataset.spacing_column=<name>`."
+        return {}, [Problem(path, f"to have the columns Number and {column} in its second row", found, remedy, fatal=False)]
+    numbers = table[columns["number"]].str.extract(r"(\d+)", expand=False).str.zfill(_CASE_DIGITS).str[:_CASE_DIGITS]
+    values = pd.to_numeric(table[columns[_plain(column)]].str.extract(r"([\d.]+)", expand=False), errors="coerce")
+    plausible = values.between(*_PLAUSIBLE_MM)
+    problems = []
+    if not plausible.all():
+        found, remedy = f"{int((~plausible).sum())} others", "Their spacings count as unknown."
+        problems = [Problem(path, f"to hold millimetres between {_PLAUSIBLE_MM[0]} and {_PLAUSIBLE_MM[1]}", found, remedy, fatal=False)]
+    return dict(zip(numbers[plausible], values[plausible].astype(float), strict=True)), problems
+
+
+def _plain(header: str) -> str:
+    return "".join(header.lower().split())

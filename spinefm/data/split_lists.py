@@ -1,0 +1,64 @@
+"""Published splits: `train.txt`, `val.txt` and `test.txt` with one film id a line."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.splits import SPLITS
+from spinefm.structures import Split
+
+FOLDERS = (".", "data_split", "splits")
+"""Where lists lie, below the root of a data set."""
+
+
+def find_lists(root: Path, folder: str | None) -> dict[Split, Path]:
+    """The published lists of a data set.
+
+    Args:
+        root: Folder of the data set.
+        folder: Where the lists are; None looks in `FOLDERS` and takes the first that holds `train.txt`.
+
+    Returns:
+        At least `train.txt`, or nothing where nothing is published.
+
+    Raises:
+        DataError: If `folder` is given and holds no `train.txt`.
+    """
+    places = [Path(folder).expanduser()] if folder else [root / name for name in FOLDERS]
+    for place in places:
+        if (place / "train.txt").is_file():
+            return {split: place / f"{split}.txt" for split in SPLITS if (place / f"{split}.txt").is_file()}
+    if folder:
+        raise DataError(Problem(places[0], "to hold train.txt, val.txt and test.txt", "no train.txt", "Correct `dataset.splits`."))
+    return {}
+
+
+def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], report: Report) -> dict[str, Split]:
+    """The split of each film that stands in a list.
+
+    Lines may carry a file suffix. An id without a film or in two lists is reported as fatal; films that no list names are left
+    out, and reported once.
+
+    Args:
+        lists: From `find_lists`; nothing where nothing is published.
+        film_ids: The films that are there.
+        report: Takes what does not fit.
+    """
+    known, chosen = set(film_ids), dict[str, Split]()
+    for split, path in lists.items():
+        for name in _names(path):
+            film_id = name if name in known else Path(name).stem
+            if film_id not in known:
+                found = f"{name!r}, of which there is no annotated film"
+                report(Problem(path, "to name films of the data set", found, "Complete the data set or the list."))
+            elif chosen.setdefault(film_id, split) != split:
+                found = f"{name!r}, which is in {chosen[film_id]}.txt too"
+                report(Problem(path, "to name films of no other split", found, "Remove it from one."))
+    if lists and (left_out := len(known) - len(chosen)):
+        path, found = next(iter(lists.values())).parent, f"{left_out} films in none, which are left out"
+        report(Problem(path, "to name every film in a list", found, "Add them to use them.", fatal=False))
+    return chosen
+
+
+def _names(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
