@@ -18,7 +18,7 @@ from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 CONF = Path(train.__file__).resolve().parent / "conf"
 EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").glob("*/*.yaml"))
 ON_DISK = ("aasce", "buu_lspine", "coco", "csxa", "labelme", "nhanes2")
-DATASETS = {"synthetic": []} | dict.fromkeys(ON_DISK, ["dataset.root=somewhere"])
+DATASETS = {"synthetic": []} | {name: ["dataset.root=somewhere"] for name in ON_DISK}
 
 
 def options(group):

@@ -391,7 +391,7 @@ def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["component=point_predictor", "dataset=aasce", "dataset.root=absent"], ["Expected", "`data` and `labels`", "dataset.root=<folder>"]),
+        (["component=point_predictor", "dataset=aasce", "dataset.root=absent"], ["`data` and `labels`", "dataset.root=<folder>"]),
         (["component=point_predictor", "dataset=aasce"], ["Expected a value for `dataset.root`"]),
         (["component=unet"], ["component/unet", "mask_rcnn", "point_predictor"]),
         ([], ["component", "mask_rcnn", "point_predictor"]),

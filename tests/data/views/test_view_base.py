@@ -93,4 +93,4 @@ def test_refs_count_every_vertebra_that_has_a_neighbour(make_film):
     films = [make_film("a", levels=("L1",)), make_film("b", levels=("L1", "L2", "L3"), spacing=20, lean=0), make_film("c", levels=())]
     refs = [(ref.film, ref.vertebra, ref.spacing) for ref in vertebra_refs(films, {})]
     assert refs == [(1, 0, 20.0), (1, 1, 20.0), (1, 2, 20.0)]
-    assert [ref.position for ref in vertebra_refs(films, {"L2": 3, "T1": 9})] == [0, 1, 1, 1, 2]
+    assert [ref.vertebra for ref in vertebra_refs(films, {"L2": 3, "T1": 9})] == [0, 1, 1, 1, 2]
