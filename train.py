@@ -40,7 +40,9 @@ def main(config: DictConfig) -> float:
 
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     log.info("%s: best %s = %.4f", component.name, component.monitor, score)
-    if config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:
+    if trainer.fast_dev_run:
+        log.info("A trial of one batch: no checkpoint was kept, nothing is published.")
+    elif config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:
         log.info("Published %s", publish_checkpoint(best.best_model_path, component.name, config.publish))
     return score
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import approximate_polygon, find_contours
 
 from spinefm.anatomy import level_index, region
-from spinefm.structures import Pixels, Vertebra
+from spinefm.structures import Landmark, Pixels, Vertebra
 
 MAX_SIDE = 1600
 """Longer films are drawn smaller, pixels."""
@@ -49,13 +49,16 @@ def outlines(vertebra: Vertebra) -> list[Polygon]:
     return sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True)
 
 
-def overlay(pixels: Pixels, vertebrae: Sequence[Vertebra], truth: Sequence[Vertebra] = ()) -> NDArray[np.uint8]:
+def overlay(
+    pixels: Pixels, vertebrae: Sequence[Vertebra], truth: Sequence[Vertebra] = (), landmarks: Sequence[Landmark] = ()
+) -> NDArray[np.uint8]:
     """Draw vertebrae over a film: coloured by level, named at their side.
 
     Args:
         pixels: (H, W) film.
         vertebrae: Translucent, with a contour.
         truth: Annotated vertebrae, as thin yellow outlines.
+        landmarks: As crosses.
 
     Returns:
         (h, w, 3) RGB, the film's size unless that exceeds `MAX_SIDE`.
@@ -69,7 +72,15 @@ def overlay(pixels: Pixels, vertebrae: Sequence[Vertebra], truth: Sequence[Verte
         _draw(canvas, polygons, colour, width)
     for vertebra in truth:
         _draw(canvas, _to_subpixels(outlines(vertebra), scale), _TRUTH, max(1, width // 2))
+    for mark in landmarks:
+        _cross(canvas, mark, scale)
     return _name(canvas, vertebrae, scale)
+
+
+def _cross(canvas: Pixels, mark: Landmark, scale: float) -> None:
+    size = max(5, canvas.shape[0] // 60)
+    x, y = (round(scale * coordinate - 0.5) for coordinate in mark.point)
+    cv2.drawMarker(canvas, (x, y), level_colour(mark.level), cv2.MARKER_CROSS, size, max(1, size // 8), cv2.LINE_AA)
 
 
 def _grey(pixels: Pixels, scale: float) -> Pixels:

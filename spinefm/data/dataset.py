@@ -87,6 +87,10 @@ class RadiographDataset(ABC):
     def fingerprint(self) -> str:
         """Hexadecimal digest that changes when the films, annotations or splits do."""
 
+    def __len__(self) -> int:
+        """Number of films, in every split and in none."""
+        return sum(len(self.split(split)) for split in SPLITS)
+
     def inspect(self) -> Iterator[Inspection]:
         """Read every film, with whatever is wrong with it."""
         for split in SPLITS:
