@@ -10,6 +10,7 @@ from spinefm.data.dataset import Films, RadiographDataset
 from spinefm.data.datasets.aasce import AasceDataset
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.structures import Radiograph
+from tests.scripts import BRIEF, FILMS, flattened, trained_in
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,12 @@ class AasceLayout:
     def open(self, **options):
         self.write()
         return AasceDataset(str(self.root), cache_dir=str(self.root / "cache"), **options)
+
+
+@pytest.fixture(scope="session")
+def new_aasce_layout():
+    """A function that begins an AASCE data set in a folder."""
+    return AasceLayout
 
 
 @pytest.fixture
@@ -161,6 +168,23 @@ def tiny_modules():
             },
         },
     }
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_modules):
+    """Overrides that make a component tiny and its training brief."""
+
+    def overrides(name, films=FILMS):
+        arguments = {key: value for key, value in tiny_modules[name].items() if key != "optimizer"}
+        return [f"component={name}", *films, *BRIEF, *flattened(arguments, "component.module")]
+
+    return overrides
+
+
+@pytest.fixture(scope="session")
+def workplace(tiny, tmp_path_factory):
+    """A folder in which all four components were trained."""
+    return trained_in(tmp_path_factory.mktemp("workplace"), tiny)
 
 
 @pytest.fixture(autouse=True, scope="session")

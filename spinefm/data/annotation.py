@@ -1,7 +1,8 @@
 """An annotation under construction: polygons, corners and points, by level, become vertebrae and landmarks."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,13 +103,14 @@ def polygon_of(points: ArrayLike, level: str | None, size: tuple[int, int], path
     xy = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     vertebra = polygon_to_vertebra(xy, size, level) if len(xy) >= 3 else None
     if vertebra is None:
-        expected, found = f"a polygon on the film of {size[1]} x {size[0]} pixels", f"{len(xy)} points off it or on a line"
+        expected, found = f"a polygon on the film of {size[1]} x {size[0]} pixels", f"{len(xy)} points"
+        found += " off it or on a line" if len(xy) >= 3 else ""
         raise DataError(_fault(path, level, expected, found, "Draw it again."))
     return vertebra
 
 
 def points_to_annotation(
-    points: dict[str, list[tuple[str, Point]]], size: tuple[int, int], path: Path, report: Report
+    points: dict[str, list[tuple[str, Point]]], size: tuple[int, int], path: Path, report: Report, outlined: Collection[str | None] = ()
 ) -> tuple[list[Vertebra], list[Landmark]]:
     """Sort named points into vertebrae with four corners and landmarks of those without.
 
@@ -117,22 +119,33 @@ def points_to_annotation(
         size: (H, W) of the film.
         path: The annotation.
         report: Takes what was mended.
+        outlined: Levels that have a mask already and need no landmarks.
 
     Raises:
-        DataError: If a level has some but not all of its corners; `POINTS_ONLY` need none.
+        DataError: If a level has some but not all of its corners, or a centroid alone; `POINTS_ONLY` need none.
     """
     vertebrae, landmarks = list[Vertebra](), list[Landmark]()
     for level, members in points.items():
         corners = [(part, point) for part, point in members if part in CORNERS]
-        if level in POINTS_ONLY and len({part for part, _ in corners}) < 4:
-            landmarks += [Landmark(level, part, point) for part, point in members]
+        if level in POINTS_ONLY and len({part for part, _ in corners}) < len(CORNERS):
+            landmarks += [] if level in outlined else _landmarks(level, members, path, report)
         elif corners:
             vertebrae.append(corners_to_vertebra(corners, level, size, path, report))
+        elif level not in outlined:
+            raise DataError(_fault(path, level, "four corners or an outline", CENTROID, "Add them."))
     return vertebrae, landmarks
 
 
+def _landmarks(level: str, members: Sequence[tuple[str, Point]], path: Path, report: Report) -> list[Landmark]:
+    """Landmarks of a level, without those whose name stands for several points: which one is meant nobody can tell."""
+    counts = Counter(part for part, _ in members)
+    for part in (part for part, count in counts.items() if count > 1):
+        report(_fault(path, level, f"one point called {part}", str(counts[part]), "They are left out.", False))
+    return [Landmark(level, part, point) for part, point in members if counts[part] == 1]
+
+
 def from_head_to_foot(vertebrae: Sequence[Vertebra], path: Path) -> tuple[Vertebra, ...]:
-    """Vertebrae in order: by level where all are known, else along the spine.
+    """Vertebrae in order along the spine.
 
     Raises:
         DataError: If a level comes twice, or levels and places disagree.

@@ -1,6 +1,7 @@
 """`films.csv`: what an annotation format has no place for – whose a film is, its view, its spacing, its split."""
 
 import csv
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,18 +35,23 @@ def read_film_table(root: Path) -> dict[str, FilmRow]:
     """The rows of `<root>/films.csv` by film id; nothing where there is no such file.
 
     Raises:
-        DataError: On an unknown column or a value that no film can have.
+        DataError: On an unknown column, a film in two rows, or a value that no film can have.
     """
-    path = root / NAME
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = tuple(reader.fieldnames or ())
-        if "film_id" not in columns or not set(columns) <= set(COLUMNS):
-            expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}"
-            raise DataError(Problem(path, expected, ", ".join(columns) or "no header", "Correct the header."))
-        return {row["film_id"]: _row(path, number, row) for number, row in enumerate(reader, start=2)}
+    path, rows = root / NAME, dict[str, FilmRow]()
+    for number, cells in enumerate(_cells(path) if path.is_file() else (), start=2):
+        film_id, row = cells["film_id"] or "", _row(path, number, cells)
+        if any(cells.values()) and rows.setdefault(film_id, row) is not row:
+            raise DataError(Problem(path, "to have one row for each film", f"{film_id!r} again in line {number}", "Remove one."))
+    return rows
+
+
+def check_rows(root: Path, table: Mapping[str, FilmRow], film_ids: Collection[str]) -> list[Problem]:
+    """A problem if rows name no film, as when a spreadsheet program has taken the leading zeros of their ids for idle."""
+    unused = sorted(set(table) - set(film_ids))
+    if not unused:
+        return []
+    found = f"{len(unused)} other rows, such as {unused[0]!r}"
+    return [Problem(root / NAME, "to name films that are annotated", found, "They are not used; correct their film_id.", fatal=False)]
 
 
 def write_film_table(path: Path, rows: dict[str, FilmRow]) -> None:
@@ -56,13 +62,26 @@ def write_film_table(path: Path, rows: dict[str, FilmRow]) -> None:
         writer.writerows((film_id, *row) for film_id, row in rows.items())
 
 
-def _row(path: Path, number: int, row: dict[str, str | None]) -> FilmRow:
-    view, split, spacing = row.get("view"), row.get("split"), row.get("spacing_mm")
+def _cells(path: Path) -> list[dict[str, str | None]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, cells = tuple(reader.fieldnames or ()), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(Problem(path, "to be a table in UTF-8", str(error), "Save it as `CSV UTF-8`.")) from error
+    if "film_id" not in columns or not set(columns) <= set(COLUMNS):
+        expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}"
+        raise DataError(Problem(path, expected, ", ".join(columns) or "no header", "Correct the header."))
+    return cells
+
+
+def _row(path: Path, number: int, cells: dict[str, str | None]) -> FilmRow:
+    view, split, spacing = cells.get("view"), cells.get("split"), cells.get("spacing_mm")
     try:
         spacing_mm = float(spacing) if spacing else None
         if spacing_mm is not None and not 0 < spacing_mm < 10:
             raise ValueError(spacing_mm)
-        return FilmRow(row.get("patient_id") or None, View(view) if view else None, spacing_mm, _split(split))
+        return FilmRow(cells.get("patient_id") or None, View(view) if view else None, spacing_mm, _split(split))
     except ValueError as error:
         expected = f"to hold a view ({', '.join(View)}), a spacing in mm and a split ({', '.join(SPLITS)}), or nothing, in each row"
         raise DataError(Problem(path, expected, f"{view!r}, {spacing!r}, {split!r} in line {number}", "Correct the line.")) from error

@@ -5,6 +5,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -103,9 +104,7 @@ class FolderDataset(RadiographDataset):
             self._raise_first_fatal()
             raise DataError(Problem(root, f"to hold annotated films of `dataset={self.name}`", "none", "Set `dataset.root=<folder>`."))
         _check_unique(self.sources)
-        lists = find_lists(root, splits)
-        published = read_lists(lists, [source.film_id for source in self.sources], noticed.append)
-        self._split_of = self._divide(published, fractions, seed)
+        self._split_of = self._divide(root, find_lists(root, splits), fractions, seed, noticed.append)
         self.problems = (*noticed, *self._check_patients())
         self._log_problems()
 
@@ -133,7 +132,7 @@ class FolderDataset(RadiographDataset):
             ValueError: If there is no such split.
         """
         self._raise_first_fatal()
-        return Films(self._members(check_split(split)), lambda source: self.load(source, _log), self.key)
+        return Films(self._members(check_split(split)), partial(self.load, report=_log), self.key)
 
     def load(self, source: FilmSource, report: Report) -> Radiograph:
         """`read` a film, put its vertebrae in order and turn it over if its bone is dark.
@@ -149,6 +148,10 @@ class FolderDataset(RadiographDataset):
             return film
         report(Problem(source.image, "to show bone bright", "dark bone", "It was turned over.", fatal=False))
         return replace(film, pixels=255 - film.pixels)
+
+    def __len__(self) -> int:
+        """See `RadiographDataset`."""
+        return len(self.sources)
 
     def inspect(self) -> Iterator[Inspection]:
         """See `RadiographDataset.inspect`; also what is in no split."""
@@ -168,7 +171,8 @@ class FolderDataset(RadiographDataset):
     def key(self, source: FilmSource) -> str:
         """Digest of everything that a film's content depends on: names, sizes and times of its files, and settings."""
         files = [stamp(path) for path in (source.image, *source.annotations)]
-        return digest(type(self).__qualname__, *map(repr, self.settings()), source.film_id, source.patient_id, source.row, *files)
+        names = (type(self).__qualname__, source.film_id, source.patient_id, source.view.value)
+        return digest(*names, *map(repr, self.settings()), source.row, *files)
 
     @property
     def fingerprint(self) -> str:
@@ -178,10 +182,17 @@ class FolderDataset(RadiographDataset):
     def _members(self, split: Split) -> list[FilmSource]:
         return [source for source in self.sources if self._split_of.get(source.film_id) == split]
 
-    def _divide(self, published: dict[str, Split], fractions: Mapping[Split, float], seed: int) -> dict[str, Split]:
-        """The split of each film: as published, else by patient."""
-        published = published or {source.film_id: source.split for source in self.sources if source.split is not None}
-        if published:
+    def _divide(
+        self, root: Path, lists: Mapping[Split, Path], fractions: Mapping[Split, float], seed: int, report: Report
+    ) -> dict[str, Split]:
+        """The split of each film: as published in lists, else in a table, else by patient."""
+        published = {source.film_id: source.split for source in self.sources if source.split is not None}
+        if lists:
+            published = read_lists(lists, [source.film_id for source in self.sources], safe_id, report)
+        if lists or published:
+            if left_out := len(self.sources) - len(published):
+                found = f"{left_out} films without one, which are left out"
+                report(Problem(root, "to name a split for every film", found, "Add them to a list to use them.", fatal=False))
             return published
         patients = [source.patient_id for source in self.sources]
         chosen = grouped_split(patients, [source.stratum or source.view.value for source in self.sources], fractions, seed)

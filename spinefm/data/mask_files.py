@@ -1,6 +1,7 @@
 """One mask file per vertebra, `gts/<film id>_<level>.npz` or `.npy`, as the original SpineFM expects them."""
 
 import zipfile
+import zlib
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from spinefm.structures import Mask, Vertebra
 
 FOLDER = "gts"
 _SUFFIXES = (".npy", ".npz")
+_BROKEN_ARRAY = (OSError, ValueError, KeyError, IndexError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 def find_masks(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[Problem]]:
-    """The mask files of each film, from head to foot, and the files whose names say no level."""
+    """The mask files of each film, from head to foot, and the files whose names say no level; hidden files are skipped."""
     found, problems = defaultdict[str, list[Path]](list), list[Problem]()
-    for path in sorted(entry for entry in folder.iterdir() if entry.suffix in _SUFFIXES):
+    for path in sorted(entry for entry in folder.iterdir() if entry.suffix in _SUFFIXES and not entry.name.startswith(".")):
         film, _, level = path.stem.rpartition("_")
         if film and level in LEVELS:
             found[film].append(path)
@@ -61,6 +63,6 @@ def _array(path: Path) -> Mask:
         content = np.load(path, allow_pickle=False)
         mask: Mask = np.squeeze(content["arr_0"] if path.suffix == ".npz" else content) > 0
         return mask
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except _BROKEN_ARRAY as error:
         key = " under `arr_0`" if path.suffix == ".npz" else ""
         raise DataError(Problem(path, f"to hold an array{key}", f"{type(error).__name__}: {error}", "Make it anew.")) from error

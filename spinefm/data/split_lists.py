@@ -1,6 +1,6 @@
 """Published splits: `train.txt`, `val.txt` and `test.txt` with one film id a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from spinefm.data.problems import DataError, Problem, Report
@@ -33,30 +33,27 @@ def find_lists(root: Path, folder: str | None) -> dict[Split, Path]:
     return {}
 
 
-def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], report: Report) -> dict[str, Split]:
+def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], film_id_of: Callable[[str], str], report: Report) -> dict[str, Split]:
     """The split of each film that stands in a list.
 
-    Lines may carry a file suffix. An id without a film or in two lists is reported as fatal; films that no list names are left
-    out, and reported once.
+    Lines are film ids or names of film files, with a suffix or without. One without a film or in two lists is reported as fatal.
 
     Args:
-        lists: From `find_lists`; nothing where nothing is published.
+        lists: From `find_lists`.
         film_ids: The films that are there.
+        film_id_of: Film id from the name of a film's file without its suffix.
         report: Takes what does not fit.
     """
     known, chosen = set(film_ids), dict[str, Split]()
     for split, path in lists.items():
         for name in _names(path):
-            film_id = name if name in known else Path(name).stem
-            if film_id not in known:
+            film_id = next((each for each in map(film_id_of, (name, Path(name).stem)) if each in known), None)
+            if film_id is None:
                 found = f"{name!r}, of which there is no annotated film"
                 report(Problem(path, "to name films of the data set", found, "Complete the data set or the list."))
             elif chosen.setdefault(film_id, split) != split:
                 found = f"{name!r}, which is in {chosen[film_id]}.txt too"
                 report(Problem(path, "to name films of no other split", found, "Remove it from one."))
-    if lists and (left_out := len(known) - len(chosen)):
-        path, found = next(iter(lists.values())).parent, f"{left_out} films in none, which are left out"
-        report(Problem(path, "to name every film in a list", found, "Add them to use them.", fatal=False))
     return chosen
 
 

@@ -1,7 +1,6 @@
 """AASCE 2019 (SpineWeb 16): AP whole-spine films with the corners of T1..L5, in the publisher's layout."""
 
 import csv
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -16,11 +15,10 @@ from PIL import Image
 from rich.progress import track
 
 from spinefm.anatomy import levels_between
-from spinefm.atomic import write_json
 from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
-from spinefm.data.dataset import digest
 from spinefm.data.film_files import read_film, read_thumbnail
 from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id, stamp
+from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.splits import SAME_FILM, joined_groups, similar_films
 from spinefm.geometry import polygon_to_vertebra, principal_axis_order
@@ -179,20 +177,9 @@ def _numbers(path: Path, count: int) -> NDArray[np.float64]:
 
 
 def _copies(paths: Sequence[Path], cache_dir: str | None) -> list[tuple[int, int]]:
-    """Positions of films that show the same exposure, cropped or graded in another way; the search is kept in `cache_dir`."""
-    if not cache_dir:
-        return _search_copies(paths)
-    # The settings of the search are part of the name: a new release must not trust the pairs of an old one.
-    key = digest(str(SAME_FILM), str(_THUMBNAIL), *map(stamp, paths))
-    cached = Path(cache_dir).expanduser() / f"aasce-copies-{key[:16]}.json"
-    if cached.is_file():
-        return [(first, second) for first, second in json.loads(cached.read_text(encoding="utf-8"))]
-    pairs = _search_copies(paths)
-    try:
-        write_json(cached, pairs)
-    except OSError as error:
-        logger.warning("Cannot keep the search for copies in `%s` (%s); it is repeated each time.", cached, error)
-    return pairs
+    """Positions of films that show the same exposure, cropped or graded in another way."""
+    depends_on = str(SAME_FILM), str(_THUMBNAIL), *map(stamp, paths)
+    return [(first, second) for first, second in kept_outcome(cache_dir, "aasce-copies", depends_on, lambda: _search_copies(paths))]
 
 
 def _search_copies(paths: Sequence[Path]) -> list[tuple[int, int]]:

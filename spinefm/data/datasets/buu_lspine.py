@@ -44,7 +44,7 @@ class BuuLspineDataset(FolderDataset):
         base = check_folder(Path(root).expanduser(), "the folder of BUU-LSPINE")
         problems, sources = list[Problem](), list[FilmSource]()
         for folder, view in folders.items():
-            for path in sorted((base / folder).glob("*.csv")):
+            for path in sorted((base / folder).glob("[!.]*.csv")):
                 image = find_image(path.parent, path.stem)
                 if image is None:
                     problems.append(Problem(path, "to lie beside its film", "no film of this name", "Complete the data set."))
@@ -57,7 +57,7 @@ class BuuLspineDataset(FolderDataset):
         film, (path,) = read_film(source.image), source.annotations
         size, rows = (film.pixels.shape[0], film.pixels.shape[1]), read_endplates(path)
         bodies = rows[:_NUM_BODY_ROWS].reshape(len(LEVELS), 4, 2)[:, [0, 1, 3, 2]]
-        vertebrae = tuple(_vertebra(body, level, size, path) for body, level in zip(bodies, LEVELS, strict=True))
+        vertebrae = tuple(_vertebra(body, level, size, path, report) for body, level in zip(bodies, LEVELS, strict=True))
         ends = sorted((float(x), float(y)) for x, y in rows[_NUM_BODY_ROWS:].reshape(-1, 2))
         landmarks = tuple(Landmark("S1", part, end) for part, end in zip(("top left", "top right"), ends, strict=False))
         return Radiograph(source.film_id, film.pixels, vertebrae, source.view, source.patient_id, film.spacing_mm, landmarks)
@@ -78,7 +78,7 @@ def read_endplates(path: Path) -> NDArray[np.float64]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = np.array([row[:4] for row in csv.reader(file) if row], dtype=np.float64)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, csv.Error) as error:
         raise DataError(Problem(path, "to hold rows of x1, y1, x2, y2", str(error), "Copy it again.")) from error
     if table.shape not in ((_NUM_BODY_ROWS, 4), (_NUM_BODY_ROWS + 1, 4)) or not np.isfinite(table).all():
         expected = f"to hold {_NUM_BODY_ROWS} or {_NUM_BODY_ROWS + 1} rows of x1, y1, x2, y2"
@@ -86,9 +86,12 @@ def read_endplates(path: Path) -> NDArray[np.float64]:
     return table
 
 
-def _vertebra(body: NDArray[np.float64], level: str, size: tuple[int, int], path: Path) -> Vertebra:
+def _vertebra(body: NDArray[np.float64], level: str, size: tuple[int, int], path: Path, report: Report) -> Vertebra:
     # The first point is the anterior one, so that patients who face right have their corners mirrored.
-    ring = body if is_ring(body) else ordered_ring(body)
+    ring = body if is_ring(body) else body[[1, 0, 3, 2]]
+    if not is_ring(ring):
+        ring = ordered_ring(body)
+        report(Problem(path, f"to give {level} its endplates and their ends in order", "another order", "It was mended.", fatal=False))
     vertebra = None if is_collapsed(ring) else polygon_to_vertebra(ring, size, level)
     if vertebra is None:
         raise DataError(Problem(path, f"to give {level} two endplates on the film", f"{body.round(1).tolist()}", "Draw them again."))

@@ -3,22 +3,26 @@
 Two layouts are read: the publisher's, and the one that the original SpineFM made of it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 import pandas as pd
+from rich.console import Console
 
 from spinefm.data.datasets.labelme import read_shapes
 from spinefm.data.film_files import find_image, read_film
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id, stamp
 from spinefm.data.mask_files import FOLDER as MASK_FOLDER
 from spinefm.data.mask_files import find_masks, read_masks
+from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.structures import Radiograph, View
 
 _JSON_FOLDER, _PNG_FOLDER, _IMAGE_FOLDER, _TABLE = "datasets-JSON", "datasets-PNG", "imgs", "datasets.xlsx"
 _CASE_DIGITS = 4
 _PLAUSIBLE_MM = (0.01, 2.0)
+_MILLIMETRES = r"^\s*([\d.]+)\s*(?:mm.*)?$"
 
 
 class CsxaDataset(FolderDataset):
@@ -41,12 +45,9 @@ class CsxaDataset(FolderDataset):
         folder = check_folder(Path(root).expanduser(), "the folder of CSXA")
         published = (folder / _JSON_FOLDER).is_dir()
         sources, problems = _find_published(folder) if published else _find_masked(folder)
-        self._spacings, its_problems = _read_spacings(folder / _TABLE, spacing_column)
+        self._spacings, its_problems = _spacings(folder / _TABLE, spacing_column, options.get("cache_dir"))
+        sources = [replace(source, row=str(self._spacings.get(source.patient_id))) for source in sources]
         super().__init__(folder, sources, problems + its_problems, **options)
-
-    def settings(self) -> tuple[object, ...]:
-        """See `FolderDataset.settings`."""
-        return (sorted(self._spacings.items()),)
 
     def read(self, source: FilmSource, report: Report) -> Radiograph:
         """See `FolderDataset.read`."""
@@ -66,7 +67,7 @@ def _source(stem: str, image: Path, annotations: tuple[Path, ...]) -> FilmSource
 def _find_published(root: Path) -> tuple[list[FilmSource], list[Problem]]:
     """Films in the publisher's layout: every annotation with the film of its name."""
     sources, problems = list[FilmSource](), list[Problem]()
-    for path in sorted((root / _JSON_FOLDER).glob("*.json")):
+    for path in sorted((root / _JSON_FOLDER).glob("[!.]*.json")):
         image = root / _PNG_FOLDER / f"{path.stem}.png"
         if image.is_file():
             sources.append(_source(path.stem, image, (path,)))
@@ -89,27 +90,40 @@ def _find_masked(root: Path) -> tuple[list[FilmSource], list[Problem]]:
     return sources, problems
 
 
-def _read_spacings(path: Path, column: str) -> tuple[dict[str, float], list[Problem]]:
+def _spacings(path: Path, column: str, cache_dir: str | None) -> tuple[dict[str, float], list[Problem]]:
     """Millimetres of a pixel by case number; nothing where there is no table or no such column, which is reported."""
     if not path.is_file():
         return {}, [Problem(path, "to hold the pixel spacings", "no such file", "Spacings count as unknown.", fatal=False)]
+    depends_on = stamp(path), column, str(_PLAUSIBLE_MM), _MILLIMETRES
+    spacings, remarks = kept_outcome(cache_dir, "csxa-spacings", depends_on, lambda: _read_spacings(path, column))
+    return spacings, [Problem(path, expected, found, remedy, fatal=False) for expected, found, remedy in remarks]
+
+
+def _read_spacings(path: Path, column: str) -> tuple[dict[str, float], list[tuple[str, str, str]]]:
+    """The same, with what each problem expected, found, and its remedy."""
     try:
-        table = pd.read_excel(path, header=1, dtype=str)
+        with Console().status(f"Reading {path.name}"):
+            table = pd.read_excel(path, header=1, dtype=str)
     except Exception as error:  # A damaged workbook may fail anywhere in the archive, the XML or the table.
         raise DataError(Problem(path, "to be an Excel table", f"{type(error).__name__}: {error}", "Copy it again.")) from error
     columns = {_plain(str(name)): str(name) for name in table.columns}
     if "number" not in columns or _plain(column) not in columns:
         found = ", ".join(map(str, table.columns))
         remedy = "Spacings count as unknown; set `dataset.spacing_column=<name>`."
-        return {}, [Problem(path, f"to have the columns Number and {column} in its second row", found, remedy, fatal=False)]
-    numbers = table[columns["number"]].str.extract(r"(\d+)", expand=False).str.zfill(_CASE_DIGITS).str[:_CASE_DIGITS]
-    values = pd.to_numeric(table[columns[_plain(column)]].str.extract(r"([\d.]+)", expand=False), errors="coerce")
+        return {}, [(f"to have the columns Number and {column} in its second row", found, remedy)]
+    numbers = _cases(table[columns["number"]])
+    values = pd.to_numeric(table[columns[_plain(column)]].str.extract(_MILLIMETRES, expand=False), errors="coerce")
     plausible = values.between(*_PLAUSIBLE_MM)
-    problems = []
-    if not plausible.all():
-        found, remedy = f"{int((~plausible).sum())} others", "Their spacings count as unknown."
-        problems = [Problem(path, f"to hold millimetres between {_PLAUSIBLE_MM[0]} and {_PLAUSIBLE_MM[1]}", found, remedy, fatal=False)]
-    return dict(zip(numbers[plausible], values[plausible].astype(float), strict=True)), problems
+    expected, others = f"to hold millimetres between {_PLAUSIBLE_MM[0]} and {_PLAUSIBLE_MM[1]}", int((~plausible).sum())
+    remarks = [(expected, f"{others} others", "Their spacings count as unknown.")] if others else []
+    return dict(zip(numbers[plausible], values[plausible].astype(float), strict=True)), remarks
+
+
+def _cases(numbers: "pd.Series[str]") -> "pd.Series[str]":
+    """Case numbers of a column of these, or of whole names; a spreadsheet may have dropped the leading zeros of either."""
+    digits = numbers.str.extract(r"(\d+)", expand=False)
+    longest = max((len(text) for text in digits.dropna()), default=0)
+    return digits.str.zfill(max(longest, _CASE_DIGITS)).str[:_CASE_DIGITS]
 
 
 def _plain(header: str) -> str:

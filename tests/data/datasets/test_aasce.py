@@ -139,7 +139,7 @@ def test_search_for_copies_is_kept(layout, monkeypatch):
 def test_cache_that_cannot_be_written_is_no_failure(layout, caplog):
     (layout.root / "cache").write_text("a file is in the way")
     layout.add(1).open()
-    assert "repeated each time" in caplog.text
+    assert "made anew each time" in caplog.text
 
 
 def test_fingerprint_tells_films_labels_and_splits_apart(layout):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinefm.data.synthetic.contact_sheet import contact_sheet
 from spinefm.data.synthetic.film import expose, sample_exposure
 from spinefm.data.synthetic.overlay import Collimation, apply_collimation
 from spinefm.data.synthetic.radiographs import INVERTED_RATE, simulate
@@ -67,8 +66,3 @@ def test_a_few_films_are_inverted() -> None:
     rng = np.random.default_rng(0)
     inverted = [simulate(View.LATERAL_CERVICAL, rng, (40, 32)).inverted for _ in range(120)]
     assert 0 < np.mean(inverted) < 3 * INVERTED_RATE
-
-
-def test_contact_sheet_has_a_row_per_view() -> None:
-    sheet = contact_sheet(columns=1, width=320)
-    assert sheet.shape == (1500, 320, 3) and sheet.any()

@@ -1,5 +1,7 @@
 """The classifier's view: labels that belong to their patches, background that is none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from spinefm.data.sampling import ItemKey
 from spinefm.data.views import ClassificationView, class_names
 from spinefm.geometry import PatchRule, centroids_of
-from spinefm.structures import Radiograph, Vertebra
+from spinefm.structures import CENTROID, Landmark, Radiograph, Vertebra
 
 CLASSES = class_names(["T12", "L5"])
 
@@ -120,3 +122,45 @@ def test_patch_side_follows_the_spacing_or_is_fixed(make_film):
     # The scale strays by 15 %, which a mean over ten patches does not quite level out.
     assert bright_share(PatchRule(1.0), spacing=40) == pytest.approx(240 / 40**2, rel=0.25)
     assert bright_share(PatchRule(1.0), spacing=80) == pytest.approx(240 / 80**2, rel=0.25)
+
+
+def test_a_landmark_has_patches_of_its_class_around_its_centroid(make_film, points_only):
+    """Without its mask the patches are those of the film with all masks: same places, same scales."""
+    whole = make_film(levels=("C2", "C3", "C4", "C5"))
+    film, classes = points_only(whole, "C2"), class_names(["C2", "C5"])
+    view, reference = (ClassificationView([each], False, 0, classes, 32, PatchRule(2.0), {}) for each in (film, whole))
+    patches = items(view)[::2]
+    assert [classes[label] for _, label in patches] == ["C2", "vertebra", "vertebra", "C5"]
+    assert all(torch.equal(mine, theirs) for (mine, _), (theirs, _) in zip(patches, items(reference)[::2], strict=True))
+
+
+def test_landmarks_are_repeated_like_vertebrae(make_film, points_only):
+    film = points_only(make_film(levels=("C2", "C3", "C4")), "C2")
+    view = ClassificationView([film], True, 0, class_names(["C2"]), 16, PatchRule(2.0), {"C2": 3})
+    assert [int(label) for _, label in items(view)[::2]] == [2, 2, 2, 1, 1]
+
+
+def test_points_of_landmarks_are_no_vertebrae(make_film):
+    film = replace(make_film(), landmarks=(Landmark("S1", "top left", (40.0, 140.0)), Landmark("S1", "top right", (60.0, 140.0))))
+    assert len(view_of([film])) == 2 * 7
+
+
+@pytest.mark.parametrize("part", ["top left", "bottom right", CENTROID])
+def test_background_keeps_its_distance_from_all_points_of_landmarks(part):
+    """Where a walk would leave the spine there is a vertebra, and beside the spine a point of another."""
+    discs = Discs(ends=160)
+    below, beside = discs.points[-1] + (0, discs.spacing), discs.points[3] + (2 * discs.spacing, 0)
+    marks = (Landmark("L6", part, tuple(below)), Landmark("L3", "top right", tuple(beside)))
+    spine = discs.film(discs.points)
+    film = replace(discs.film([*discs.points, below, beside]), landmarks=marks, vertebrae=spine.vertebrae)
+    assert background_centres(film) == pytest.approx(100)
+    without = background_centres(replace(film, landmarks=()))
+    assert np.mean(without > 200) > 0.1
+
+
+def test_a_walk_leaves_the_spine_beyond_a_landmark_with_a_centroid():
+    discs = Discs(ends=120, radius=0.4)
+    below, beyond = (discs.points[-1] + (0, steps * discs.spacing) for steps in (1, 2))
+    film = replace(discs.film([beyond]), landmarks=(Landmark("S1", CENTROID, tuple(below)),))
+    assert np.mean(background_centres(film) > 200) > 0.1
+    assert np.mean(background_centres(replace(film, landmarks=())) > 200) < 0.05

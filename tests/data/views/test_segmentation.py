@@ -84,3 +84,12 @@ def test_a_patch_may_reach_over_the_border(make_film):
     for patch, _, mask in items(view_of([film], scale=4.0)):
         assert (patch == 0).float().mean() > 0.2
         assert middle(mask) == pytest.approx((24, 24), abs=1.0)
+
+
+def test_a_landmark_has_no_item_and_leaves_those_of_the_others_as_they_are(make_film, points_only):
+    whole = make_film()
+    film = points_only(whole, "T12")
+    mine, all_items = items(view_of([film])), items(view_of([whole]))
+    assert len(view_of([film], training=True, repeats={"T12": 5})) == len(mine) == 6
+    for item, other in zip(mine, all_items[:1] + all_items[2:], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(item, other, strict=True))

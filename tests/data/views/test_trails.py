@@ -1,5 +1,7 @@
 """The point predictor's view: runs of centroids both ways along the spine."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from spinefm.data.sampling import ItemKey
 from spinefm.data.views import TrailView
 from spinefm.geometry import centroids_of
+from spinefm.structures import Landmark
 
 
 def whole(view, epoch=0):
@@ -86,3 +89,17 @@ def test_a_batch_of_one_is_an_item(make_film):
     view = TrailView([make_film()], training=True, seed=0, context=3, jitter=0.1)
     one, batch = view[ItemKey(2, 5)], view.__getitems__([ItemKey(2, 5)])
     assert torch.equal(one.centroids, batch.centroids) and torch.equal(one.targets, batch.targets)
+
+
+@pytest.mark.parametrize("level", ["T11", "L1", "L5"])
+def test_a_landmark_stands_at_its_place_from_head_to_foot(make_film, points_only, level):
+    film = make_film()
+    view = TrailView([points_only(film, level)], training=False, seed=0, context=3, jitter=0.0)
+    assert ordered(whole(view)) == ordered(runs_of(film, 4))
+
+
+def test_only_the_centroid_of_a_landmark_counts(make_film):
+    film = make_film()
+    marked = replace(film, landmarks=(Landmark("S1", "top left", (40.0, 140.0)), Landmark("C2", "bottom right", (60.0, 5.0))))
+    view = TrailView([marked], training=False, seed=0, context=3, jitter=0.0)
+    assert ordered(whole(view)) == ordered(runs_of(film, 4))

@@ -8,8 +8,8 @@ import torch
 
 from spinefm.data.sampling import ItemKey
 from spinefm.data.views import ClassificationView, DetectionView, SegmentationView, TrailView
-from spinefm.data.views.base import vertebra_refs
-from spinefm.geometry import PatchRule
+from spinefm.data.views.base import spine_centroids, vertebra_refs
+from spinefm.geometry import PatchRule, centroids_of
 
 VIEWS = {
     "detection": DetectionView,
@@ -94,3 +94,16 @@ def test_refs_count_every_vertebra_that_has_a_neighbour(make_film):
     refs = [(ref.film, ref.vertebra, ref.spacing) for ref in vertebra_refs(films, {})]
     assert refs == [(1, 0, 20.0), (1, 1, 20.0), (1, 2, 20.0)]
     assert [ref.vertebra for ref in vertebra_refs(films, {"L2": 3, "T1": 9})] == [0, 1, 1, 1, 2]
+
+
+def test_refs_of_landmarks_have_a_place_and_a_spacing_but_no_vertebra(make_film, points_only):
+    whole = make_film(levels=("C2", "C3", "C4"), spacing=20)
+    refs, others = vertebra_refs([points_only(whole, "C2")], {}), vertebra_refs([whole], {})
+    assert [(ref.level, ref.vertebra) for ref in refs] == [("C2", None), ("C3", 0), ("C4", 1)]
+    assert [(ref.centroid, ref.spacing) for ref in refs] == [(ref.centroid, ref.spacing) for ref in others]
+
+
+def test_without_landmarks_the_points_of_a_spine_are_its_centroids(make_film):
+    film = make_film(levels=("C2", None, "C4"))
+    np.testing.assert_array_equal(spine_centroids(film), centroids_of(film.vertebrae))
+    assert spine_centroids(make_film(levels=())).shape == (0, 2)

@@ -1,0 +1,90 @@
+"""`films.csv`: whose a film is, its view, its spacing, its split."""
+
+import pytest
+
+from spinefm.data.film_table import FilmRow, check_rows, read_film_table, write_film_table
+from spinefm.data.problems import DataError
+from spinefm.structures import View
+
+
+@pytest.fixture
+def read(tmp_path):
+    """A function that reads the text of a table."""
+
+    def read_text(text, encoding="utf-8"):
+        (tmp_path / "films.csv").write_text(text, encoding=encoding)
+        return read_film_table(tmp_path)
+
+    return read_text
+
+
+def test_there_need_be_no_table(tmp_path):
+    assert read_film_table(tmp_path) == {}
+
+
+def test_every_column(read):
+    table = read("film_id,patient_id,view,spacing_mm,split\n0001,007,ap_spine,0.14,val\n0002,,,,\n")
+    assert table == {"0001": FilmRow("007", View.AP_SPINE, 0.14, "val"), "0002": FilmRow()}
+
+
+def test_columns_come_in_any_order_and_number(read):
+    assert read("spacing_mm,film_id\n0.2,a\n") == {"a": FilmRow(spacing_mm=0.2)}
+
+
+def test_spreadsheets_add_a_byte_order_mark_and_empty_rows(read):
+    assert read("\ufefffilm_id,patient_id\r\na,1\r\n,\r\n,\r\n") == {"a": FilmRow("1")}
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    rows = {"0000140": FilmRow("Ünal, A.", View.LATERAL_CERVICAL, 0.174, "test"), "b": FilmRow()}
+    write_film_table(tmp_path / "films.csv", rows)
+    assert read_film_table(tmp_path) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("film_id,patient\na,1\n", "found film_id, patient"),
+        ("patient_id,view\n1,ap_spine\n", "found patient_id, view"),
+        ("film_id;patient_id\na;1\n", "found film_id;patient_id"),
+        ("", "found no header"),
+    ],
+    ids=["unknown column", "no film_id", "semicolons", "empty"],
+)
+def test_another_header_is_refused(read, text, found):
+    with pytest.raises(DataError, match=rf"films\.csv` to have the column film_id and any of patient_id, .*{found}\. Correct the header"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("view", "lateral"),
+        ("spacing_mm", "0,174"),
+        ("spacing_mm", "0"),
+        ("spacing_mm", "-0.2"),
+        ("spacing_mm", "174"),
+        ("spacing_mm", "nan"),
+        ("split", "training"),
+    ],
+)
+def test_a_value_no_film_can_have_is_refused(read, column, value):
+    with pytest.raises(DataError, match=rf"films\.csv` to hold a view .*a spacing in mm and a split .*'{value}'.* in line 3\. Correct"):
+        read(f'film_id,{column}\na,\nb,"{value}"\n')
+
+
+def test_a_film_has_one_row(read):
+    with pytest.raises(DataError, match=r"films\.csv` to have one row for each film, but found 'a' again in line 4\. Remove one"):
+        read("film_id,patient_id\na,1\nb,2\na,3\n")
+
+
+def test_another_encoding_is_refused(read):
+    with pytest.raises(DataError, match=r"films\.csv` to be a table in UTF-8, .*Save it as `CSV UTF-8`"):
+        read("film_id,patient_id\na,Müller\n", encoding="cp1252")
+
+
+def test_rows_of_no_film_are_reported(tmp_path):
+    table = {"140": FilmRow("1"), "1241": FilmRow("2")}
+    (problem,) = check_rows(tmp_path, table, ["0000140", "1241"])
+    assert "1 other rows, such as '140'" in str(problem) and not problem.fatal
+    assert check_rows(tmp_path, table, ["140", "1241", "without a row"]) == []

@@ -1,0 +1,59 @@
+"""What evaluation remembers of a film on which some vertebrae are annotated by points alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spinefm.evaluation.records import record_film
+from spinefm.structures import CENTROID, Landmark, Radiograph, Spine, Vertebra
+
+SIZE = (120, 60)
+
+
+def square(y, level=None, x=20):
+    return Vertebra(np.ones((10, 10), dtype=bool), (x, y), (x + 5.0, y + 5.0), level)
+
+
+FILM = Radiograph(
+    "film",
+    np.zeros(SIZE, dtype=np.uint8),
+    (square(20, "C3"), square(40, "C4")),
+    landmarks=(
+        Landmark("C2", CENTROID, (25.0, 5.0)),
+        Landmark("C2", "bottom left", (20.0, 12.0)),
+        Landmark("C7", "top right", (30.0, 100.0)),
+    ),
+)
+
+
+def levels(film, *found):
+    record = record_film(film, Spine("film", SIZE, found))
+    return [(row.true_level, row.predicted_level) for row in record.vertebrae], record.num_false_positives
+
+
+def test_a_prediction_on_the_centroid_of_a_landmark_has_no_row():
+    assert levels(FILM, square(0, "C2"), square(20, "C3"), square(40, "C4")) == ([("C3", "C3"), ("C4", "C4")], 0)
+    assert levels(FILM, square(0, "C7"), square(20, "C3")) == ([("C3", "C3"), ("C4", None)], 0)
+
+
+@pytest.mark.parametrize("elsewhere", [square(70), square(0, x=45), square(8), square(95)])
+def test_a_prediction_elsewhere_is_a_false_positive(elsewhere):
+    """Also on a landmark's corner, where nobody says what the vertebra covers."""
+    rows, spurious = levels(FILM, square(0, "C2"), square(20, "C3"), elsewhere)
+    assert rows == [("C3", "C3"), ("C4", None), (None, None)] and spurious == 1
+
+
+def test_a_prediction_that_matches_a_true_vertebra_counts_wherever_landmarks_are():
+    film = replace(FILM, landmarks=(Landmark("C2", CENTROID, (25.0, 25.0)),))
+    assert levels(film, square(20, "C3"), square(40, "C4")) == ([("C3", "C3"), ("C4", "C4")], 0)
+
+
+def test_without_landmarks_every_unmatched_prediction_has_a_row():
+    film = replace(FILM, landmarks=())
+    assert levels(film, square(0, "C2"), square(20, "C3"), square(40, "C4")) == ([("C3", "C3"), ("C4", "C4"), (None, "C2")], 1)
+
+
+def test_a_film_of_landmarks_alone_cannot_be_evaluated():
+    with pytest.raises(ValueError, match=r"`film` to be annotated, but it has no vertebrae.*infer\.py"):
+        record_film(replace(FILM, vertebrae=()), Spine("film", SIZE))

@@ -1,0 +1,1 @@
+"""Tiny data sets in the real on-disk layouts."""

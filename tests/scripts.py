@@ -1,0 +1,108 @@
+"""Running the scripts as their command lines would, with tiny networks on tiny simulated films."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import evaluate
+import infer
+import train
+from spinefm.components import COMPONENTS
+from spinefm.data import check, convert
+from spinefm.failures import run_script
+
+ROOT = Path(train.__file__).resolve().parent
+SCRIPTS = {"train": train.main, "evaluate": evaluate.main, "infer": infer.main, "check": check.main, "convert": convert.main}
+FILMS = ["dataset=synthetic", *(f"dataset.num_films.{split}=3" for split in ("train", "val", "test")), "++dataset.scale=0.15"]
+BRIEF = [
+    "component.max_epochs=1",
+    "component.loader.num_workers=0",
+    "component.loader.batch_size=4",
+    "trainer.enable_progress_bar=false",
+    "++trainer.limit_train_batches=2",
+    "++trainer.limit_val_batches=2",
+]
+PIPELINES = {
+    "inductive": ["pipeline=inductive"],
+    # Networks trained for two steps are sure of nothing.
+    "detector_only": ["pipeline=detector_only", "pipeline.score_threshold=0"],
+}
+
+
+def run(script, folder, *arguments):
+    """Run a script in this process, as its command line would: a new process costs seconds."""
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        # Hydra looks for the configs of an imported script among Python modules, unless it is told their folder.
+        patch.setattr(sys, "argv", [f"{script}.py", "--config-path", str(ROOT / "conf"), *map(str, arguments)])
+        try:
+            run_script(SCRIPTS[script])
+        finally:
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+
+
+def fails(script, folder, *arguments):
+    """Run a script that has to fail; gives what it says."""
+    with pytest.raises(SystemExit) as caught:
+        run(script, folder, *arguments)
+    assert isinstance(caught.value.code, str) and caught.value.code.startswith("Error: ")
+    return caught.value.code
+
+
+def process(script, folder, *arguments):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment.pop("HYDRA_FULL_ERROR", None)
+    command = [sys.executable, str(ROOT / f"{script}.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def flattened(arguments, path):
+    for key, value in arguments.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{path}.{key}")
+        else:
+            yield f"++{path}.{key}={json.dumps(value)}"
+
+
+def trained_in(folder, tiny):
+    """Train all four components in a folder, and return it."""
+    for name in COMPONENTS:
+        run("train", folder, *tiny(name))
+    return folder
+
+
+def run_folder(workplace, name, dataset="synthetic"):
+    (folder,) = (workplace / "runs" / "train" / dataset / name).iterdir()
+    return folder
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def read_json(path):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def weights(path):
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def same_weights(first, second):
+    return first.keys() == second.keys() and all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+every_component = pytest.mark.parametrize("name", COMPONENTS)

@@ -1,0 +1,97 @@
+"""evaluate.py, from its command line to its files."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from spinefm.components import COMPONENTS
+from spinefm.data.synthetic import SyntheticDataset
+from tests.scripts import FILMS, PIPELINES, every_component, fails, names, read_json, run, same_weights, trained_in, weights
+
+
+@pytest.fixture(scope="module")
+def evaluated(workplace, tmp_path_factory):
+    """The folder of each pipeline's evaluation."""
+    folders = {pipeline: tmp_path_factory.mktemp(pipeline) for pipeline in PIPELINES}
+    for pipeline, folder in folders.items():
+        run("evaluate", workplace, *FILMS, *PIPELINES[pipeline], f"output={folder}")
+    return folders
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_pipeline_is_evaluated_on_every_film(evaluated, pipeline):
+    folder = evaluated[pipeline]
+    assert {"results.json", "vertebrae.csv", "report.html", "overlays", "run.json"} <= names(folder)
+    results = read_json(folder / "results.json")
+    truth = list(SyntheticDataset({"test": 3}, scale=0.15).split("test"))
+    assert results["num_images"] == 3 and results["num_vertebrae"] == sum(len(film.vertebrae) for film in truth)
+    rates = ["identification_rate", "labelled_identification_rate", "dice_identified", "dice_all", "false_positives_per_image"]
+    assert all("value" in results[rate] for rate in rates) and "per_level" in results and "num_failures" in results
+    assert names(folder / "overlays") == {f"{film.film_id}.png" for film in truth}
+    rows = pd.read_csv(folder / "vertebrae.csv")
+    assert len(rows) >= results["num_vertebrae"]
+
+
+def test_hardly_trained_networks_find_something(evaluated):
+    """Else the tests of repeatability below would compare nothing."""
+    results = read_json(evaluated["detector_only"] / "results.json")
+    assert results["num_failures"] < 3
+    assert len(pd.read_csv(evaluated["detector_only"] / "vertebrae.csv")) > results["num_vertebrae"]
+
+
+def test_the_same_commands_give_the_same_results(workplace, evaluated, tiny, tmp_path):
+    trained_in(tmp_path, tiny)
+    for pipeline, folder in evaluated.items():
+        run("evaluate", tmp_path, *FILMS, *PIPELINES[pipeline], f"output={pipeline}")
+        assert (tmp_path / pipeline / "results.json").read_bytes() == (folder / "results.json").read_bytes()
+        assert (tmp_path / pipeline / "vertebrae.csv").read_bytes() == (folder / "vertebrae.csv").read_bytes()
+    for name in COMPONENTS:
+        first, second = (folder / "checkpoints" / "synthetic" / f"{name}.ckpt" for folder in (workplace, tmp_path))
+        assert same_weights(weights(first), weights(second))
+
+
+def test_results_do_not_depend_on_the_batch(workplace, evaluated, tmp_path):
+    run("evaluate", workplace, *FILMS, "batch_size=1", f"output={tmp_path / 'single'}")
+    assert (tmp_path / "single" / "vertebrae.csv").read_bytes() == (evaluated["inductive"] / "vertebrae.csv").read_bytes()
+
+
+def test_the_table_is_on_the_terminal(workplace, tmp_path, capsys):
+    run("evaluate", workplace, *FILMS, *PIPELINES["detector_only"], f"output={tmp_path / 'out'}")
+    told = capsys.readouterr().out
+    assert "Evaluation" in told and "Dice" in told and "0.000" in told
+    assert "Results" in told and "out" in told
+
+
+@every_component
+def test_a_component_is_evaluated_alone(workplace, tmp_path, name, capsys):
+    run("evaluate", workplace, *FILMS, f"component={name}", f"output={tmp_path / 'out'}")
+    results = read_json(tmp_path / "out" / "results.json")
+    monitored = COMPONENTS[name].monitor.removeprefix("val/")
+    assert math.isfinite(results[monitored]["value"])
+    assert monitored in capsys.readouterr().out
+    assert (tmp_path / "out" / "run.json").is_file()
+
+
+def test_another_split_can_be_evaluated(workplace, tmp_path):
+    run("evaluate", workplace, *FILMS, "split=val", *PIPELINES["detector_only"], f"output={tmp_path}")
+    assert {name.split("_")[0] for name in names(tmp_path / "overlays")} == {"val"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["component=unet"], ["component/unet", "mask_rcnn", "resnet", "point_predictor", "sam_adapter"]),
+        (["pipeline=absent"], ["pipeline/absent", "inductive"]),
+        (["split=testing"], ["split", "testing"]),
+        (["dataset.num_films.test=0"], ["Expected at least one"]),
+        (["device=cuda:77"], ["cuda:77", "device=cpu"]),
+        (["component=resnet", "device=cuda:77"], ["cuda:77", "device=cpu"]),
+        (["component=resnet", "split=testing"], ["split", "testing"]),
+    ],
+    ids=" ".join,
+)
+def test_evaluate_says_what_is_wrong(workplace, tmp_path, arguments, said):
+    told = fails("evaluate", workplace, *FILMS, *arguments, f"output={tmp_path / 'out'}")
+    assert all(word in told for word in said), told
+    assert not (tmp_path / "out" / "results.json").exists() and not (tmp_path / "out" / "run.json").exists()

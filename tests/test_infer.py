@@ -1,0 +1,104 @@
+"""infer.py, from its command line to its files."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spinefm.data.synthetic import SyntheticDataset
+from tests.scripts import FILMS, PIPELINES, fails, names, read_json, run
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """Two films and one that was cut off while it was copied, between them in order."""
+    folder = tmp_path_factory.mktemp("films")
+    for name, film in zip(("a_film", "c_film"), SyntheticDataset({"test": 3}, scale=0.15).split("test")[:2], strict=True):
+        Image.fromarray(film.pixels).save(folder / f"{name}.png")
+    whole = (folder / "a_film.png").read_bytes()
+    (folder / "b_cut.png").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def products(*film_ids):
+    return {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.png")}
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, batch_size):
+    output = tmp_path / "out"
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={output}", f"batch_size={batch_size}"]
+    told = fails("infer", workplace, *arguments)
+    assert "of 3 films failed" in told and "b_cut.png" in told and "Traceback" not in told
+    assert names(output) == products("a_film", "c_film")
+    for film_id in ("a_film", "c_film"):
+        with Image.open(films / f"{film_id}.png") as film, Image.open(output / f"{film_id}_labels.png") as labels:
+            assert labels.size == film.size and labels.mode == "I;16"
+            found = set(np.unique(np.array(labels)).tolist()) - {0}
+        told = read_json(output / f"{film_id}.json")
+        assert told["film_id"] == film_id
+        assert found <= {vertebra["label"] for vertebra in told["vertebrae"]}
+        for vertebra in told["vertebrae"]:
+            assert {"level", "centroid", "polygon", "confidence"} <= set(vertebra)
+
+
+def test_a_single_film_with_the_baseline(workplace, films, tmp_path):
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    run("infer", workplace, f"input={films / 'a_film.png'}", *arguments)
+    assert names(tmp_path / "out") == products("a_film")
+    assert len(read_json(tmp_path / "out" / "a_film.json")["vertebrae"]) > 0
+
+
+def test_films_of_one_name_in_two_formats_keep_apart(workplace, films, tmp_path):
+    (tmp_path / "in").mkdir()
+    with Image.open(films / "a_film.png") as film:
+        for suffix in ("png", "jpg"):
+            film.save(tmp_path / "in" / f"same.{suffix}")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert names(tmp_path / "out") == products("same.png", "same.jpg")
+
+
+def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
+    shutil.copy(films / "c_film.png", tmp_path / "c_film.png")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    run("infer", workplace, f"input={tmp_path / 'c_film.png'}", *arguments)
+    told = read_json(tmp_path / "out" / "c_film.json")
+    assert told["view"] == "unknown" and told["spacing_mm"] is None
+
+
+@pytest.fixture
+def checkpoints(workplace, tmp_path):
+    return shutil.copytree(workplace / "checkpoints" / "synthetic", tmp_path / "checkpoints")
+
+
+@pytest.mark.parametrize("script", ["evaluate", "infer"])
+@pytest.mark.parametrize("fault", ["missing", "another component", "truncated", "garbage"])
+def test_checkpoints_that_cannot_be_used_are_named(checkpoints, films, tmp_path, script, fault):
+    path = checkpoints / "sam_adapter.ckpt"
+    if fault == "missing":
+        path.unlink()
+    elif fault == "another component":
+        shutil.copy(checkpoints / "resnet.ckpt", path)
+    else:
+        path.write_bytes(path.read_bytes()[:5000] if fault == "truncated" else b"garbage")
+    arguments = FILMS if script == "evaluate" else [f"input={films}"]
+    told = fails(script, tmp_path, *arguments, f"checkpoints={checkpoints}", f"output={tmp_path / 'out'}")
+    assert "sam_adapter.ckpt" in told and "python train.py component=sam_adapter" in told and "\n" not in told
+    assert names(tmp_path / "out") <= {".hydra", f"{script}.log"}
+
+
+@pytest.mark.parametrize("place", ["absent", "empty", "no_films", "note.txt"])
+def test_infer_says_what_is_wrong_with_its_input(workplace, tmp_path, place):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "no_films").mkdir()
+    for note in (tmp_path / "note.txt", tmp_path / "no_films" / "note.txt"):
+        note.write_text("not a film")
+    told = fails("infer", workplace, f"input={tmp_path / place}", "checkpoints=checkpoints/synthetic", f"output={tmp_path / 'out'}")
+    assert place in told and "Expected" in told and "but found" in told and "\n" not in told
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
+
+
+def test_infer_asks_for_its_input(workplace):
+    assert "input" in fails("infer", workplace, "checkpoints=checkpoints/synthetic")

@@ -1,0 +1,205 @@
+"""train.py, from its command line to its files."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+
+import train
+from spinefm.components import COMPONENTS
+from spinefm.data.synthetic import SyntheticDataset
+from tests.scripts import (
+    FILMS,
+    ROOT,
+    every_component,
+    fails,
+    names,
+    process,
+    read_json,
+    run,
+    run_folder,
+    same_weights,
+    weights,
+)
+
+
+@every_component
+def test_the_run_folder_tells_what_was_done(workplace, name):
+    folder = run_folder(workplace, name)
+    assert {"config.yaml", "metrics.csv", "run.json", "best.ckpt", "last.ckpt"} <= names(folder)
+    assert not any(path.name.startswith(".") and path.name != ".hydra" for path in folder.iterdir())
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert "${" not in (folder / "config.yaml").read_text()
+    assert config["component"]["module"]["_target_"].endswith(COMPONENTS[name].__name__) and config["seed"] == 0
+    record = read_json(folder / "run.json")
+    assert set(record) == {"run_id", "git_commit", "config_hash", "data_fingerprint", "versions"}
+    dataset = SyntheticDataset({"train": 3, "val": 3, "test": 3}, scale=0.15)
+    assert record["data_fingerprint"] == dataset.fingerprint
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    scores = [float(row[COMPONENTS[name].monitor]) for row in rows if row[COMPONENTS[name].monitor]]
+    assert len(scores) == 1 and math.isfinite(scores[0])
+
+
+@every_component
+def test_the_best_checkpoint_is_published(workplace, name):
+    published = workplace / "checkpoints" / "synthetic" / f"{name}.ckpt"
+    assert same_weights(weights(published), weights(run_folder(workplace, name) / "best.ckpt"))
+    assert COMPONENTS[name].load(published).hparams["seed"] == 0
+    assert published.stat().st_size < (run_folder(workplace, name) / "best.ckpt").stat().st_size
+    assert names(published.parent) == {f"{each}.ckpt" for each in COMPONENTS}
+
+
+def test_nothing_else_is_written_where_the_script_is_called(workplace):
+    assert names(workplace) <= {"runs", "checkpoints"}
+
+
+def test_classes_come_from_the_data_set(workplace):
+    component = COMPONENTS["resnet"].load(workplace / "checkpoints" / "synthetic" / "resnet.ckpt")
+    config = yaml.safe_load((ROOT / "conf" / "dataset" / "synthetic.yaml").read_text())
+    assert component.classes == ("background", "vertebra", *config["landmarks"])
+    assert component.terminals == tuple(config["terminals"])
+
+
+def test_publish_null_publishes_nothing(tiny, tmp_path):
+    run("train", tmp_path, *tiny("point_predictor"), "publish=null")
+    assert names(tmp_path) == {"runs"}
+    assert (run_folder(tmp_path, "point_predictor") / "best.ckpt").is_file()
+
+
+def test_main_returns_the_monitored_value_for_sweepers(tiny, tmp_path):
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        output = f"hydra.runtime.output_dir={tmp_path}"
+        choices = ["++hydra.runtime.choices.dataset=synthetic", "++hydra.runtime.choices.component=point_predictor", "++hydra.job.num=0"]
+        config = compose("train", [*tiny("point_predictor"), output, *choices, "publish=null"], return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    score = train.main(config)
+    with (tmp_path / "metrics.csv").open() as file:
+        logged = [float(row["val/step_error"]) for row in csv.DictReader(file) if row["val/step_error"]]
+    assert [score] == pytest.approx(logged, rel=1e-5)
+
+
+def test_a_sweep_makes_a_folder_per_job_and_publishes_nothing(tiny, tmp_path):
+    run("train", tmp_path, "-m", *tiny("point_predictor"), "component.module.hidden_size=16,50")
+    assert names(tmp_path) == {"runs"}
+    (sweep,) = (tmp_path / "runs" / "sweeps").iterdir()
+    assert {"0", "1"} <= names(sweep)
+    for job, width in (("0", 16), ("1", 50)):
+        assert {"config.yaml", "metrics.csv", "run.json", "best.ckpt", "last.ckpt"} <= names(sweep / job)
+        assert len(weights(sweep / job / "best.ckpt")["model.fc1.bias"]) == width
+
+
+@pytest.mark.parametrize("name", ["point_predictor", "resnet", "sam_adapter"])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tiny, tmp_path, name):
+    folders = {part: tmp_path / part for part in ("whole", "first", "second")}
+    for part, more in {
+        "whole": ["component.max_epochs=2"],
+        "first": [],
+        "second": ["component.max_epochs=2", f"resume={folders['first'] / 'run' / 'last.ckpt'}"],
+    }.items():
+        folders[part].mkdir()
+        run("train", folders[part], *tiny(name), *more, f"hydra.run.dir={folders[part] / 'run'}")
+    ends = {part: torch.load(folder / "run" / "last.ckpt", weights_only=True) for part, folder in folders.items()}
+    assert ends["whole"]["epoch"] == ends["second"]["epoch"] == 1 and ends["first"]["epoch"] == 0
+    assert same_weights(ends["whole"]["state_dict"], ends["second"]["state_dict"])
+    assert not same_weights(ends["whole"]["state_dict"], ends["first"]["state_dict"])
+    # The best epoch may be one of the first run.
+    published = {part: weights(folder / "checkpoints" / "synthetic" / f"{name}.ckpt") for part, folder in folders.items()}
+    assert same_weights(published["whole"], published["second"])
+
+
+def test_last_is_the_last_epoch_and_best_the_best_one(tiny, tmp_path):
+    """With a rate this high the second epoch is worse than the first."""
+    run("train", tmp_path, *tiny("point_predictor"), "component.max_epochs=3", "component.module.optimizer.lr=10", "publish=null")
+    folder = run_folder(tmp_path, "point_predictor")
+    with (folder / "metrics.csv").open() as file:
+        errors = [float(row["val/step_error"]) for row in csv.DictReader(file) if row["val/step_error"]]
+    epochs = {name: torch.load(folder / f"{name}.ckpt", weights_only=True)["epoch"] for name in ("best", "last")}
+    assert len(errors) == 3 and np.argmin(errors) < 2
+    assert epochs == {"best": np.argmin(errors), "last": 2}
+
+
+@pytest.mark.parametrize(("logger", "files"), [("none", set()), ("tensorboard", {"metrics.csv", "events"})])
+def test_loggers_write_into_the_run_folder(tiny, tmp_path, logger, files):
+    run("train", tmp_path, *tiny("point_predictor"), f"logger={logger}", "publish=null")
+    folder = run_folder(tmp_path, "point_predictor")
+    found = {"events" if name.startswith("events.") else name for name in names(folder)}
+    assert found & {"metrics.csv", "events"} == files
+    assert (folder / "best.ckpt").is_file()
+
+
+def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
+    run("train", tmp_path, *tiny("point_predictor"), "seed=1")
+    first, second = (folder / "checkpoints" / "synthetic" / "point_predictor.ckpt" for folder in (workplace, tmp_path))
+    assert not same_weights(weights(first), weights(second))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["component=point_predictor", "dataset=aasce", "dataset.root=absent"], ["`data` and `labels`", "dataset.root=<folder>"]),
+        (["component=point_predictor", "dataset=aasce"], ["Expected a value for `dataset.root`"]),
+        (["component=unet"], ["component/unet", "mask_rcnn", "point_predictor"]),
+        ([], ["component", "mask_rcnn", "point_predictor"]),
+        (["component=point_predictor", "dataset=absent"], ["dataset/absent", "aasce", "synthetic"]),
+        (["component=point_predictor", "experiment=absent"], ["experiment/absent"]),
+        (["component=point_predictor", "component.module.hiden_size=3"], ["hiden_size"]),
+        (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
+        (["component=point_predictor", "dataset.num_films={train: 0}"], ["at least one film", "empty"]),
+        (["component=point_predictor", "resume=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
+        (["component=sam_adapter", "++component.module.sam.image_size=32", "++component.module.sam.depth=1", *FILMS], ["weights"]),
+        (["component=resnet", "component.module.architecture=resnet19"], ["resnet19"]),
+        (["component=resnet", "component.module.architecture=resnet18", "component.module.weights=BEST", *FILMS], ["BEST", "DEFAULT"]),
+        (["component=point_predictor", "trainer=gpu", *FILMS], ["gpu"]),
+    ],
+    ids=lambda value: " ".join(value)[:60],
+)
+def test_train_says_what_is_wrong_and_publishes_nothing(tmp_path, arguments, said):
+    if "trainer=gpu" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    told = fails("train", tmp_path, *arguments)
+    assert all(word in told for word in said), told
+    assert not (tmp_path / "checkpoints").exists()
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize("fault", ["another component", "truncated", "another shape"])
+def test_a_run_does_not_resume_from_what_is_not_its_own(workplace, tiny, tmp_path, fault):
+    source = run_folder(workplace, "resnet" if fault == "another component" else "point_predictor") / "last.ckpt"
+    content = source.read_bytes()
+    (tmp_path / "last.ckpt").write_bytes(content[: len(content) // 2] if fault == "truncated" else content)
+    more = ["component.module.hidden_size=9"] if fault == "another shape" else []
+    told = fails("train", tmp_path, *tiny("point_predictor"), f"resume={tmp_path / 'last.ckpt'}", *more)
+    assert "last.ckpt" in told and "Expected" in told
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_default_coco_weights_do_not_fit_another_shape(tmp_path, monkeypatch):
+    coco = {"backbone.body.conv1.weight": torch.zeros(64, 3, 7, 7)}
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **options: coco)
+    told = fails("train", tmp_path, "component=mask_rcnn", "+component.module.size.backbone=resnet18", *FILMS)
+    assert "COCO" in told and "coco_weights=false" in told
+
+
+def test_a_failing_process_ends_with_its_sentence_and_code_1(tmp_path):
+    ended = process("train", tmp_path, "component=point_predictor", "dataset=aasce", "dataset.root=absent")
+    assert ended.returncode == 1
+    # Hydra repeats the overrides first.
+    *before, line = ended.stderr.strip().splitlines()
+    assert len(before) <= 1 and "Traceback" not in ended.stderr + ended.stdout
+    assert line.startswith("Error: Expected `absent` to be the folder") and "dataset.root=<folder>" in line
+
+
+def test_two_processes_train_one_component(tiny, tmp_path):
+    """From another folder than the repository's, as a user would, on two devices that are processors here."""
+    ended = process("train", tmp_path, *tiny("sam_adapter"), "trainer=ddp", "trainer.accelerator=cpu")
+    assert ended.returncode == 0, ended.stderr
+    assert (ended.stdout + ended.stderr).count("Published") == 1
+    assert names(tmp_path) == {"runs", "checkpoints"}
+    assert names(tmp_path / "checkpoints" / "synthetic") == {"sam_adapter.ckpt"}
+    assert {"config.yaml", "metrics.csv", "run.json", "best.ckpt", "last.ckpt"} <= names(run_folder(tmp_path, "sam_adapter"))
