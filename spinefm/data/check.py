@@ -43,7 +43,8 @@ def main(config: DictConfig) -> None:
     sheet.write(folder / "contact_sheet.jpg")
     console.print(f"Contact sheet and problems: {folder}")
     if errors := sum(problem.fatal for problem in problems):
-        raise ValueError(f"{errors} errors in `dataset={dataset.name}`, also in `{folder}/problems.csv`. Mend them before training.")
+        remedy = "Mend them, or leave those films out with `dataset.exclude`."
+        raise ValueError(f"{errors} errors in `dataset={dataset.name}`, also in `{folder}/problems.csv`. {remedy}")
 
 
 class Sheet:

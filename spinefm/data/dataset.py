@@ -1,6 +1,7 @@
 """What a data set of films has to offer."""
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,11 @@ class RadiographDataset(ABC):
         """Read every film, with whatever is wrong with it."""
         for split in SPLITS:
             yield from (Inspection(film.film_id, split, film) for film in self.split(split))
+
+
+def safe_id(stem: str) -> str:
+    """A film's id from the name of its file, safe as a file name on every system."""
+    return re.sub(r"[^\w.-]+", "_", stem)
 
 
 def digest(*parts: str) -> str:

@@ -45,6 +45,17 @@ def read_film_table(root: Path) -> dict[str, FilmRow]:
     return rows
 
 
+def view_of(row: FilmRow, default: str) -> View:
+    """The view that a row names, else the default.
+
+    Raises:
+        ValueError: If there is no such view.
+    """
+    if default not in [*View]:
+        raise ValueError(f"Expected `dataset.view` to be one of {', '.join(View)}, but got {default!r}.")
+    return row.view or View(default)
+
+
 def check_rows(root: Path, table: Mapping[str, FilmRow], film_ids: Collection[str]) -> list[Problem]:
     """A problem if rows name no film, as when a spreadsheet program has taken the leading zeros of their ids for idle."""
     unused = sorted(set(table) - set(film_ids))

@@ -1,48 +1,24 @@
 """A data set of files in a folder: its films, whose they are, and how they are divided."""
 
 import logging
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
 from spinefm.data.annotation import from_head_to_foot
 from spinefm.data.dataset import Films, Inspection, RadiographDataset, digest
+from spinefm.data.division import divided_patients, patient_division, published_division
+from spinefm.data.film_source import FilmSource, stamp
 from spinefm.data.polarity import is_inverted
 from spinefm.data.problems import DataError, Problem, Report
-from spinefm.data.split_lists import find_lists, read_lists
-from spinefm.data.splits import FRACTIONS, SPLITS, check_split, grouped_split, shared_patients
-from spinefm.structures import Radiograph, Split, View
+from spinefm.data.split_lists import find_lists
+from spinefm.data.splits import FRACTIONS, check_split
+from spinefm.structures import Radiograph, Split
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class FilmSource:
-    """Where one annotated film lies, and whose it is.
-
-    Attributes:
-        film_id: See `Radiograph`; from `safe_id`.
-        image: The film's file.
-        patient_id: See `Radiograph`.
-        view: See `Radiograph`.
-        annotations: Files that hold nothing but this film's annotation.
-        row: What else the film depends on, such as its row of a table, as text.
-        stratum: Films of each stratum are dealt evenly to the splits; the view if empty.
-        split: The split its publisher put it in, where a table tells; lists of ids count more.
-    """
-
-    film_id: str
-    image: Path
-    patient_id: str
-    view: View = View.UNKNOWN
-    annotations: tuple[Path, ...] = ()
-    row: str = ""
-    stratum: str = ""
-    split: Split | None = None
 
 
 class DatasetOptions(TypedDict, total=False):
@@ -51,6 +27,7 @@ class DatasetOptions(TypedDict, total=False):
     landmarks: Sequence[str]
     terminals: Sequence[str]
     splits: str | None
+    exclude: Sequence[str]
     seed: int
     fractions: Mapping[Split, float]
     cache_dir: str | None
@@ -75,6 +52,7 @@ class FolderDataset(RadiographDataset):
         landmarks: Sequence[str] = (),
         terminals: Sequence[str] = (),
         splits: str | None = None,
+        exclude: Sequence[str] = (),
         seed: int = 0,
         fractions: Mapping[Split, float] = FRACTIONS,
         cache_dir: str | None = None,
@@ -88,6 +66,7 @@ class FolderDataset(RadiographDataset):
             landmarks: See `RadiographDataset`.
             terminals: See `RadiographDataset`.
             splits: Folder with `train.txt`, `val.txt`, `test.txt`; None looks for them, see `find_lists`.
+            exclude: Ids of films that are left out, as if they were not there.
             seed: Where nothing is published, another seed splits the patients in another way.
             fractions: Where nothing is published, the share of the films in each split.
             cache_dir: See `RadiographDataset`.
@@ -98,14 +77,18 @@ class FolderDataset(RadiographDataset):
         """
         self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
         self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
-        self.sources, noticed = tuple(sources), list(problems)
+        self.sources, noticed = tuple(source for source in sources if source.film_id not in exclude), list(problems)
+        if unknown := set(exclude) - {source.film_id for source in sources}:
+            noticed.append(Problem(root, "to hold the films of `dataset.exclude`", f"no {sorted(unknown)[0]!r}", "Correct the film's id."))
         self.problems = tuple(noticed)
         if not self.sources:
             self._raise_first_fatal()
             raise DataError(Problem(root, f"to hold annotated films of `dataset={self.name}`", "none", "Set `dataset.root=<folder>`."))
         _check_unique(self.sources)
-        self._split_of = self._divide(root, find_lists(root, splits), fractions, seed, noticed.append)
-        self.problems = (*noticed, *self._check_patients())
+        published = published_division(root, self.sources, find_lists(root, splits), exclude, noticed.append)
+        self._division = patient_division(self.sources, fractions, seed) if published is None else published
+        noticed += divided_patients(self.sources, self._division, fatal=not self.patients_may_share)
+        self.problems = tuple(noticed)
         self._log_problems()
 
     @abstractmethod
@@ -140,10 +123,10 @@ class FolderDataset(RadiographDataset):
         Raises:
             DataError: See `read`; also if it has no vertebra, or one level twice or in the wrong place.
         """
-        film = self.read(source, report)
+        film, annotation = self.read(source, report), (*source.annotations, source.image)[0]
         if not film.vertebrae:
-            raise DataError(Problem(source.image, "to have an annotated vertebra", "none", "Annotate it or take it away."))
-        film = replace(film, vertebrae=from_head_to_foot(film.vertebrae, source.image))
+            raise DataError(Problem(annotation, "to have an annotated vertebra", "none", "Annotate one, or leave the film out."))
+        film = replace(film, vertebrae=from_head_to_foot(film.vertebrae, annotation))
         if not is_inverted(film.pixels, film.vertebrae):
             return film
         report(Problem(source.image, "to show bone bright", "dark bone", "It was turned over.", fatal=False))
@@ -166,7 +149,7 @@ class FolderDataset(RadiographDataset):
 
     def split_of(self, source: FilmSource) -> Split | None:
         """The split of a film; None if the published lists leave it out."""
-        return self._split_of.get(source.film_id)
+        return self._division.get(source.film_id)
 
     def key(self, source: FilmSource) -> str:
         """Digest of everything that a film's content depends on: names, sizes and times of its files, and settings."""
@@ -177,34 +160,10 @@ class FolderDataset(RadiographDataset):
     @property
     def fingerprint(self) -> str:
         """Digest of the films' keys and their splits."""
-        return digest(*(f"{self._split_of.get(source.film_id)} {self.key(source)}" for source in self.sources))
+        return digest(*(f"{self.split_of(source)} {self.key(source)}" for source in self.sources))
 
     def _members(self, split: Split) -> list[FilmSource]:
-        return [source for source in self.sources if self._split_of.get(source.film_id) == split]
-
-    def _divide(
-        self, root: Path, lists: Mapping[Split, Path], fractions: Mapping[Split, float], seed: int, report: Report
-    ) -> dict[str, Split]:
-        """The split of each film: as published in lists, else in a table, else by patient."""
-        published = {source.film_id: source.split for source in self.sources if source.split is not None}
-        if lists:
-            published = read_lists(lists, [source.film_id for source in self.sources], safe_id, report)
-        if lists or published:
-            if left_out := len(self.sources) - len(published):
-                found = f"{left_out} films without one, which are left out"
-                report(Problem(root, "to name a split for every film", found, "Add them to a list to use them.", fatal=False))
-            return published
-        patients = [source.patient_id for source in self.sources]
-        chosen = grouped_split(patients, [source.stratum or source.view.value for source in self.sources], fractions, seed)
-        return {source.film_id: split for source, split in zip(self.sources, chosen, strict=True)}
-
-    def _check_patients(self) -> Iterator[Problem]:
-        shared = shared_patients({split: [source.patient_id for source in self._members(split)] for split in SPLITS})
-        images = {source.patient_id: source.image for source in self.sources}
-        for patient, (first, second) in shared.items():
-            found = f"films of patient {patient!r} in both {first} and {second}"
-            remedy = "Test results may flatter." if self.patients_may_share else "Move the patient's films to one split."
-            yield Problem(images[patient], "and its patient to be in one split", found, remedy, not self.patients_may_share)
+        return [source for source in self.sources if self.split_of(source) == split]
 
     def _log_problems(self) -> None:
         """One line per kind of problem, or hundreds of lines would hide the one that matters."""
@@ -221,11 +180,6 @@ class FolderDataset(RadiographDataset):
             raise DataError(fatal[0])
 
 
-def safe_id(stem: str) -> str:
-    """A film's id from the name of its file, safe as a file name on every system."""
-    return re.sub(r"[^\w.-]+", "_", stem)
-
-
 def check_folder(path: Path, purpose: str) -> Path:
     """Make sure that a folder is there.
 
@@ -236,15 +190,6 @@ def check_folder(path: Path, purpose: str) -> Path:
         found = "a file" if path.exists() else "nothing at this path"
         raise DataError(Problem(path, f"to be {purpose}", found, "Set `dataset.root=<folder>`."))
     return path
-
-
-def stamp(path: Path) -> str:
-    """Name, size and time of a file: what changes when its content does."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(Problem(path, "to be a file", str(error.strerror), "Complete the data set.")) from error
-    return f"{path} {status.st_size} {status.st_mtime_ns}"
 
 
 def _log(problem: Problem) -> None:

@@ -37,7 +37,3 @@ class DataError(ValueError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
-
-    def __reduce__(self) -> tuple[type["DataError"], tuple[Problem]]:
-        # Loader workers send their exceptions as pickles, which by default would call the class with the message.
-        return type(self), (self.problem,)

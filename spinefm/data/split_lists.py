@@ -1,8 +1,9 @@
 """Published splits: `train.txt`, `val.txt` and `test.txt` with one film id a line."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from spinefm.data.dataset import safe_id
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.splits import SPLITS
 from spinefm.structures import Split
@@ -33,7 +34,7 @@ def find_lists(root: Path, folder: str | None) -> dict[Split, Path]:
     return {}
 
 
-def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], film_id_of: Callable[[str], str], report: Report) -> dict[str, Split]:
+def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], report: Report) -> dict[str, Split]:
     """The split of each film that stands in a list.
 
     Lines are film ids or names of film files, with a suffix or without. One without a film or in two lists is reported as fatal.
@@ -41,13 +42,12 @@ def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], film_id_of:
     Args:
         lists: From `find_lists`.
         film_ids: The films that are there.
-        film_id_of: Film id from the name of a film's file without its suffix.
         report: Takes what does not fit.
     """
     known, chosen = set(film_ids), dict[str, Split]()
     for split, path in lists.items():
         for name in _names(path):
-            film_id = next((each for each in map(film_id_of, (name, Path(name).stem)) if each in known), None)
+            film_id = next((each for each in map(safe_id, (name, Path(name).stem)) if each in known), None)
             if film_id is None:
                 found = f"{name!r}, of which there is no annotated film"
                 report(Problem(path, "to name films of the data set", found, "Complete the data set or the list."))
@@ -58,4 +58,8 @@ def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], film_id_of:
 
 
 def _names(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(Problem(path, "to be a text in UTF-8", str(error), "Save it as UTF-8.")) from error
+    return [line.strip() for line in lines if line.strip()]

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from spinefm.evaluation.matching import MIN_DICE, match_vertebrae
 from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 
+LANDMARK_MARGIN = 0.1
+"""How far beyond a predicted vertebra's box its landmarks may lie, in its longer sides: corners lie on the edge of a mask."""
+
 
 @dataclass(frozen=True)
 class VertebraRecord:
@@ -75,8 +78,8 @@ class FilmRecord:
 def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE) -> FilmRecord:
     """Match what was found on a film with its annotations.
 
-    A prediction on the centroid of a vertebra that is annotated without a mask, such as C2 in CSXA, is neither right nor wrong: it
-    has no row.
+    A prediction on the centroid, or on all corners, of a vertebra that is annotated without a mask, such as C2 in CSXA and S1 in
+    BUU-LSPINE, is neither right nor wrong: it has no row.
 
     Args:
         radiograph: Film with annotations.
@@ -100,8 +103,19 @@ def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE
 
 def _stands_on_landmark(vertebra: Vertebra, landmarks: Sequence[Landmark]) -> bool:
     """Whether it is a vertebra of which only points are annotated: really there, but without a mask to compare with."""
-    x0, y0, x1, y1 = vertebra.box
-    return any(x0 <= x < x1 and y0 <= y < y1 for mark in landmarks if mark.part == CENTROID for x, y in [mark.point])
+    for level in {mark.level for mark in landmarks}:
+        marks = [mark for mark in landmarks if mark.level == level]
+        # A centroid decides alone; without one it takes two corners at least, the ends of an endplate.
+        decisive = [mark for mark in marks if mark.part == CENTROID] or (marks if len(marks) > 1 else [])
+        if decisive and all(_is_near(vertebra, mark.point) for mark in decisive):
+            return True
+    return False
+
+
+def _is_near(vertebra: Vertebra, point: Point) -> bool:
+    (x0, y0, x1, y1), (x, y) = vertebra.box, point
+    margin = LANDMARK_MARGIN * max(x1 - x0, y1 - y0)
+    return x0 - margin <= x <= x1 + margin and y0 - margin <= y <= y1 + margin
 
 
 def _check_pair(radiograph: Radiograph, spine: Spine) -> None:

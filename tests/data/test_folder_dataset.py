@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from spinefm.data.cache import CachedFilms
-from spinefm.data.folder_dataset import FilmSource, FolderDataset, safe_id, stamp
+from spinefm.data.dataset import safe_id
+from spinefm.data.film_source import FilmSource, stamp
+from spinefm.data.folder_dataset import FolderDataset
 from spinefm.data.problems import DataError, Problem
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.structures import Radiograph, View
@@ -155,6 +157,18 @@ def test_lists_lie_where_splits_says(tmp_path, make, open_):
     assert divided(open_(make("a", "b"), splits=str(tmp_path / "elsewhere"))) == {"train": ["b"], "val": [], "test": ["a"]}
     with pytest.raises(DataError, match=r"nowhere.*Correct `dataset\.splits`"):
         open_(make("a"), splits=str(tmp_path / "nowhere"))
+
+
+def test_excluded_films_are_left_out_and_lists_may_still_name_them(tmp_path, make, open_):
+    assert len(open_(make("a", "b", "c"), exclude=["b"])) == 2
+    (tmp_path / "train.txt").write_text("a\nb\nc")
+    dataset = open_(make("a", "b", "c"), exclude=["b"])
+    assert divided(dataset) == {"train": ["a", "c"], "val": [], "test": []} and dataset.problems == ()
+
+
+def test_an_excluded_film_that_is_not_there_is_told(make, open_):
+    with pytest.raises(DataError, match=r"`dataset\.exclude`, but found no 'd'"):
+        open_(make("a", "b"), exclude=["d", "a"]).split("train")
 
 
 @pytest.mark.parametrize("published", ["lists", "table"])

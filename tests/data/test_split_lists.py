@@ -2,7 +2,6 @@
 
 import pytest
 
-from spinefm.data.folder_dataset import safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.split_lists import find_lists, read_lists
 
@@ -18,7 +17,7 @@ def write(folder, **lists):
 
 def read(folder, **lists):
     problems = []
-    return read_lists(find_lists(write(folder, **lists), None), FILMS, safe_id, problems.append), problems
+    return read_lists(find_lists(write(folder, **lists), None), FILMS, problems.append), problems
 
 
 def test_the_root_comes_before_its_folders(tmp_path):
@@ -65,3 +64,9 @@ def test_a_film_in_two_lists_is_fatal(tmp_path):
     _, (problem,) = read(tmp_path, train="a\nb\n", test="b.jpg")
     assert problem.fatal and problem.path.name == "test.txt"
     assert str(problem).endswith("to name films of no other split, but found 'b.jpg', which is in train.txt too. Remove it from one.")
+
+
+def test_a_list_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "train.txt").write_bytes("a\n".encode("utf-16"))
+    with pytest.raises(DataError, match=r"train\.txt` to be a text in UTF-8"):
+        read_lists(find_lists(tmp_path, None), ["a"], print)

@@ -44,6 +44,13 @@ def test_a_prediction_elsewhere_is_a_false_positive(elsewhere):
     assert rows == [("C3", "C3"), ("C4", None), (None, None)] and spurious == 1
 
 
+def test_a_prediction_below_both_ends_of_an_endplate_has_no_row():
+    ends = (Landmark("S1", "top left", (20.0, 70.0)), Landmark("S1", "top right", (30.0, 70.5)))
+    film = replace(FILM, landmarks=ends)
+    assert levels(film, square(40, "C4"), square(70, "S1")) == ([("C3", None), ("C4", "C4")], 0)
+    assert levels(film, square(40, "C4"), square(73, "S1"))[1] == 1 and levels(film, square(40, "C4"), square(70, "S1", x=25))[1] == 1
+
+
 def test_a_prediction_that_matches_a_true_vertebra_counts_wherever_landmarks_are():
     film = replace(FILM, landmarks=(Landmark("C2", CENTROID, (25.0, 25.0)),))
     assert levels(film, square(20, "C3"), square(40, "C4")) == ([("C3", "C3"), ("C4", "C4")], 0)

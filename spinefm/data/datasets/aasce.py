@@ -16,8 +16,10 @@ from rich.progress import track
 
 from spinefm.anatomy import levels_between
 from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
+from spinefm.data.dataset import safe_id
 from spinefm.data.film_files import read_film, read_thumbnail
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id, stamp
+from spinefm.data.film_source import FilmSource, stamp
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
 from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.splits import SAME_FILM, joined_groups, similar_films

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from spinefm.anatomy import levels_between
 from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
+from spinefm.data.dataset import safe_id
 from spinefm.data.film_files import find_image, read_film
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.film_source import FilmSource
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.structures import Landmark, Radiograph, Vertebra, View

@@ -14,9 +14,11 @@ from pycocotools.coco import COCO
 
 from spinefm.data.annotation import PARTS, corners_to_vertebra, parse_label, points_to_annotation
 from spinefm.data.corners import CORNERS
+from spinefm.data.dataset import safe_id
 from spinefm.data.film_files import read_film
-from spinefm.data.film_table import FilmRow, check_rows, read_film_table
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.film_source import FilmSource
+from spinefm.data.film_table import FilmRow, check_rows, read_film_table, view_of
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.geometry import mask_to_vertebra, paste_mask, polygon_to_vertebra
 from spinefm.structures import Mask, Point, Radiograph, Vertebra, View
@@ -63,7 +65,7 @@ class CocoDataset(FolderDataset):
                 row = self._table.get(film_id, FilmRow())
                 content = json.dumps([str(row), entry, shapes], sort_keys=True)
                 patient_id = row.patient_id or film_id
-                sources.append(FilmSource(film_id, path, patient_id, row.view or View(view), row=content, split=row.split))
+                sources.append(FilmSource(film_id, path, patient_id, view_of(row, view), row=content, split=row.split))
                 self._image_ids[film_id] = image_id
             else:
                 problems.append(Problem(path, f"to be a film of `{self._path.name}`", "no such file", "Add the film or remove its entry."))

@@ -10,9 +10,11 @@ from typing import Unpack
 import pandas as pd
 from rich.console import Console
 
+from spinefm.data.dataset import safe_id
 from spinefm.data.datasets.labelme import read_shapes
 from spinefm.data.film_files import find_image, read_film
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id, stamp
+from spinefm.data.film_source import FilmSource, stamp
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
 from spinefm.data.mask_files import FOLDER as MASK_FOLDER
 from spinefm.data.mask_files import find_masks, read_masks
 from spinefm.data.outcomes import kept_outcome

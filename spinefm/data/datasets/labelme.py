@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 
 from spinefm.data.annotation import parse_label, points_to_annotation, polygon_of
+from spinefm.data.dataset import safe_id
 from spinefm.data.film_files import find_image, read_film
-from spinefm.data.film_table import FilmRow, check_rows, read_film_table
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.film_source import FilmSource
+from spinefm.data.film_table import FilmRow, check_rows, read_film_table, view_of
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.geometry import mask_to_vertebra, paste_mask
 from spinefm.structures import Landmark, Point, Radiograph, Vertebra, View
@@ -51,7 +53,7 @@ class LabelmeDataset(FolderDataset):
             film_id = safe_id(path.stem)
             row = self._table.get(film_id, FilmRow())
             patient_id = row.patient_id or film_id
-            sources.append(FilmSource(film_id, image, patient_id, row.view or View(view), (path,), str(row), split=row.split))
+            sources.append(FilmSource(film_id, image, patient_id, view_of(row, view), (path,), str(row), split=row.split))
         problems += check_rows(folder, self._table, [source.film_id for source in sources])
         super().__init__(folder, sources, problems, **options)
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Unpack
 
+from spinefm.data.dataset import safe_id
 from spinefm.data.film_files import find_image, read_film
-from spinefm.data.folder_dataset import DatasetOptions, FilmSource, FolderDataset, check_folder, safe_id
+from spinefm.data.film_source import FilmSource
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
 from spinefm.data.mask_files import FOLDER as MASK_FOLDER
 from spinefm.data.mask_files import find_masks, read_masks
 from spinefm.data.problems import Problem, Report

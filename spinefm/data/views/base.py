@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from spinefm.anatomy import level_index
 from spinefm.data.sampling import ItemKey
 from spinefm.geometry import crop_patch, local_spacings
-from spinefm.structures import CENTROID, PatchBox, Pixels, Point, Radiograph
+from spinefm.structures import CENTROID, Landmark, PatchBox, Pixels, Point, Radiograph
 
 ItemT = TypeVar("ItemT")
 
@@ -76,9 +76,16 @@ def spine_points(film: Radiograph) -> list[tuple[int | None, str | None, Point]]
     points: list[tuple[int | None, str | None, Point]] = [(i, v.level, v.centroid) for i, v in enumerate(film.vertebrae)]
     for mark in film.landmarks:
         if mark.part == CENTROID:
-            below = (i for i, (_, level, _) in enumerate(points) if level is not None and level_index(level) > level_index(mark.level))
-            points.insert(next(below, len(points)), (None, mark.level, mark.point))
+            points.insert(_place(mark, points), (None, mark.level, mark.point))
     return points
+
+
+def _place(mark: Landmark, points: list[tuple[int | None, str | None, Point]]) -> int:
+    """Where a landmark belongs among points from head to foot: by its level, or by its height where no level is known."""
+    if all(level is None for _, level, _ in points):
+        return sum(y < mark.point[1] for *_, (_, y) in points)
+    below = (i for i, (_, level, _) in enumerate(points) if level is not None and level_index(level) > level_index(mark.level))
+    return next(below, len(points))
 
 
 def spine_centroids(film: Radiograph) -> np.ndarray:

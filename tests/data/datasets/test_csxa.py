@@ -186,7 +186,7 @@ def c2_only(content):
         (unknown_label, r"json` to use labels such as .*, but found 'C8 top left'\. Correct"),
         (off_the_film, r"json` to give C6 corners around its body, on the film, but found \[\[5.*\. Draw them again"),
         (two_levels_exchanged, r"` to name levels from head to foot, but found C3, C5, C4, C6, C7\. Correct"),
-        (c2_only, r"` to have an annotated vertebra, but found none\. Annotate it"),
+        (c2_only, r"` to have an annotated vertebra, but found none\. Annotate one"),
     ],
 )
 def test_a_film_that_cannot_be_used_is_named_and_spoils_no_other(root, fault, message):

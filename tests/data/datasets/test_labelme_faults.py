@@ -147,8 +147,8 @@ def landmarks_only(content):
         (mask_off_the_film, r"to give 'L5' a mask on the film, but found an empty one\. Draw it again\."),
         (no_points, r"to give L5 a polygon on the film of 120 x 190 pixels, but found 0 points\. Draw it again\."),
         (corner_of_two_points, r"to give 'L1 top left' one point, but found 2\. Draw it as a point\."),
-        (nothing, r"to have an annotated vertebra, but found none\. Annotate it or take it away\."),
-        (landmarks_only, r"to have an annotated vertebra, but found none\. Annotate it or take it away\."),
+        (nothing, r"to have an annotated vertebra, but found none\. Annotate one, or leave the film out\."),
+        (landmarks_only, r"to have an annotated vertebra, but found none\. Annotate one, or leave the film out\."),
     ],
 )
 def test_faulty_shapes(root, fault, message):

@@ -8,7 +8,7 @@ import torch
 
 from spinefm.data.sampling import ItemKey
 from spinefm.data.views import ClassificationView, DetectionView, SegmentationView, TrailView
-from spinefm.data.views.base import spine_centroids, vertebra_refs
+from spinefm.data.views.base import spine_centroids, spine_points, vertebra_refs
 from spinefm.geometry import PatchRule, centroids_of
 
 VIEWS = {
@@ -101,6 +101,12 @@ def test_refs_of_landmarks_have_a_place_and_a_spacing_but_no_vertebra(make_film,
     refs, others = vertebra_refs([points_only(whole, "C2")], {}), vertebra_refs([whole], {})
     assert [(ref.level, ref.vertebra) for ref in refs] == [("C2", None), ("C3", 0), ("C4", 1)]
     assert [(ref.centroid, ref.spacing) for ref in refs] == [(ref.centroid, ref.spacing) for ref in others]
+
+
+@pytest.mark.parametrize(("level", "order"), [("C2", ["C2", None, None]), ("S1", [None, None, "S1"])])
+def test_among_vertebrae_of_unknown_level_a_landmark_stands_by_its_height(make_film, points_only, level, order):
+    levels = [level, None, None] if level == "C2" else [None, None, level]
+    assert [found for _, found, _ in spine_points(points_only(make_film(levels=levels), level))] == order
 
 
 def test_without_landmarks_the_points_of_a_spine_are_its_centroids(make_film):

@@ -1,0 +1,41 @@
+"""Where a film of a data set of files comes from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinefm.data.problems import DataError, Problem
+from spinefm.structures import Split, View
+
+
+@dataclass(frozen=True, eq=False)
+class FilmSource:
+    """Where one annotated film lies, and whose it is.
+
+    Attributes:
+        film_id: See `Radiograph`; from `safe_id`.
+        image: The film's file.
+        patient_id: See `Radiograph`.
+        view: See `Radiograph`.
+        annotations: Files that hold nothing but this film's annotation.
+        row: What else the film depends on, such as its row of a table, as text.
+        stratum: Films of each stratum are dealt evenly to the splits; the view if empty.
+        split: The split its publisher put it in, where a table tells; lists of ids count more.
+    """
+
+    film_id: str
+    image: Path
+    patient_id: str
+    view: View = View.UNKNOWN
+    annotations: tuple[Path, ...] = ()
+    row: str = ""
+    stratum: str = ""
+    split: Split | None = None
+
+
+def stamp(path: Path) -> str:
+    """Name, size and time of a file: what changes when its content does."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(Problem(path, "to be a file", str(error.strerror), "Complete the data set.")) from error
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
