@@ -1,5 +1,6 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from spinefm.atomic import write_json
 from spinefm.components import COMPONENTS
 from spinefm.composition import batches, check_device, load_pipeline
 from spinefm.data.dataset import RadiographDataset
+from spinefm.data.problems import DataError
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
 from spinefm.provenance import run_record
+from spinefm.structures import Radiograph
 from spinefm.training.films import FilmDataModule
 
 
@@ -40,17 +43,37 @@ def main(config: DictConfig) -> None:
 
 
 def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
-    """Run the composed pipeline on every film of the split."""
+    """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
-    films, evaluator = dataset.split(config.split), Evaluator(folder / "overlays")
+    films, evaluator, failures = dataset.split(config.split), Evaluator(folder / "overlays"), list[str]()
     total = -(-len(films) // config.batch_size)
-    for batch in track(batches(films, config.batch_size), "Films", total=total):
+    for indices in track(batches(range(len(films)), config.batch_size), "Films", total=total):
+        batch = readable(films, indices, failures)
         for film, spine in zip(batch, pipeline(batch), strict=True):
             evaluator.update(film, spine)
+    if failures and not evaluator.films:
+        raise ValueError(_unusable(failures, len(films)))
     record = run_record(_resolved(config), dataset.fingerprint)
     results = evaluator.write(folder, {"config": _resolved(config), **record})
     write_json(folder / "run.json", record)
     Console().print(results_table(results))
+    if failures:
+        raise ValueError(_unusable(failures, len(films)))
+
+
+def readable(films: Sequence[Radiograph], indices: Sequence[int], failures: list[str]) -> list[Radiograph]:
+    """The films that can be used; why the others cannot goes into `failures`."""
+    found = []
+    for index in indices:
+        try:
+            found.append(films[index])
+        except DataError as error:
+            failures.append(str(error))
+    return found
+
+
+def _unusable(failures: Sequence[str], num_films: int) -> str:
+    return "\n  ".join([f"{len(failures)} of {num_films} films cannot be used; results are of the others.", *failures])
 
 
 def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset, folder: Path) -> None:

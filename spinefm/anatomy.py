@@ -46,7 +46,7 @@ def levels_between(first: str, last: str) -> tuple[str, ...]:
 
 
 def region(level: str) -> str:
-    """"cervical", "thoracic", "lumbar" or "sacral"."""
+    """ "cervical", "thoracic", "lumbar" or "sacral"."""
     return REGIONS[check_level(level)[0]]
 
 

@@ -8,13 +8,13 @@ from typing import TypeVar
 import torch
 
 from spinefm.components import COMPONENTS
-from spinefm.pipeline import SpinePipeline
+from spinefm.pipeline import EitherPolarity, SpinePipeline
 
 ItemT = TypeVar("ItemT")
 
 
 def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, device: str = "cpu") -> SpinePipeline:
-    """Load the components that a pipeline needs and put them into it.
+    """Load the components that a pipeline needs and put them into it; films may have bright bone or dark.
 
     Args:
         pipeline: A pipeline's class with its settings; its `components` names what it is made of.
@@ -28,7 +28,7 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, d
     check_device(device)
     names: Sequence[str] = pipeline.func.components  # type: ignore[attr-defined]
     loaded = {name: COMPONENTS[name].load(Path(checkpoints) / f"{name}.ckpt").to(device) for name in names}
-    return pipeline(**loaded)
+    return EitherPolarity(pipeline(**loaded))
 
 
 def check_device(device: str) -> None:

@@ -66,6 +66,7 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine) -> dict[str, Any]:
         "size": {"height": spine.size[0], "width": spine.size[1]},
         "spacing_mm": radiograph.spacing_mm,
         "view": radiograph.view.value,
+        "dark_bone": spine.turned_over,
         "failure": spine.failure and spine.failure.value,
         "stops": {direction.value: reason.value for direction, reason in spine.stops.items()},
         "label_map": f"{radiograph.film_id}_labels.png",

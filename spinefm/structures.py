@@ -117,6 +117,7 @@ class Radiograph:
         patient_id: Films of one patient never stand in two splits.
         spacing_mm: Side of a pixel in the patient's plane; None where unknown.
         landmarks: Points of vertebrae that have no mask.
+        remarks: What was mended when it was read.
     """
 
     film_id: str
@@ -126,6 +127,7 @@ class Radiograph:
     patient_id: str = ""
     spacing_mm: float | None = None
     landmarks: tuple[Landmark, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -144,6 +146,7 @@ class Spine:
         vertebrae: From head to foot; empty on failure.
         failure: Why there is no spine; None where there is one.
         stops: Why the walk in each direction ended; empty for pipelines that do not walk.
+        turned_over: Whether it was found with the film's grey values turned over, because its bone is dark.
     """
 
     film_id: str
@@ -151,6 +154,7 @@ class Spine:
     vertebrae: tuple[Vertebra, ...] = ()
     failure: Failure | None = None
     stops: dict[Direction, StopReason] = field(default_factory=dict)
+    turned_over: bool = False
 
 
 @dataclass(frozen=True, eq=False)

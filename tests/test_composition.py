@@ -7,7 +7,7 @@ import torch
 
 from spinefm.components import COMPONENTS
 from spinefm.composition import batches, load_pipeline
-from spinefm.pipeline import DetectorOnlyPipeline, InductivePipeline
+from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,9 @@ def copied(checkpoints, tmp_path):
 
 
 def test_the_inductive_pipeline_has_all_four(checkpoints):
-    pipeline = load_pipeline(partial(InductivePipeline, max_steps=7), checkpoints)
-    assert isinstance(pipeline, InductivePipeline)
+    loaded = load_pipeline(partial(InductivePipeline, max_steps=7), checkpoints)
+    assert isinstance(loaded, EitherPolarity) and isinstance(loaded.pipeline, InductivePipeline)
+    pipeline = loaded.pipeline
     assert [pipeline.detector.name, pipeline.classifier.name, pipeline.predictor.name] == ["mask_rcnn", "resnet", "point_predictor"]
     assert pipeline.rules.max_steps == 7 and not pipeline.detector.training
     assert pipeline.classifier.classes == ("background", "vertebra", "T12", "L5")

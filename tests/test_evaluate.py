@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from spinefm.components import COMPONENTS
+from spinefm.data.convert import write_labelme
+from spinefm.data.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
 from tests.scripts import FILMS, PIPELINES, every_component, fails, names, read_json, run, same_weights, trained_in, weights
 
@@ -71,6 +73,35 @@ def test_a_component_is_evaluated_alone(workplace, tmp_path, name, capsys):
     assert math.isfinite(results[monitored]["value"])
     assert monitored in capsys.readouterr().out
     assert (tmp_path / "out" / "run.json").is_file()
+
+
+@pytest.fixture
+def own(tmp_path, make_film):
+    """Films of somebody's own, in splits; one for testing and all for validation are damaged."""
+    films = [make_film(f"film_{i}", left=38 + 2 * i) for i in range(6)]
+    write_labelme(tmp_path, films)
+    splits = ("train", "val", "test", "test", "test", "val")
+    write_film_table(tmp_path / "films.csv", {film.film_id: FilmRow(split=split) for film, split in zip(films, splits, strict=True)})
+    for film_id in ("film_1", "film_3", "film_5"):
+        (tmp_path / f"{film_id}.png").write_bytes((tmp_path / f"{film_id}.png").read_bytes()[:300])
+    return ["dataset=labelme", f"dataset.root={tmp_path}", "checkpoints=checkpoints/synthetic", "pipeline=detector_only"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_a_film_that_cannot_be_used_spoils_no_other_but_is_a_failure(workplace, own, tmp_path, batch_size):
+    told = fails("evaluate", workplace, *own, f"batch_size={batch_size}", f"output={tmp_path / 'out'}")
+    assert (
+        told.startswith("Error: 1 of 3 films cannot be used; results are of the others.") and "film_3.png` to be a complete image" in told
+    )
+    assert read_json(tmp_path / "out" / "results.json")["num_images"] == 2
+    assert {"vertebrae.csv", "report.html", "run.json"} <= names(tmp_path / "out")
+    assert names(tmp_path / "out" / "overlays") == {"film_2.png", "film_4.png"}
+
+
+def test_no_film_that_can_be_used_gives_no_results(workplace, own, tmp_path):
+    told = fails("evaluate", workplace, *own, "split=val", f"output={tmp_path / 'out'}")
+    assert "2 of 2 films cannot be used" in told and "film_1.png" in told and "film_5.png" in told
+    assert not (tmp_path / "out" / "results.json").exists()
 
 
 def test_another_split_can_be_evaluated(workplace, tmp_path):

@@ -62,13 +62,18 @@ def test_json(tmp_path, radiograph, spine):
     content = json.loads((tmp_path / "film.1.json").read_text())
     assert content["film_id"] == "film.1"
     assert content["size"] == {"height": 200, "width": 120}
-    assert (content["spacing_mm"], content["failure"]) == (0.25, None)
+    assert (content["spacing_mm"], content["failure"], content["dark_bone"]) == (0.25, None, False)
     assert content["stops"] == {"up": "landmark", "down": "border"}
     assert (tmp_path / content["label_map"]).is_file()
     assert [found["level"] for found in content["vertebrae"]] == ["C2", "T13", None, None]
     for found, vertebra in zip(content["vertebrae"], spine.vertebrae, strict=True):
         assert found["centroid"] == pytest.approx(vertebra.centroid)
         assert found["confidence"] == 0.9
+
+
+def test_dark_bone_is_told(tmp_path, radiograph, spine):
+    write_spine(tmp_path, radiograph, replace(spine, turned_over=True))
+    assert json.loads((tmp_path / "film.1.json").read_text())["dark_bone"] is True
 
 
 def test_polygons_cover_what_the_masks_cover(tmp_path, radiograph, spine):

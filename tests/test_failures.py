@@ -24,9 +24,7 @@ def raising(error):
     return main
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("a sentence"), FileNotFoundError("a sentence"), MissingConfigException("a sentence")]
-)
+@pytest.mark.parametrize("error", [ValueError("a sentence"), FileNotFoundError("a sentence"), MissingConfigException("a sentence")])
 def test_a_fault_of_the_input_is_one_sentence(error):
     with pytest.raises(SystemExit) as caught:
         run_script(raising(error))

@@ -72,9 +72,7 @@ class ResNetComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
         """See `Component.view`."""
-        return ClassificationView(
-            films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats
-        )
+        return ClassificationView(films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy."""

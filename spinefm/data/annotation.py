@@ -12,12 +12,24 @@ from numpy.typing import ArrayLike, NDArray
 from spinefm.anatomy import LEVELS, VERTEBRA, level_index
 from spinefm.data.corners import CORNERS, is_collapsed, is_ring, ordered_ring
 from spinefm.data.problems import DataError, Problem, Report
-from spinefm.geometry import centroids_of, polygon_to_vertebra, principal_axis_order
+from spinefm.geometry import polygon_to_vertebra, principal_axis_order
 from spinefm.structures import CENTROID, Landmark, Point, Vertebra
 
 PARTS = (CENTROID, *CORNERS)
 POINTS_ONLY = ("C2", "S1")
 """Levels of which single points are annotated where the mask is not; of any other level, points without a body are a mistake."""
+
+
+class Annotation(NamedTuple):
+    """What is annotated on one film.
+
+    Attributes:
+        vertebrae: In any order.
+        landmarks: See `Radiograph`.
+    """
+
+    vertebrae: Sequence[Vertebra]
+    landmarks: Sequence[Landmark] = ()
 
 
 class Label(NamedTuple):
@@ -38,14 +50,19 @@ def parse_label(text: str, path: Path) -> Label:
     Raises:
         DataError: If it is none.
     """
-    first, _, rest = re.sub(r"[\s_-]+", " ", text.strip()).partition(" ")
-    level, part = first.upper(), rest.lower()
+    first, _, part = plain_words(text).partition(" ")
+    level = first.upper()
     if level in LEVELS and (not part or part in PARTS):
         return Label(level, part or None)
-    if first.lower() == VERTEBRA and not part:
+    if first == VERTEBRA and not part:
         return Label(None)
     expected = f"to use labels such as C3, L1, vertebra, or a level and {', '.join(PARTS)}"
     raise DataError(Problem(path, expected, repr(text), "Correct the label."))
+
+
+def plain_words(text: str) -> str:
+    """A name in lower case, its words apart by one blank: "Top_Left" and "top-left" are "top left"."""
+    return re.sub(r"[\s_-]+", " ", text.strip().lower())
 
 
 def corners_to_vertebra(
@@ -83,7 +100,7 @@ def _ring(corners: Sequence[tuple[str, Point]], path: Path, level: str | None) -
     if len(corners) == 4:
         return np.array([point for _, point in corners], dtype=np.float64), True
     if len(named) < 4:
-        raise DataError(_fault(path, level, "four corners", ", ".join(name for name, _ in corners), "Correct the labels."))
+        raise DataError(_fault(path, level, "four corners", ", ".join(name for name, _ in corners) or "none", "Correct the labels."))
     # The body is roughly a parallelogram: of two points for one corner, the one opposite to the others is meant.
     first = np.array([named[name][0] for name in CORNERS])
     expected = np.roll(first, 1, axis=0) + np.roll(first, -1, axis=0) - np.roll(first, 2, axis=0)
@@ -111,7 +128,7 @@ def polygon_of(points: ArrayLike, level: str | None, size: tuple[int, int], path
 
 def points_to_annotation(
     points: dict[str, list[tuple[str, Point]]], size: tuple[int, int], path: Path, report: Report, outlined: Collection[str | None] = ()
-) -> tuple[list[Vertebra], list[Landmark]]:
+) -> Annotation:
     """Sort named points into vertebrae with four corners and landmarks of those without.
 
     Args:
@@ -133,7 +150,7 @@ def points_to_annotation(
             vertebrae.append(corners_to_vertebra(corners, level, size, path, report))
         elif level not in outlined:
             raise DataError(_fault(path, level, "four corners or an outline", CENTROID, "Add them."))
-    return vertebrae, landmarks
+    return Annotation(vertebrae, landmarks)
 
 
 def _landmarks(level: str, members: Sequence[tuple[str, Point]], path: Path, report: Report) -> list[Landmark]:
@@ -144,21 +161,36 @@ def _landmarks(level: str, members: Sequence[tuple[str, Point]], path: Path, rep
     return [Landmark(level, part, point) for part, point in members if counts[part] == 1]
 
 
-def from_head_to_foot(vertebrae: Sequence[Vertebra], path: Path) -> tuple[Vertebra, ...]:
-    """Vertebrae in order along the spine.
+def from_head_to_foot(annotation: Annotation, size: tuple[int, int], path: Path) -> tuple[Vertebra, ...]:
+    """The vertebrae in order along the spine.
+
+    Args:
+        annotation: With at least one vertebra.
+        size: (H, W) of the film.
+        path: The annotation's file.
 
     Raises:
-        DataError: If a level comes twice, or levels and places disagree.
+        DataError: If there is no vertebra, a landmark lies off the film, a level comes twice, or levels and places disagree.
     """
-    along = [vertebrae[i] for i in principal_axis_order(centroids_of(vertebrae))]
-    levels = [vertebra.level for vertebra in along if vertebra.level is not None]
-    for level in set(levels):
-        if levels.count(level) > 1:
-            raise DataError(Problem(path, "to name each level once", f"{level} twice", "Correct the labels."))
-    ordered = sorted(levels, key=level_index)
-    if levels != ordered:
+    vertebrae, centres = list(annotation.vertebrae), [mark for mark in annotation.landmarks if mark.part == CENTROID]
+    if not vertebrae:
+        raise DataError(Problem(path, "to have an annotated vertebra", "none", "Annotate one, or leave the film out."))
+    for mark in annotation.landmarks:
+        if not (0 <= mark.point[0] <= size[1] and 0 <= mark.point[1] <= size[0]):
+            expected = f"a {mark.part} on the film of {size[1]} x {size[0]} pixels"
+            raise DataError(_fault(path, mark.level, expected, str(mark.point), "Move it."))
+    order = principal_axis_order([*(vertebra.centroid for vertebra in vertebrae), *(mark.point for mark in centres)])
+    levels = [*(vertebra.level for vertebra in vertebrae), *(mark.level for mark in centres)]
+    _check_levels([level for i in order if (level := levels[i]) is not None], path)
+    return tuple(vertebrae[i] for i in order if i < len(vertebrae))
+
+
+def _check_levels(levels: Sequence[str], path: Path) -> None:
+    twice = [level for level, count in Counter(levels).items() if count > 1]
+    if twice:
+        raise DataError(Problem(path, "to name each level once", f"{twice[0]} twice", "Correct the labels."))
+    if list(levels) != sorted(levels, key=level_index):
         raise DataError(Problem(path, "to name levels from head to foot", ", ".join(levels), "Correct the labels."))
-    return tuple(along)
 
 
 def _fault(path: Path, level: str | None, expected: str, found: str, remedy: str, fatal: bool = True) -> Problem:

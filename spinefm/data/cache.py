@@ -16,7 +16,7 @@ from spinefm.structures import Landmark, Radiograph, Vertebra, View
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same files give other films."""
 
 
@@ -40,6 +40,7 @@ class CachedFilms(Sequence[Radiograph]):
             raise ValueError(f"Expected `max_side` to be at least 1 pixel or None, but got {max_side}.")
         self._films, self._max_side, self._folder = films, max_side, folder
         self._kept: list[Radiograph | None] = [None] * len(films)
+        self._remarks: list[str] = []
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -61,6 +62,8 @@ class CachedFilms(Sequence[Radiograph]):
         """Read every film, with a progress bar; done before processes fork, they share the films."""
         for index in track(range(len(self)), description, transient=True, disable=not len(self)):
             self[index]
+        if self._remarks:
+            logger.warning("%d films were mended when they were first read, such as: %s", len(self._remarks), self._remarks[0])
 
     def _read(self, index: int) -> Radiograph:
         return shrink(self._films[index], self._max_side)
@@ -70,14 +73,17 @@ class CachedFilms(Sequence[Radiograph]):
         path = folder / "films" / f"{digest(key)}.pt"
         if path.is_file():
             try:
-                return load_film(path)
+                film = load_film(path)
+                self._remarks += film.remarks[:1]
+                return film
             except Exception as error:  # The bytes of a damaged file may lead the unpickler to any exception.
                 logger.warning("Cannot read `%s` (%s); the film is read again.", path, error)
         film = self._read(index)
         try:
             save_film(path, film)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # torch reports a full disk in its own way
             logger.warning("Cannot keep films in `%s` (%s); they are read again each time.", path.parent, error)
+            self._folder = None
             return film
         return load_film(path)
 
@@ -87,6 +93,7 @@ def save_film(path: Path, film: Radiograph) -> None:
     vertebrae = [(v.mask.shape, v.origin, v.centroid, v.level, v.confidence) for v in film.vertebrae]
     content = {
         "film": (film.film_id, film.view.value, film.patient_id, film.spacing_mm),
+        "remarks": list(film.remarks),
         "pixels": torch.from_numpy(film.pixels),
         # One tensor for all: each would take a page of the file.
         "masks": torch.from_numpy(np.concatenate([np.zeros(0, dtype=bool), *(v.mask.ravel() for v in film.vertebrae)])),
@@ -108,4 +115,5 @@ def load_film(path: Path) -> Radiograph:
         for mask, (shape, origin, centroid, level, confidence) in zip(masks[:-1], content["vertebrae"], strict=True)
     )
     landmarks = tuple(Landmark(*mark) for mark in content["landmarks"])
-    return Radiograph(film_id, content["pixels"].numpy(), vertebrae, View(view), patient_id, spacing_mm, landmarks)
+    pixels, remarks = content["pixels"].numpy(), tuple(content["remarks"])
+    return Radiograph(film_id, pixels, vertebrae, View(view), patient_id, spacing_mm, landmarks, remarks)

@@ -43,7 +43,7 @@ def main(config: DictConfig) -> None:
     sheet.write(folder / "contact_sheet.jpg")
     console.print(f"Contact sheet and problems: {folder}")
     if errors := sum(problem.fatal for problem in problems):
-        remedy = "Mend them, or leave those films out with `dataset.exclude`."
+        remedy = "Mend them, or leave films out by the id given there: `dataset.exclude=[<id>, ...]`."
         raise ValueError(f"{errors} errors in `dataset={dataset.name}`, also in `{folder}/problems.csv`. {remedy}")
 
 
@@ -89,12 +89,12 @@ def summary_table(summary: Summary, name: str) -> Table:
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
     """Write a table of problems, errors first."""
     rows: Iterator[tuple[str, ...]] = (
-        ("error" if problem.fatal else "note", str(problem.path), problem.expected, problem.found, problem.remedy)
+        ("error" if problem.fatal else "note", problem.film_id, str(problem.path), problem.expected, problem.found, problem.remedy)
         for problem in sorted(problems, key=lambda problem: not problem.fatal)
     )
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("severity", "path", "expected", "found", "remedy"))
+        writer.writerow(("severity", "film_id", "path", "expected", "found", "remedy"))
         writer.writerows(rows)
 
 

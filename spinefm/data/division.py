@@ -1,6 +1,6 @@
 """Dividing the films of a data set among the splits: as published, else by patient."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from spinefm.data.film_source import FilmSource
@@ -14,7 +14,7 @@ Division = dict[str, Split]
 
 
 def published_division(
-    root: Path, sources: Sequence[FilmSource], lists: Mapping[Split, Path], excluded: Sequence[str], report: Report
+    root: Path, sources: Sequence[FilmSource], lists: Mapping[Split, Path], excluded: Collection[str], report: Report
 ) -> Division | None:
     """As lists say, else as the films' own table says; None where neither says anything.
 

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+FILM_SUFFIXES = IMAGE_SUFFIXES | DICOM_SUFFIXES
 _FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
 _TAIL_PERCENT = 0.5
 """Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
@@ -37,6 +38,11 @@ class Film(NamedTuple):
 
     pixels: Pixels
     spacing_mm: float | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
 
 
 def find_films(path: str | Path) -> list[Path]:
@@ -56,10 +62,15 @@ def find_films(path: str | Path) -> list[Path]:
     return films
 
 
-def find_image(folder: Path, stem: str) -> Path | None:
-    """The film of that name in a folder, whatever its format; None if there is none."""
-    candidates = (folder / f"{stem}{form}" for suffix in sorted(IMAGE_SUFFIXES | DICOM_SUFFIXES) for form in (suffix, suffix.upper()))
-    return next((path for path in candidates if path.is_file()), None)
+def find_images(folder: Path, stem: str) -> list[Path]:
+    """The films of that name in a folder, in whatever formats there are."""
+    candidates = (folder / f"{stem}{form}" for suffix in sorted(FILM_SUFFIXES) for form in (suffix, suffix.upper()))
+    found = dict[int, Path]()
+    for path in candidates:
+        if path.is_file():
+            # Where case does not matter, `.png` and `.PNG` are one file.
+            found.setdefault(path.stat().st_ino, path)
+    return list(found.values())
 
 
 def read_film(path: str | Path) -> Film:

@@ -20,6 +20,7 @@ class FilmSource:
         row: What else the film depends on, such as its row of a table, as text.
         stratum: Films of each stratum are dealt evenly to the splits; the view if empty.
         split: The split its publisher put it in, where a table tells; lists of ids count more.
+        spacing_mm: Side of a pixel, where a table tells; counts more than what the film's file says.
     """
 
     film_id: str
@@ -30,6 +31,7 @@ class FilmSource:
     row: str = ""
     stratum: str = ""
     split: Split | None = None
+    spacing_mm: float | None = None
 
 
 def stamp(path: Path) -> str:
@@ -38,4 +40,16 @@ def stamp(path: Path) -> str:
         status = path.stat()
     except OSError as error:
         raise DataError(Problem(path, "to be a file", str(error.strerror), "Complete the data set.")) from error
-    return f"{path} {status.st_size} {status.st_mtime_ns}"
+    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
+
+
+def check_folder(path: Path, purpose: str) -> Path:
+    """Make sure that a folder is there.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if not path.is_dir():
+        found = "a file" if path.exists() else "nothing at this path"
+        raise DataError(Problem(path, f"to be {purpose}", found, "Set `dataset.root=<folder>`."))
+    return path

@@ -2,9 +2,12 @@
 
 import csv
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from spinefm.data.dataset import safe_id
+from spinefm.data.film_files import FILM_SUFFIXES
+from spinefm.data.film_source import FilmSource
 from spinefm.data.problems import DataError, Problem
 from spinefm.data.splits import SPLITS
 from spinefm.structures import Split, View
@@ -39,21 +42,33 @@ def read_film_table(root: Path) -> dict[str, FilmRow]:
     """
     path, rows = root / NAME, dict[str, FilmRow]()
     for number, cells in enumerate(_cells(path) if path.is_file() else (), start=2):
-        film_id, row = cells["film_id"] or "", _row(path, number, cells)
+        film_id, row = _film_id(cells["film_id"]), _row(path, number, cells)
         if any(cells.values()) and rows.setdefault(film_id, row) is not row:
             raise DataError(Problem(path, "to have one row for each film", f"{film_id!r} again in line {number}", "Remove one."))
     return rows
 
 
-def view_of(row: FilmRow, default: str) -> View:
-    """The view that a row names, else the default.
+def table_source(
+    table: Mapping[str, FilmRow], film_id: str, image: Path, view: str, annotations: tuple[Path, ...] = (), content: str = ""
+) -> FilmSource:
+    """A film with what the table says of it.
+
+    Args:
+        table: From `read_film_table`.
+        film_id: See `FilmSource`.
+        image: See `FilmSource`.
+        view: View where the table does not tell.
+        annotations: See `FilmSource`.
+        content: `row` of `FilmSource`.
 
     Raises:
         ValueError: If there is no such view.
     """
-    if default not in [*View]:
-        raise ValueError(f"Expected `dataset.view` to be one of {', '.join(View)}, but got {default!r}.")
-    return row.view or View(default)
+    if view not in [*View]:
+        raise ValueError(f"Expected `dataset.view` to be one of {', '.join(View)}, but got {view!r}.")
+    row = table.get(film_id, FilmRow())
+    patient_id = row.patient_id or film_id
+    return FilmSource(film_id, image, patient_id, row.view or View(view), annotations, content, split=row.split, spacing_mm=row.spacing_mm)
 
 
 def check_rows(root: Path, table: Mapping[str, FilmRow], film_ids: Collection[str]) -> list[Problem]:
@@ -73,11 +88,14 @@ def write_film_table(path: Path, rows: dict[str, FilmRow]) -> None:
         writer.writerows((film_id, *row) for film_id, row in rows.items())
 
 
-def _cells(path: Path) -> list[dict[str, str | None]]:
+def _cells(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns, cells = tuple(reader.fieldnames or ()), list(reader)
+            columns = tuple(name.strip() for name in reader.fieldnames or ())
+            reader.fieldnames = columns
+            # Spreadsheet programs leave blanks behind, and "anna " would be another patient.
+            cells = [{key: (value or "").strip() for key, value in row.items() if key is not None} for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(Problem(path, "to be a table in UTF-8", str(error), "Save it as `CSV UTF-8`.")) from error
     if "film_id" not in columns or not set(columns) <= set(COLUMNS):
@@ -86,7 +104,13 @@ def _cells(path: Path) -> list[dict[str, str | None]]:
     return cells
 
 
-def _row(path: Path, number: int, cells: dict[str, str | None]) -> FilmRow:
+def _film_id(name: str) -> str:
+    """The id of a film from what somebody wrote: its id, or its file's name."""
+    path = PurePath(name)
+    return safe_id(path.stem if path.suffix.lower() in FILM_SUFFIXES else name)
+
+
+def _row(path: Path, number: int, cells: dict[str, str]) -> FilmRow:
     view, split, spacing = cells.get("view"), cells.get("split"), cells.get("spacing_mm")
     try:
         spacing_mm = float(spacing) if spacing else None

@@ -4,13 +4,13 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
-from spinefm.data.annotation import from_head_to_foot
+from spinefm.data.annotation import Annotation, from_head_to_foot
 from spinefm.data.dataset import Films, Inspection, RadiographDataset, digest
 from spinefm.data.division import divided_patients, patient_division, published_division
+from spinefm.data.film_files import read_film
 from spinefm.data.film_source import FilmSource, stamp
 from spinefm.data.polarity import is_inverted
 from spinefm.data.problems import DataError, Problem, Report
@@ -34,7 +34,7 @@ class DatasetOptions(TypedDict, total=False):
 
 
 class FolderDataset(RadiographDataset):
-    """A data set of files in a folder; a subclass finds the films and reads one.
+    """A data set of files in a folder; a subclass finds the films and reads their annotations.
 
     Attributes:
         sources: Every film that was found, in a fixed order.
@@ -77,30 +77,32 @@ class FolderDataset(RadiographDataset):
         """
         self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
         self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
-        self.sources, noticed = tuple(source for source in sources if source.film_id not in exclude), list(problems)
-        if unknown := set(exclude) - {source.film_id for source in sources}:
-            noticed.append(Problem(root, "to hold the films of `dataset.exclude`", f"no {sorted(unknown)[0]!r}", "Correct the film's id."))
-        self.problems = tuple(noticed)
+        # An id of digits alone arrives as a number from a command line.
+        excluded = {str(film_id) for film_id in exclude}
+        self.sources, problems = tuple(source for source in sources if source.film_id not in excluded), list(problems)
+        noticed = [problem for problem in problems if problem.film_id not in excluded]
+        noticed += _unknown_ids(root, excluded, sources, problems)
         if not self.sources:
-            self._raise_first_fatal()
+            _raise_first_fatal(noticed)
             raise DataError(Problem(root, f"to hold annotated films of `dataset={self.name}`", "none", "Set `dataset.root=<folder>`."))
         _check_unique(self.sources)
-        published = published_division(root, self.sources, find_lists(root, splits), exclude, noticed.append)
+        published = published_division(root, self.sources, find_lists(root, splits), excluded, noticed.append)
         self._division = patient_division(self.sources, fractions, seed) if published is None else published
         noticed += divided_patients(self.sources, self._division, fatal=not self.patients_may_share)
         self.problems = tuple(noticed)
         self._log_problems()
 
     @abstractmethod
-    def read(self, source: FilmSource, report: Report) -> Radiograph:
-        """Read one film with its annotation.
+    def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
+        """Read the annotation of one film.
 
         Args:
             source: One of `sources`.
+            size: (H, W) of the film.
             report: Takes what was mended on the way.
 
         Raises:
-            DataError: If the film or its annotation cannot be used.
+            DataError: If it cannot be used.
         """
 
     def settings(self) -> tuple[object, ...]:
@@ -114,23 +116,35 @@ class FolderDataset(RadiographDataset):
             DataError: If something fatal was noticed while the films were looked for.
             ValueError: If there is no such split.
         """
-        self._raise_first_fatal()
-        return Films(self._members(check_split(split)), partial(self.load, report=_log), self.key)
+        _raise_first_fatal(self.problems)
+        return Films(self._members(check_split(split)), self._load_and_log, self.key)
 
     def load(self, source: FilmSource, report: Report) -> Radiograph:
-        """`read` a film, put its vertebrae in order and turn it over if its bone is dark.
+        """Read one film with its annotation, put its vertebrae in order and turn it over if its bone is dark.
+
+        Args:
+            source: One of `sources`.
+            report: Takes what was mended on the way.
 
         Raises:
-            DataError: See `read`; also if it has no vertebra, or one level twice or in the wrong place.
+            DataError: If the film or its annotation cannot be used.
         """
-        film, annotation = self.read(source, report), (*source.annotations, source.image)[0]
-        if not film.vertebrae:
-            raise DataError(Problem(annotation, "to have an annotated vertebra", "none", "Annotate one, or leave the film out."))
-        film = replace(film, vertebrae=from_head_to_foot(film.vertebrae, annotation))
-        if not is_inverted(film.pixels, film.vertebrae):
-            return film
-        report(Problem(source.image, "to show bone bright", "dark bone", "It was turned over.", fatal=False))
-        return replace(film, pixels=255 - film.pixels)
+        film = read_film(source.image)
+        annotation = self.annotation(source, film.size, report)
+        vertebrae = from_head_to_foot(annotation, film.size, (*source.annotations, source.image)[0])
+        dark = is_inverted(film.pixels, vertebrae)
+        if dark:
+            report(Problem(source.image, "to show bone bright", "dark bone", "It was turned over.", fatal=False))
+        pixels, spacing_mm = 255 - film.pixels if dark else film.pixels, source.spacing_mm or film.spacing_mm
+        return Radiograph(source.film_id, pixels, vertebrae, source.view, source.patient_id, spacing_mm, tuple(annotation.landmarks))
+
+    def _load_and_log(self, source: FilmSource) -> Radiograph:
+        inspection = self._inspect(source)
+        if inspection.film is None:
+            raise DataError(inspection.problems[-1])
+        for problem in inspection.problems:
+            logger.warning("%s", problem)
+        return replace(inspection.film, remarks=tuple(map(str, inspection.problems)))
 
     def __len__(self) -> int:
         """See `RadiographDataset`."""
@@ -138,14 +152,16 @@ class FolderDataset(RadiographDataset):
 
     def inspect(self) -> Iterator[Inspection]:
         """See `RadiographDataset.inspect`; also what is in no split."""
-        for source in self.sources:
-            problems = list[Problem]()
-            try:
-                film = self.load(source, problems.append)
-            except DataError as error:
-                yield Inspection(source.film_id, self.split_of(source), None, (*problems, error.problem))
-            else:
-                yield Inspection(source.film_id, self.split_of(source), film, tuple(problems))
+        return map(self._inspect, self.sources)
+
+    def _inspect(self, source: FilmSource) -> Inspection:
+        film, problems = None, list[Problem]()
+        try:
+            film = self.load(source, problems.append)
+        except DataError as error:
+            problems.append(error.problem)
+        named = tuple(replace(problem, film_id=source.film_id) for problem in problems)
+        return Inspection(source.film_id, self.split_of(source), film, named)
 
     def split_of(self, source: FilmSource) -> Split | None:
         """The split of a film; None if the published lists leave it out."""
@@ -154,7 +170,7 @@ class FolderDataset(RadiographDataset):
     def key(self, source: FilmSource) -> str:
         """Digest of everything that a film's content depends on: names, sizes and times of its files, and settings."""
         files = [stamp(path) for path in (source.image, *source.annotations)]
-        names = (type(self).__qualname__, source.film_id, source.patient_id, source.view.value)
+        names = (type(self).__qualname__, source.film_id, source.patient_id, source.view.value, str(source.spacing_mm))
         return digest(*names, *map(repr, self.settings()), source.row, *files)
 
     @property
@@ -174,26 +190,18 @@ class FolderDataset(RadiographDataset):
             others = f" ({len(alike)} of this kind.)" if len(alike) > 1 else ""
             logger.log(logging.ERROR if fatal else logging.WARNING, "%s: %s%s", self.name, alike[0], others)
 
-    def _raise_first_fatal(self) -> None:
-        fatal = [problem for problem in self.problems if problem.fatal]
-        if fatal:
-            raise DataError(fatal[0])
+
+def _unknown_ids(root: Path, excluded: set[str], sources: Sequence[FilmSource], problems: Sequence[Problem]) -> Iterator[Problem]:
+    """A note of each excluded id that names nothing, lest a misspelt one leaves its film in unnoticed."""
+    known = {source.film_id for source in sources} | {problem.film_id for problem in problems}
+    for film_id in sorted(excluded - known):
+        yield Problem(root, "to hold the films of `dataset.exclude`", f"no {film_id!r}", "Correct the film's id.", fatal=False)
 
 
-def check_folder(path: Path, purpose: str) -> Path:
-    """Make sure that a folder is there.
-
-    Raises:
-        DataError: If it is not.
-    """
-    if not path.is_dir():
-        found = "a file" if path.exists() else "nothing at this path"
-        raise DataError(Problem(path, f"to be {purpose}", found, "Set `dataset.root=<folder>`."))
-    return path
-
-
-def _log(problem: Problem) -> None:
-    logger.warning("%s", problem)
+def _raise_first_fatal(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        if problem.fatal:
+            raise DataError(problem)
 
 
 def _check_unique(sources: Sequence[FilmSource]) -> None:

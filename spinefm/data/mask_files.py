@@ -4,17 +4,47 @@ import zipfile
 import zlib
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from spinefm.anatomy import LEVELS
+from spinefm.data.dataset import safe_id
+from spinefm.data.film_files import find_images
+from spinefm.data.film_source import check_folder
 from spinefm.data.problems import DataError, Problem
 from spinefm.geometry import mask_to_vertebra
 from spinefm.structures import Mask, Vertebra
 
-FOLDER = "gts"
+MASK_FOLDER, IMAGE_FOLDER = "gts", "imgs"
 _SUFFIXES = (".npy", ".npz")
 _BROKEN_ARRAY = (OSError, ValueError, KeyError, IndexError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
+
+
+class MaskedFilm(NamedTuple):
+    """A film in the original SpineFM's layout: its name, its file, and its mask files from head to foot."""
+
+    stem: str
+    image: Path
+    masks: tuple[Path, ...]
+
+
+def find_masked_films(root: Path) -> tuple[list[MaskedFilm], list[Problem]]:
+    """The films in `<root>/imgs` that have masks in `<root>/gts`, and what lacks its counterpart.
+
+    Raises:
+        DataError: If there is no folder of masks.
+    """
+    masks, problems = find_masks(check_folder(root / MASK_FOLDER, "the folder of masks"))
+    films = list[MaskedFilm]()
+    for stem, paths in masks.items():
+        images = find_images(root / IMAGE_FOLDER, stem)
+        if images:
+            films.append(MaskedFilm(stem, images[0], paths))
+        else:
+            found, remedy = f"none called {stem}", "Complete the data set."
+            problems.append(Problem(paths[0], f"to have its film in {IMAGE_FOLDER}", found, remedy, film_id=safe_id(stem)))
+    return films, problems
 
 
 def find_masks(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[Problem]]:
@@ -25,7 +55,8 @@ def find_masks(folder: Path) -> tuple[dict[str, tuple[Path, ...]], list[Problem]
         if film and level in LEVELS:
             found[film].append(path)
         else:
-            problems.append(Problem(path, "to be called <film id>_<level>", f"the level {level!r}", "Rename it."))
+            problem = Problem(path, "to be called <film id>_<level>", f"the level {level!r}", "Rename it.", film_id=safe_id(path.stem))
+            problems.append(problem)
     return {film: tuple(sorted(paths, key=_level_index)) for film, paths in found.items()}, problems
 
 

@@ -12,6 +12,10 @@ from spinefm.data.dataset import digest
 logger = logging.getLogger(__name__)
 
 
+VERSION = 1
+"""Raise it whenever the same dependencies give another outcome."""
+
+
 def kept_outcome(folder: str | Path | None, name: str, depends_on: tuple[str, ...], compute: Callable[[], Any]) -> Any:
     """What `compute` gives, or gave before for the same dependencies.
 
@@ -23,7 +27,7 @@ def kept_outcome(folder: str | Path | None, name: str, depends_on: tuple[str, ..
     """
     if not folder:
         return compute()
-    path = Path(folder).expanduser() / f"{name}-{digest(*depends_on)[:16]}.json"
+    path = Path(folder).expanduser() / f"{name}-{digest(str(VERSION), *depends_on)[:16]}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -15,6 +15,7 @@ class Problem:
         found: What it is or holds.
         remedy: What to do about it, a whole sentence.
         fatal: Whether the film cannot be used as it is; otherwise the problem was dealt with and is only worth knowing.
+        film_id: The film it is about, by which `dataset.exclude` leaves it out; empty where it is about several or none.
     """
 
     path: Path
@@ -22,9 +23,12 @@ class Problem:
     found: str
     remedy: str
     fatal: bool = True
+    film_id: str = ""
 
     def __str__(self) -> str:
-        return f"Expected `{self.path}` {self.expected}, but found {self.found}. {self.remedy}"
+        # A file may hold the annotations of many films.
+        film = f"{self.film_id}: " if self.film_id and self.film_id not in self.path.name else ""
+        return f"{film}Expected `{self.path}` {self.expected}, but found {self.found}. {self.remedy}"
 
 
 Report = Callable[[Problem], None]

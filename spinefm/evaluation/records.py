@@ -1,13 +1,19 @@
 """What evaluation remembers of a film once its pixels are gone: one light row per vertebra."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from spinefm.evaluation.matching import MIN_DICE, match_vertebrae
 from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 
 LANDMARK_MARGIN = 0.1
 """How far beyond a predicted vertebra's box its landmarks may lie, in its longer sides: corners lie on the edge of a mask."""
+
+MAX_RELATIVE_SIZE = 1.5
+"""Longest side of a mask on a landmark, in longest sides of the film's true vertebrae."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE
     """Match what was found on a film with its annotations.
 
     A prediction on the centroid, or on all corners, of a vertebra that is annotated without a mask, such as C2 in CSXA and S1 in
-    BUU-LSPINE, is neither right nor wrong: it has no row.
+    BUU-LSPINE, is neither right nor wrong: it has no row. One prediction at most is excused for each.
 
     Args:
         radiograph: Film with annotations.
@@ -96,20 +102,39 @@ def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE
     for index, truth in enumerate(radiograph.vertebrae):
         pair = partners.get(index)
         rows.append(_record(truth, spine.vertebrae[pair.predicted], pair.dice) if pair else _record(truth, None))
-    spurious = (spine.vertebrae[index] for index in matching.spurious)
-    rows.extend(_record(None, found) for found in spurious if not _stands_on_landmark(found, radiograph.landmarks))
+    excused = _on_landmarks([spine.vertebrae[index] for index in matching.spurious], radiograph)
+    rows.extend(_record(None, spine.vertebrae[index]) for index, its in zip(matching.spurious, excused, strict=True) if not its)
     return FilmRecord(radiograph.film_id, radiograph.view, spine.failure, dict(spine.stops), tuple(rows))
 
 
-def _stands_on_landmark(vertebra: Vertebra, landmarks: Sequence[Landmark]) -> bool:
-    """Whether it is a vertebra of which only points are annotated: really there, but without a mask to compare with."""
-    for level in {mark.level for mark in landmarks}:
+def _on_landmarks(spurious: Sequence[Vertebra], film: Radiograph) -> list[bool]:
+    """Which predictions are vertebrae of which only points are annotated: really there, but without a mask to compare with.
+
+    At most one for each level, the nearest one of a plausible size.
+    """
+    excused = [False] * len(spurious)
+    largest = MAX_RELATIVE_SIZE * max(_longer_side(vertebra) for vertebra in film.vertebrae)
+    for points in _decisive_points(film.landmarks):
+        x, y = np.mean(points, axis=0)
+        near = [i for i, found in enumerate(spurious) if _longer_side(found) <= largest and all(_is_near(found, point) for point in points)]
+        if near:
+            excused[min(near, key=lambda i: math.dist(spurious[i].centroid, (x, y)))] = True
+    return excused
+
+
+def _decisive_points(landmarks: Sequence[Landmark]) -> list[list[Point]]:
+    """The points of each level that say where its vertebra is: a centroid, else two corners at least, the ends of an endplate."""
+    decisive = []
+    for level in sorted({mark.level for mark in landmarks}):
         marks = [mark for mark in landmarks if mark.level == level]
-        # A centroid decides alone; without one it takes two corners at least, the ends of an endplate.
-        decisive = [mark for mark in marks if mark.part == CENTROID] or (marks if len(marks) > 1 else [])
-        if decisive and all(_is_near(vertebra, mark.point) for mark in decisive):
-            return True
-    return False
+        centroids = [mark.point for mark in marks if mark.part == CENTROID]
+        if centroids or len(marks) > 1:
+            decisive.append(centroids or [mark.point for mark in marks])
+    return decisive
+
+
+def _longer_side(vertebra: Vertebra) -> int:
+    return int(max(vertebra.mask.shape))
 
 
 def _is_near(vertebra: Vertebra, point: Point) -> bool:

@@ -1,7 +1,8 @@
 """The components composed: SpineFM's induction along the spine, and the detector alone as its baseline."""
 
 from spinefm.pipeline.detector_only import DetectorOnlyPipeline
+from spinefm.pipeline.either_polarity import EitherPolarity
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import SpinePipeline
 
-__all__ = ["DetectorOnlyPipeline", "InductivePipeline", "SpinePipeline"]
+__all__ = ["DetectorOnlyPipeline", "EitherPolarity", "InductivePipeline", "SpinePipeline"]

@@ -77,9 +77,7 @@ class InductivePipeline:
         """The first base case of each film, from head to foot, in which every member holds as a vertebra of its own."""
         length = max(3, self.predictor.context)
         options = [base_cases(detections, length)[: self.base_attempts] for detections in self.detector.detect(films)]
-        bases: list[list[Finding] | Failure] = [
-            Failure.BASE_CASE_REJECTED if option else Failure.TOO_FEW_DETECTIONS for option in options
-        ]
+        bases: list[list[Finding] | Failure] = [Failure.BASE_CASE_REJECTED if option else Failure.TOO_FEW_DETECTIONS for option in options]
         for attempt in range(self.base_attempts):
             open_films = [i for i, option in enumerate(options) if isinstance(bases[i], Failure) and attempt < len(option)]
             places = [places_along(films[i], options[i][attempt]) for i in open_films]

@@ -39,12 +39,25 @@ class FilmDataModule(pl.LightningDataModule):
             )
         self.dataset, self.component = dataset, component
         self.batch_size, self.num_workers, self.max_side = batch_size, num_workers, max_side
+        self._films: dict[Split, CachedFilms] = {}
+
+    def prepare_data(self) -> None:
+        """Read the films of a training, in one process before the others, which then find them on disk."""
+        if self.dataset.cache_dir is not None:
+            self.films("train")
+            self.films("val")
+
+    def films(self, split: Split) -> CachedFilms:
+        """The films of a split, all of them read."""
+        if split not in self._films:
+            films = CachedFilms(self.dataset.split(split), self.max_side, self.dataset.cache_dir)
+            films.read_all(f"Reading {split} films")
+            self._films[split] = films
+        return self._films[split]
 
     def loader(self, split: Split, training: bool) -> DataLoader[Any]:
         """The component's view of a split; shuffled and augmented if `training`."""
-        films = CachedFilms(self.dataset.split(split), self.max_side, self.dataset.cache_dir)
-        films.read_all(f"Reading {split} films")
-        view = self.component.view(films, training)
+        view = self.component.view(self.films(split), training)
         return DataLoader(
             view,
             batch_size=self.batch_size,

@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinefm.data.annotation import Label, corners_to_vertebra, from_head_to_foot, parse_label, points_to_annotation, polygon_of
+from spinefm.data.annotation import (
+    Annotation,
+    Label,
+    corners_to_vertebra,
+    from_head_to_foot,
+    parse_label,
+    plain_words,
+    points_to_annotation,
+    polygon_of,
+)
 from spinefm.data.problems import DataError
 from spinefm.geometry import paste_mask
 from spinefm.structures import Landmark
@@ -53,6 +62,10 @@ def test_labels(text, label):
 def test_other_labels_are_refused(text):
     with pytest.raises(DataError, match=rf"a\.json` to use labels such as C3, .*top left.*found '{text}'\. Correct the label"):
         parse_label(text, PATH)
+
+
+def test_names_in_any_spelling():
+    assert {plain_words(name) for name in ("Top_Left", "top-left", " TOP  left ")} == {"top left"}
 
 
 def test_corners_are_filled():
@@ -193,15 +206,19 @@ def spine(*levels):
     return [polygon_of(quad((30 + i, 12 + 14 * i), 20, 10), level, SIZE, PATH) for i, level in enumerate(levels)]
 
 
-def levels_of(vertebrae):
-    return [vertebra.level for vertebra in from_head_to_foot(vertebrae, PATH)]
+def in_order(vertebrae, *landmarks):
+    return from_head_to_foot(Annotation(vertebrae, landmarks), SIZE, PATH)
+
+
+def levels_of(vertebrae, *landmarks):
+    return [vertebra.level for vertebra in in_order(vertebrae, *landmarks)]
 
 
 def test_vertebrae_are_put_in_order():
     assert levels_of(spine("T12", "L1", "L2", "L4")[::-1]) == ["T12", "L1", "L2", "L4"]
     assert levels_of(spine("L5", None, "S1")[::-1]) == ["L5", None, "S1"]
     unnamed = spine(None, None, None)
-    assert from_head_to_foot([unnamed[1], unnamed[2], unnamed[0]], PATH) == tuple(unnamed)
+    assert in_order([unnamed[1], unnamed[2], unnamed[0]]) == tuple(unnamed)
 
 
 @pytest.mark.parametrize("levels", [("L1", "L2", "L1"), ("L1", None, "L1", "L2")])
@@ -215,3 +232,27 @@ def test_levels_and_places_agree(levels):
     found = ", ".join(level for level in levels if level)
     with pytest.raises(DataError, match=rf"a\.json` to name levels from head to foot, but found {found}\. Correct the labels"):
         levels_of(spine(*levels))
+
+
+def test_there_is_a_vertebra():
+    with pytest.raises(DataError, match=r"a\.json` to have an annotated vertebra, but found none\. Annotate one, or leave the film out"):
+        in_order([], Landmark("C2", "centroid", (30.0, 12.0)))
+
+
+def test_landmarks_on_the_film_are_no_vertebrae():
+    c2 = Landmark("C2", "centroid", (29.0, 5.0)), Landmark("C2", "bottom left", (0.0, 100.0)), Landmark("C2", "bottom right", (120.0, 0.0))
+    assert levels_of(spine("C3", "C4")[::-1], *c2) == ["C3", "C4"]
+    assert levels_of(spine(None, "C4"), c2[0]) == [None, "C4"]
+
+
+@pytest.mark.parametrize("point", [(-0.5, 10.0), (120.5, 10.0), (30.0, -1.0), (30.0, 100.5), (float("nan"), 1.0)])
+def test_landmarks_off_the_film_are_refused(point):
+    with pytest.raises(DataError, match=r"a\.json` to give C2 a bottom left on the film of 120 x 100 pixels, but found \(.*\)\. Move it"):
+        levels_of(spine("C3", "C4"), Landmark("C2", "bottom left", point))
+
+
+def test_centroids_and_vertebrae_agree():
+    with pytest.raises(DataError, match=r"to name levels from head to foot, but found C3, C4, C2\. Correct the labels"):
+        levels_of(spine("C3", "C4"), Landmark("C2", "centroid", (32.0, 50.0)))
+    with pytest.raises(DataError, match=r"to name each level once, but found C2 twice"):
+        levels_of(spine("C2", "C3"), Landmark("C2", "centroid", (30.0, 5.0)))

@@ -1,5 +1,7 @@
 """Films that are read once: kept whole on disk, named by what they depend on, mended when damaged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,8 +45,8 @@ def test_a_film_comes_back_as_it_was(tmp_path, make_film):
     film = Radiograph("a", plain.pixels, plain.vertebrae, View.LATERAL_LUMBAR, "p", 0.2, (Landmark("S1", "top left", (3.5, 4.0)),))
     save_film(tmp_path / "a.pt", film)
     assert same(load_film(tmp_path / "a.pt"), film)
-    save_film(tmp_path / "b.pt", Radiograph("b", plain.pixels))
-    assert load_film(tmp_path / "b.pt").vertebrae == ()
+    save_film(tmp_path / "b.pt", Radiograph("b", plain.pixels, remarks=("It was mended.", "Twice.")))
+    assert load_film(tmp_path / "b.pt").vertebrae == () and load_film(tmp_path / "b.pt").remarks == ("It was mended.", "Twice.")
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
@@ -87,6 +89,29 @@ def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path, reader, caplog)
     (tmp_path / "films").write_text("a file is in the way")
     assert CachedFilms(reader.films("a"), None, tmp_path)[0].film_id == "a"
     assert "read again each time" in caplog.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("file write failed"), OSError("no space left")])
+def test_a_full_disk_is_no_failure_and_told_once(tmp_path, reader, caplog, monkeypatch, error):
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr("spinefm.data.cache.torch.save", full)
+    cached = CachedFilms(reader.films("a", "b", "c"), None, tmp_path)
+    assert [film.film_id for film in cached] == [film.film_id for film in cached] == ["a", "b", "c"]
+    assert reader.reads == 3 and list(tmp_path.rglob("*.pt")) == []
+    assert caplog.text.count("read again each time") == 1 and str(error) in caplog.text
+
+
+def test_a_later_run_tells_of_films_that_were_mended(tmp_path, reader, caplog):
+    make = reader.make_film
+    remarks = {"a": ("a was turned over.", "a was wiped."), "c": ("c was turned over.",)}
+    reader.make_film = lambda name: replace(make(name), remarks=remarks.get(name, ()))
+    for told in (False, True):
+        caplog.clear()
+        CachedFilms(reader.films("a", "b", "c"), 100, tmp_path).read_all("Reading")
+        assert ("2 films were mended when they were first read, such as: a was turned over." in caplog.text) is told
+    assert reader.reads == 3
 
 
 def test_max_side_is_checked(reader):

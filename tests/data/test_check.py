@@ -58,6 +58,10 @@ def test_every_error_is_told_and_the_others_are_still_counted(root, capsys):
     assert [row["severity"] for row in found] == ["error"] * 4
     for row in found:
         assert row["path"] in shown and row["remedy"] in shown and all(row.values())
+    assert {row["film_id"] for row in found} == {"film_1", "film_2", "film_3", "film_4"}
+    assert "dataset.exclude=[<id>, ...]" in told
+    run("check", root.parent, *arguments(root, f"dataset.exclude=[{','.join(row['film_id'] for row in found)}]"))
+    assert problems(root) == []
     text = " ".join(str(row) for row in found)
     assert "'C9'" in text and "L1 twice" in text and "film_3.png" in text and "film_4.json" in text
     assert ["unusable"] in [line.replace("│", " ").split()[:1] for line in shown.splitlines()]

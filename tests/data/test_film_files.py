@@ -6,7 +6,7 @@ from PIL import Image, ImageFile
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from spinefm.data.film_files import find_films, read_film, read_thumbnail
+from spinefm.data.film_files import Film, find_films, find_images, read_film, read_thumbnail
 from spinefm.data.problems import DataError
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
@@ -169,6 +169,24 @@ def test_missing_and_unsupported_files_are_refused(tmp_path):
         read_film(tmp_path / "notes.txt")
     with pytest.raises(DataError, match="a folder"):
         read_film(tmp_path)
+
+
+def test_the_size_of_a_film_is_rows_and_columns():
+    assert Film(RAMP, None).size == (100, 200)
+
+
+def test_films_of_a_name_are_found_in_every_format(tmp_path):
+    for name in ("a.png", "a.TIF", "a.dcm", "a.txt", "ab.png", "b.jpeg"):
+        (tmp_path / name).touch()
+    (tmp_path / "a.jpg").mkdir()
+    assert [path.name for path in find_images(tmp_path, "a")] == ["a.dcm", "a.png", "a.TIF"]
+    assert find_images(tmp_path, "c") == []
+
+
+def test_where_case_does_not_matter_a_film_is_found_once(tmp_path):
+    (tmp_path / "a.PNG").touch()
+    (tmp_path / "a.png").hardlink_to(tmp_path / "a.PNG")
+    assert [path.name for path in find_images(tmp_path, "a")] == ["a.png"]
 
 
 def test_find_films(tmp_path):

@@ -35,6 +35,31 @@ def test_spreadsheets_add_a_byte_order_mark_and_empty_rows(read):
     assert read("\ufefffilm_id,patient_id\r\na,1\r\n,\r\n,\r\n") == {"a": FilmRow("1")}
 
 
+def test_blanks_around_cells_are_none_of_them(read):
+    table = read(" film_id ,patient_id , view,spacing_mm,split\n a ,anna , ap_spine, 0.2 ,val \n  b,  , ,,\n")
+    assert table == {"a": FilmRow("anna", View.AP_SPINE, 0.2, "val"), "b": FilmRow()}
+
+
+@pytest.mark.parametrize(
+    ("written", "film_id"),
+    [
+        ("a.png", "a"),
+        ("a.DCM", "a"),
+        ("a.b.tiff", "a.b"),
+        ("a.b", "a.b"),
+        ("Ms. X (2)", "Ms._X_2_"),
+        ("Ms. X.jpg", "Ms._X"),
+        ("p1/lat", "p1_lat"),
+    ],
+)
+def test_films_may_be_called_by_their_files(read, written, film_id):
+    assert read(f"film_id,patient_id\n{written},7\n") == {film_id: FilmRow("7")}
+
+
+def test_rows_may_be_short_or_long(read):
+    assert read("film_id,patient_id\na\nb,1,2,3\n") == {"a": FilmRow(), "b": FilmRow("1")}
+
+
 def test_what_is_written_is_read_again(tmp_path):
     rows = {"0000140": FilmRow("Ünal, A.", View.LATERAL_CERVICAL, 0.174, "test"), "b": FilmRow()}
     write_film_table(tmp_path / "films.csv", rows)
@@ -76,6 +101,11 @@ def test_a_value_no_film_can_have_is_refused(read, column, value):
 def test_a_film_has_one_row(read):
     with pytest.raises(DataError, match=r"films\.csv` to have one row for each film, but found 'a' again in line 4\. Remove one"):
         read("film_id,patient_id\na,1\nb,2\na,3\n")
+
+
+def test_a_film_has_one_row_whatever_it_is_called(read):
+    with pytest.raises(DataError, match=r"found 'a' again in line 3"):
+        read("film_id,patient_id\na,1\na.png ,2\n")
 
 
 def test_another_encoding_is_refused(read):

@@ -1,80 +1,38 @@
-"""What every data set of files has in common, on one whose films are drawn when they are read."""
+"""What every data set of files has in common, on one of drawn films. What films are kept by: test_film_source.py."""
 
 import logging
-import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from spinefm.data.cache import CachedFilms
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_source import FilmSource, stamp
-from spinefm.data.folder_dataset import FolderDataset
-from spinefm.data.problems import DataError, Problem
-from spinefm.geometry import polygon_to_vertebra
-from spinefm.structures import Radiograph, View
-from tests.layouts.quads import quad
-
-LEVELS, SIZE = "L1 L2 L3 L4", (120, 80)
-NOTE = Problem(None, "to be tidy", "dust", "It was wiped off.", fatal=False)
-
-
-class Drawn(FolderDataset):
-    """Boxes one below the other; their levels, and whether they are dark, stand in the film's file."""
-
-    name = "drawn"
-    sharpness = 1
-
-    def settings(self):
-        return (self.sharpness,)
-
-    def read(self, source, report):
-        levels, _, dark = source.image.read_text().partition("|")
-        pixels, vertebrae = np.full(SIZE, 50, dtype=np.uint8), []
-        for i, level in enumerate(levels.split()):
-            vertebrae.append(polygon_to_vertebra(quad((40, 11 + 20 * i), 20, 12), SIZE, level))
-            pixels[5 + 20 * i : 17 + 20 * i, 30:50] = 200
-        if "note" in source.row:
-            report(replace(NOTE, path=source.image))
-        pixels = 255 - pixels if dark else pixels
-        return Radiograph(source.film_id, pixels, tuple(vertebrae), source.view, source.patient_id)
-
-
-class Lenient(Drawn):
-    patients_may_share = True
+from spinefm.data.problems import DataError
+from spinefm.structures import View
+from tests.layouts.drawn import NOTE, Drawn, Lenient, write_film
 
 
 @pytest.fixture
 def make(tmp_path):
     """Sources of films, with the files that they are read from."""
-
-    def make(*film_ids, text=LEVELS, **fields):
-        sources = []
-        for film_id in film_ids:
-            path = tmp_path / f"{film_id}.film"
-            path.write_text(text)
-            sources.append(FilmSource(film_id, path, **{"patient_id": film_id, **fields}))
-        return sources
-
-    return make
+    return lambda *film_ids, **fields: [write_film(tmp_path, film_id, **fields) for film_id in film_ids]
 
 
 @pytest.fixture
 def open_(tmp_path):
-    def open_(sources, kind=Drawn, **options):
-        return kind(tmp_path, sources, **options)
-
-    return open_
+    return lambda sources, kind=Drawn, **options: kind(tmp_path, sources, **options)
 
 
 def divided(dataset):
     return {split: [film.film_id for film in dataset.split(split)] for split in ("train", "val", "test")}
 
 
-def film_of(dataset):
+def inspection_of(dataset):
     (inspection,) = dataset.inspect()
-    return inspection.film
+    return inspection
+
+
+def film_of(dataset):
+    return inspection_of(dataset).film
 
 
 # One film
@@ -83,7 +41,7 @@ def film_of(dataset):
 def test_a_film_is_read_when_it_is_looked_at(make, open_):
     dataset = open_(make("a"), fractions={"train": 1.0})
     films = dataset.split("train")
-    dataset.sources[0].image.write_text("L4 L5")
+    make("a", text="L4 L5")
     assert [vertebra.level for vertebra in films[0].vertebrae] == ["L4", "L5"]
 
 
@@ -97,23 +55,47 @@ def test_a_film_is_read_when_it_is_looked_at(make, open_):
 )
 def test_what_cannot_be_a_spine_is_refused(make, open_, text, expected):
     dataset = open_(make("a", text=text))
-    (inspection,) = dataset.inspect()
+    inspection = inspection_of(dataset)
     assert inspection.film is None
     (problem,) = inspection.problems
-    assert problem.fatal and expected in str(problem) and "a.film" in str(problem)
+    assert problem.fatal and expected in str(problem) and "a.levels" in str(problem)
     with pytest.raises(DataError, match=expected):
         list(dataset.split("train"))
 
 
 def test_dark_bone_is_turned_over_and_told(make, open_, caplog):
-    bright, dark = film_of(open_(make("a"))), open_(make("b", text=f"{LEVELS}|dark"))
-    (inspection,) = dark.inspect()
+    bright, dark = film_of(open_(make("a"))), open_(make("b", dark=True))
+    inspection = inspection_of(dark)
     np.testing.assert_array_equal(inspection.film.pixels, bright.pixels)
     (problem,) = inspection.problems
     assert not problem.fatal and "show bone bright, but found dark bone. It was turned over." in str(problem)
     caplog.clear()
-    list(dark.split("train"))
-    assert "It was turned over." in caplog.text
+    (film,) = dark.split("train")
+    assert "It was turned over." in caplog.text and film.remarks == (str(problem),)
+    assert open_(make("a")).split("train")[0].remarks == ()
+
+
+def test_what_a_source_knows_reaches_the_film(make, open_):
+    film = film_of(open_(make("a", view=View.AP_SPINE, patient_id="anna", spacing_mm=0.3)))
+    assert (film.film_id, film.view, film.patient_id, film.spacing_mm) == ("a", View.AP_SPINE, "anna", 0.3)
+    assert film_of(open_(make("a"))).spacing_mm is None
+
+
+def test_what_is_wrong_with_a_film_names_it_whatever_its_files_are_called(make, open_):
+    (source,) = make("a", text="L2 L1", row="note")
+    dataset = open_([replace(source, film_id="patient_7")])
+    noted, fatal = inspection_of(dataset).problems
+    assert noted.film_id == fatal.film_id == "patient_7"
+    with pytest.raises(DataError, match=r"^patient_7: Expected `.*a\.levels` to name levels from head to foot"):
+        dataset.split("train")[0]
+
+
+def test_a_film_that_cannot_be_read_is_named(make, open_):
+    dataset = open_(make("a"))
+    dataset.sources[0].image.write_bytes(b"no film")
+    assert film_of(dataset) is None
+    with pytest.raises(DataError, match=r"a\.png` to be a complete image"):
+        dataset.split("train")[0]
 
 
 # Splits
@@ -166,9 +148,26 @@ def test_excluded_films_are_left_out_and_lists_may_still_name_them(tmp_path, mak
     assert divided(dataset) == {"train": ["a", "c"], "val": [], "test": []} and dataset.problems == ()
 
 
-def test_an_excluded_film_that_is_not_there_is_told(make, open_):
-    with pytest.raises(DataError, match=r"`dataset\.exclude`, but found no 'd'"):
-        open_(make("a", "b"), exclude=["d", "a"]).split("train")
+def test_ids_of_digits_may_be_numbers(make, open_):
+    """So they come from a command line."""
+    dataset = open_(make("2548130", "0001241"), exclude=[2548130])
+    assert [source.film_id for source in dataset.sources] == ["0001241"] and dataset.problems == ()
+
+
+def test_problems_of_excluded_films_are_left_out_too(tmp_path, make, open_):
+    problems = [replace(NOTE, path=tmp_path, fatal=True, film_id="damaged"), replace(NOTE, path=tmp_path, film_id="a")]
+    with pytest.raises(DataError, match=r"damaged: .*to be tidy"):
+        open_(make("a", "b"), problems=problems).split("train")
+    dataset = open_(make("a", "b"), problems=problems, exclude=["damaged"])
+    assert dataset.problems == (problems[1],) and len(dataset.split("train")) > 0
+    assert open_(make("a", "b"), problems=problems, exclude=["damaged", "a"]).problems == ()
+
+
+def test_an_excluded_film_that_is_not_there_is_noted(make, open_):
+    dataset = open_(make("a", "b"), exclude=["e", "a", "d"])
+    assert [problem.found for problem in dataset.problems] == ["no 'd'", "no 'e'"]
+    assert "to hold the films of `dataset.exclude`" in str(dataset.problems[0]) and not dataset.problems[0].fatal
+    assert divided(dataset) == {"train": ["b"], "val": [], "test": []}
 
 
 @pytest.mark.parametrize("published", ["lists", "table"])
@@ -216,7 +215,7 @@ def test_no_film_at_all(tmp_path, open_):
 
 def test_film_ids_are_unique(make, open_):
     (first,), (second,) = make("a"), make("b")
-    with pytest.raises(DataError, match=r"b\.film.*id of its own.*'a' twice, also.*a\.film.*Rename or remove"):
+    with pytest.raises(DataError, match=r"b\.png.*id of its own.*'a' twice, also.*a\.png.*Rename or remove"):
         open_([first, replace(second, film_id="a")])
 
 
@@ -243,65 +242,3 @@ def test_problems_of_one_kind_are_one_line_of_the_log(make, open_, caplog):
     open_(make("a"), problems=[*alike, replace(NOTE, path="other", expected="to be whole", fatal=True)])
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
     assert "drawn: Expected `film 0` to be tidy" in caplog.text and "(50 of this kind.)" in caplog.text
-
-
-# Keys
-
-
-def test_a_key_changes_with_what_the_film_depends_on_and_with_nothing_else(tmp_path, make, open_):
-    (tmp_path / "a.json").write_text("{}")
-    (source,) = make("a", annotations=(tmp_path / "a.json",))
-
-    def key(kind=Drawn, **fields):
-        changed = replace(source, **fields)
-        return open_([changed], kind, seed=3).key(changed)
-
-    sharper = type("Drawn", (Drawn,), {"sharpness": 2, "__qualname__": "Drawn"})
-    keys = [key(), key(sharper), key(Lenient)]
-    keys += [key(film_id="b"), key(patient_id="b"), key(row="b"), key(view=View.AP_SPINE), key(annotations=())]
-    for path in (tmp_path / "a.json", source.image):
-        path.write_text(path.read_text() + " ")
-        keys.append(key())
-    assert len(set(keys)) == len(keys) == 10
-    assert keys[-1] == key() == key(split="val") == key(stratum="severe") == open_([source, *make("b")]).key(source)
-
-
-def test_views_reach_films_that_are_kept(tmp_path, make, open_):
-    (source,) = make("a", split="train")
-    seen = [CachedFilms(open_([replace(source, view=view)]).split("train"), None, tmp_path)[0].view for view in View]
-    assert seen == list(View)
-
-
-def test_a_file_that_is_gone_has_no_key(make, open_):
-    dataset = open_(make("a"))
-    dataset.sources[0].image.unlink()
-    with pytest.raises(DataError, match=r"a\.film.*to be a file.*No such file.*Complete the data set"):
-        dataset.key(dataset.sources[0])
-
-
-def test_the_fingerprint_is_that_of_films_and_splits(make, open_):
-    sources = make("a", "b", "c", "d")
-    first = open_(sources).fingerprint
-    assert open_(sources).fingerprint == first
-    others = {open_(sources, fractions={"test": 1.0}).fingerprint, open_(sources[1:]).fingerprint}
-    sources[0].image.write_text("L1 L2")
-    others.add(open_(sources).fingerprint)
-    assert len(others | {first}) == 4
-
-
-def test_stamps_tell_name_size_and_time(tmp_path):
-    path = tmp_path / "a"
-    path.write_text("x")
-    first = stamp(path)
-    path.touch()
-    assert stamp(path) != first and stamp(path) == stamp(path)
-
-
-@pytest.mark.parametrize(("stem", "film_id"), [("0001-F-037Y0", "0001-F-037Y0"), ("a film/of (2) Ü.1", "a_film_of_2_Ü.1")])
-def test_ids_are_safe_file_names(stem, film_id):
-    assert safe_id(stem) == film_id
-
-
-def test_films_go_to_other_processes(make, open_):
-    films = pickle.loads(pickle.dumps(open_(make("a", split="train")).split("train")))
-    assert films[0].film_id == "a"

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from spinefm.data.mask_files import find_masks, read_masks
+from spinefm.data.mask_files import find_masked_films, find_masks, read_masks
 from spinefm.data.problems import DataError
 from spinefm.geometry import paste_mask
 
@@ -49,7 +49,19 @@ def test_masks_are_found_by_film_from_head_to_foot(tmp_path):
 def test_names_without_film_or_level_are_reported(tmp_path, name):
     (tmp_path / name).touch()
     found, (problem,) = find_masks(tmp_path)
-    assert found == {} and problem.path == tmp_path / name and problem.fatal
+    assert found == {} and problem.path == tmp_path / name and problem.fatal and problem.film_id == name.rpartition(".")[0]
+
+
+def test_masks_are_found_with_their_films(tmp_path):
+    with pytest.raises(DataError, match=r"gts` to be the folder of masks, but found nothing at this path"):
+        find_masked_films(tmp_path)
+    for name in ("gts/L 1_L2.npy", "gts/L 1_L1.npy", "gts/L 2_L1.npy", "gts/L3.npy", "imgs/L 1.tiff", "imgs/L4.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (film,), problems = find_masked_films(tmp_path)
+    assert (film.stem, film.image.name, [path.name for path in film.masks]) == ("L 1", "L 1.tiff", ["L 1_L1.npy", "L 1_L2.npy"])
+    assert [problem.film_id for problem in problems] == ["L3", "L_2"] and all(problem.fatal for problem in problems)
+    assert "L 2_L1.npy` to have its film in imgs, but found none called L 2. Complete the data set." in str(problems[1])
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])

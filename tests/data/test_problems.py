@@ -1,6 +1,7 @@
 """Problems say four things, and an error keeps its problem on its way from another process."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 from spinefm.data.problems import DataError, Problem
@@ -12,6 +13,11 @@ def test_file_expectation_finding_and_remedy():
     assert str(PROBLEM) == "Expected `films/a.png` to be a film, but found a folder. Remove it."
     assert str(DataError(PROBLEM)) == str(PROBLEM)
     assert PROBLEM.fatal and not Problem(PROBLEM.path, "", "", "", fatal=False).fatal
+
+
+def test_the_film_is_named_unless_its_file_says_so():
+    assert str(replace(PROBLEM, film_id="a")) == str(PROBLEM)
+    assert str(replace(PROBLEM, film_id="p1_a")) == f"p1_a: {PROBLEM}"
 
 
 def test_an_error_survives_a_pickle():

@@ -51,6 +51,23 @@ def test_a_prediction_below_both_ends_of_an_endplate_has_no_row():
     assert levels(film, square(40, "C4"), square(73, "S1"))[1] == 1 and levels(film, square(40, "C4"), square(70, "S1", x=25))[1] == 1
 
 
+def test_one_prediction_is_excused_for_each_landmark_level_the_nearest():
+    for found in ([square(1, "C2"), square(3)], [square(3), square(1, "C2")]):
+        rows, spurious = levels(FILM, *found)
+        assert rows == [("C3", None), ("C4", None), (None, None)] and spurious == 1
+    ends = (Landmark("S1", "top left", (20.0, 70.0)), Landmark("S1", "top right", (30.0, 70.0)))
+    film = replace(FILM, landmarks=FILM.landmarks + ends)
+    assert levels(film, square(1, "C2"), square(2, "C1"), square(70, "S1"), square(69))[1] == 2
+
+
+@pytest.mark.parametrize(("side", "spurious"), [(15, 0), (16, 1)])
+def test_a_prediction_that_is_too_large_is_not_excused(side, spurious):
+    """One mask over the whole neck covers C2 as well."""
+    blob = Vertebra(np.ones((side, side), dtype=bool), (18, 0), (18 + side / 2, side / 2), "C2")
+    assert levels(FILM, blob)[1] == spurious
+    assert levels(FILM, blob, square(3))[1] == 1
+
+
 def test_a_prediction_that_matches_a_true_vertebra_counts_wherever_landmarks_are():
     film = replace(FILM, landmarks=(Landmark("C2", CENTROID, (25.0, 25.0)),))
     assert levels(film, square(20, "C3"), square(40, "C4")) == ([("C3", "C3"), ("C4", "C4")], 0)

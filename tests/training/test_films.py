@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import Dataset
 
 from spinefm.components import PointPredictorComponent, ResNetComponent
+from spinefm.data.dataset import Films, RadiographDataset
 from spinefm.data.sampling import ItemKey
 from spinefm.training.films import FilmDataModule
 
@@ -90,6 +91,44 @@ def test_training_goes_through_the_epochs_numbers(recording, tiny_dataset):
     keys = next(view.keys for view in recording.views if view.training)
     assert [key.epoch for key in keys] == [0] * 5 + [1] * 5 + [2] * 5
     assert all({key.index for key in keys[5 * epoch : 5 * epoch + 5]} == set(range(5)) for epoch in range(3))
+
+
+class Counting(RadiographDataset):
+    """Notes which films are read."""
+
+    name, landmarks, terminals, fingerprint = "counting", (), (), ""
+
+    def __init__(self, dataset, cache_dir=None):
+        self.dataset, self.cache_dir, self.read = dataset, cache_dir, []
+
+    def split(self, split):
+        films = self.dataset.split(split)
+        return Films(
+            range(len(films)), lambda index: self.read.append(f"{split} {index}") or films[index], lambda index: f"{split} {index}"
+        )
+
+
+def test_each_split_is_read_once_and_when_it_is_asked_for(recording, tiny_dataset):
+    dataset = Counting(tiny_dataset)
+    module = FilmDataModule(dataset, recording, batch_size=2)
+    module.prepare_data()
+    assert dataset.read == []
+    for _ in range(2):
+        module.train_dataloader(), module.val_dataloader()
+        assert module.films("train") is module.films("train")
+    assert dataset.read == ["train 0", "train 1", "train 2", "val 0"]
+    module.test_dataloader()
+    assert dataset.read[4:] == ["test 0", "test 1"]
+
+
+def test_films_of_a_training_are_kept_before_other_processes_look(recording, tiny_dataset, tmp_path):
+    first, second = Counting(tiny_dataset, tmp_path), Counting(tiny_dataset, tmp_path)
+    FilmDataModule(first, recording, batch_size=2).prepare_data()
+    assert first.read == ["train 0", "train 1", "train 2", "val 0"]
+    other = FilmDataModule(second, recording, batch_size=2)
+    other.prepare_data()
+    other.train_dataloader(), other.val_dataloader()
+    assert second.read == []
 
 
 def test_films_are_shrunk_to_the_longest_side(recording, tiny_dataset):

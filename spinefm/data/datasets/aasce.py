@@ -15,16 +15,17 @@ from PIL import Image
 from rich.progress import track
 
 from spinefm.anatomy import levels_between
+from spinefm.data.annotation import Annotation
 from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
 from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import read_film, read_thumbnail
-from spinefm.data.film_source import FilmSource, stamp
-from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
+from spinefm.data.film_files import read_thumbnail
+from spinefm.data.film_source import FilmSource, check_folder, stamp
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.splits import SAME_FILM, joined_groups, similar_films
 from spinefm.geometry import polygon_to_vertebra, principal_axis_order
-from spinefm.structures import Radiograph, View
+from spinefm.structures import View
 
 logger = logging.getLogger(__name__)
 
@@ -62,22 +63,22 @@ class AasceDataset(FolderDataset):
             try:
                 rings[path], repairs = repair(_to_pixels(path, row))
             except ValueError as error:
-                problems.append(Problem(path, "to have 17 separate vertebrae", str(error), "It is left out.", fatal=False))
+                problems.append(Problem(path, "to have 17 separate vertebrae", str(error), "It is left out.", False, safe_id(path.stem)))
                 continue
-            problems += [Problem(path, f"to have its {what} in order", "another order", "It was mended.", fatal=False) for what in repairs]
+            expected = [f"to have its {what} in order" for what in repairs]
+            problems += [Problem(path, each, "another order", "It was mended.", False, safe_id(path.stem)) for each in expected]
         patients = joined_groups([patient_key(path.stem) for path in paths], _copies(paths, options.get("cache_dir")))
         self._rings = {safe_id(path.stem): ring for path, ring in rings.items()}
         sources = [_source(path, patient, rings[path]) for path, patient in zip(paths, patients, strict=True) if path in rings]
         logger.info("aasce: %d of %d films, %d patient groups", len(sources), len(paths), len({source.patient_id for source in sources}))
         super().__init__(folder, sources, problems, **options)
 
-    def read(self, source: FilmSource, report: Report) -> Radiograph:
-        """See `FolderDataset.read`."""
-        film = read_film(source.image)
-        size = film.pixels.shape[0], film.pixels.shape[1]
-        found = [polygon_to_vertebra(ring, size, level) for ring, level in zip(self._rings[source.film_id], LEVELS, strict=True)]
-        vertebrae = tuple(vertebra for vertebra in found if vertebra is not None)
-        return Radiograph(source.film_id, film.pixels, vertebrae, source.view, source.patient_id, film.spacing_mm)
+    def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
+        """See `FolderDataset.annotation`."""
+        rings = zip(self._rings[source.film_id], LEVELS, strict=True)
+        found = [polygon_to_vertebra(ring, size, level) for ring, level in rings]
+        return Annotation([vertebra for vertebra in found if vertebra is not None])
+
 
 def patient_key(stem: str) -> str:
     """The serial number in a film's name ("sunhl-1th-06-Jan-2017-182 A AP" gives "182"); the whole name where there is none.

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.anatomy import levels_between
+from spinefm.data.annotation import Annotation
 from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
 from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import find_image, read_film
-from spinefm.data.film_source import FilmSource
-from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
+from spinefm.data.film_files import find_images
+from spinefm.data.film_source import FilmSource, check_folder
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.geometry import polygon_to_vertebra
-from spinefm.structures import Landmark, Radiograph, Vertebra, View
+from spinefm.structures import Landmark, Vertebra, View
 
 LEVELS = levels_between("L1", "L5")
 FOLDERS: Mapping[str, str] = MappingProxyType({"LA": View.LATERAL_LUMBAR.value, "AP": View.AP_SPINE.value})
@@ -47,22 +48,22 @@ class BuuLspineDataset(FolderDataset):
         problems, sources = list[Problem](), list[FilmSource]()
         for folder, view in folders.items():
             for path in sorted((base / folder).glob("[!.]*.csv")):
-                image = find_image(path.parent, path.stem)
-                if image is None:
-                    problems.append(Problem(path, "to lie beside its film", "no film of this name", "Complete the data set."))
+                images, film_id = find_images(path.parent, path.stem), safe_id(f"{folder}_{path.stem}")
+                if images:
+                    sources.append(FilmSource(film_id, images[0], patient_key(path.stem), View(view), (path,)))
                 else:
-                    sources.append(FilmSource(safe_id(f"{folder}_{path.stem}"), image, patient_key(path.stem), View(view), (path,)))
+                    found, remedy = "no film of this name", "Complete the data set."
+                    problems.append(Problem(path, "to lie beside its film", found, remedy, film_id=film_id))
         super().__init__(base, sources, problems, **options)
 
-    def read(self, source: FilmSource, report: Report) -> Radiograph:
-        """See `FolderDataset.read`."""
-        film, (path,) = read_film(source.image), source.annotations
-        size, rows = (film.pixels.shape[0], film.pixels.shape[1]), read_endplates(path)
+    def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
+        """See `FolderDataset.annotation`."""
+        (path,) = source.annotations
+        rows = read_endplates(path)
         bodies = rows[:_NUM_BODY_ROWS].reshape(len(LEVELS), 4, 2)[:, [0, 1, 3, 2]]
-        vertebrae = tuple(_vertebra(body, level, size, path, report) for body, level in zip(bodies, LEVELS, strict=True))
+        vertebrae = [_vertebra(body, level, size, path, report) for body, level in zip(bodies, LEVELS, strict=True)]
         ends = sorted((float(x), float(y)) for x, y in rows[_NUM_BODY_ROWS:].reshape(-1, 2))
-        landmarks = tuple(Landmark("S1", part, end) for part, end in zip(("top left", "top right"), ends, strict=False))
-        return Radiograph(source.film_id, film.pixels, vertebrae, source.view, source.patient_id, film.spacing_mm, landmarks)
+        return Annotation(vertebrae, [Landmark("S1", part, end) for part, end in zip(("top left", "top right"), ends, strict=False)])
 
 
 def patient_key(stem: str) -> str:
@@ -80,7 +81,7 @@ def read_endplates(path: Path) -> NDArray[np.float64]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = np.array([row[:4] for row in csv.reader(file) if row], dtype=np.float64)
-    except (ValueError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(Problem(path, "to hold rows of x1, y1, x2, y2", str(error), "Copy it again.")) from error
     if table.shape not in ((_NUM_BODY_ROWS, 4), (_NUM_BODY_ROWS + 1, 4)) or not np.isfinite(table).all():
         expected = f"to hold {_NUM_BODY_ROWS} or {_NUM_BODY_ROWS + 1} rows of x1, y1, x2, y2"

@@ -3,8 +3,7 @@
 import contextlib
 import io
 import json
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any, Unpack
 
@@ -12,16 +11,23 @@ import numpy as np
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 
-from spinefm.data.annotation import PARTS, corners_to_vertebra, parse_label, points_to_annotation
+from spinefm.data.annotation import (
+    PARTS,
+    POINTS_ONLY,
+    Annotation,
+    corners_to_vertebra,
+    parse_label,
+    plain_words,
+    points_to_annotation,
+)
 from spinefm.data.corners import CORNERS
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import read_film
-from spinefm.data.film_source import FilmSource
-from spinefm.data.film_table import FilmRow, check_rows, read_film_table, view_of
-from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
+from spinefm.data.dataset import film_ids
+from spinefm.data.film_source import FilmSource, check_folder
+from spinefm.data.film_table import check_rows, read_film_table, table_source
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.geometry import mask_to_vertebra, paste_mask, polygon_to_vertebra
-from spinefm.structures import Mask, Point, Radiograph, Vertebra, View
+from spinefm.structures import Mask, Point, Vertebra, View
 
 
 class CocoDataset(FolderDataset):
@@ -52,58 +58,53 @@ class CocoDataset(FolderDataset):
         **options: Unpack[DatasetOptions],
     ) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder of your films")
-        self._path, self._table = folder / annotations, read_film_table(folder)
+        table, self._path = read_film_table(folder), folder / annotations
         self._coco = _read_coco(self._path)
-        self._image_ids = dict[str, int]()
+        self._image_ids = _annotated_images(self._coco, self._path)
         problems, sources = list[Problem](), list[FilmSource]()
-        for image_id, entry in self._coco.imgs.items():
-            path, film_id = folder / images / str(entry["file_name"]), safe_id(PurePosixPath(str(entry["file_name"])).stem)
-            shapes = self._coco.imgToAnns.get(image_id)
-            if not shapes:
-                continue
+        for film_id, image_id in self._image_ids.items():
+            path = folder / images / str(self._coco.imgs[image_id]["file_name"])
             if path.is_file():
-                row = self._table.get(film_id, FilmRow())
-                content = json.dumps([str(row), entry, shapes], sort_keys=True)
-                patient_id = row.patient_id or film_id
-                sources.append(FilmSource(film_id, path, patient_id, view_of(row, view), row=content, split=row.split))
-                self._image_ids[film_id] = image_id
+                content = json.dumps([self._coco.imgs[image_id], self._coco.imgToAnns[image_id]], sort_keys=True)
+                sources.append(table_source(table, film_id, path, view, content=content))
             else:
-                problems.append(Problem(path, f"to be a film of `{self._path.name}`", "no such file", "Add the film or remove its entry."))
-        problems += check_rows(folder, self._table, list(self._image_ids))
+                remedy = "Add the film, correct `dataset.images`, or remove its entry."
+                problems.append(Problem(path, f"to be a film of `{self._path.name}`", "no such file", remedy, film_id=film_id))
+        if others := len(self._coco.imgs) - len(self._image_ids):
+            found = f"{others} images without annotation"
+            problems.append(Problem(self._path, "to annotate every image", found, "They are not used.", fatal=False))
+        problems += check_rows(folder, table, list(self._image_ids))
         super().__init__(folder, sources, problems, **options)
 
     def settings(self) -> tuple[object, ...]:
         """See `FolderDataset.settings`."""
         return (json.dumps(self._coco.dataset["categories"], sort_keys=True),)
 
-    def read(self, source: FilmSource, report: Report) -> Radiograph:
-        """See `FolderDataset.read`."""
-        film, image_id = read_film(source.image), self._image_ids[source.film_id]
-        size, entry = (film.pixels.shape[0], film.pixels.shape[1]), self._coco.imgs[image_id]
-        if size != (entry.get("height", size[0]), entry.get("width", size[1])):
-            found = f"{entry.get('width')} x {entry.get('height')} in `{self._path.name}`"
-            raise DataError(Problem(source.image, f"to be annotated at its size, {size[1]} x {size[0]}", found, "Correct one of them."))
+    def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
+        """See `FolderDataset.annotation`."""
+        image_id = self._image_ids[source.film_id]
+        self._check_size(source, self._coco.imgs[image_id], size)
         vertebrae, points = list[Vertebra](), defaultdict[str, list[tuple[str, Point]]](list)
         for shape in self._coco.imgToAnns[image_id]:
             category = self._coco.cats[shape["category_id"]]
             level = parse_label(str(category["name"]), self._path).level
             if shape.get("segmentation"):
                 vertebrae.append(self._body(shape, level, size))
-            elif keypoints := self._keypoints(shape, category):
-                corners = [(part, point) for part, point in keypoints if part in CORNERS]
-                if level is None or len(corners) == len(CORNERS):
-                    vertebrae.append(corners_to_vertebra(corners, level, size, self._path, report))
-                else:
-                    points[level] += keypoints
+                continue
+            keypoints = self._keypoints(shape, category)
+            corners = [(part, point) for part, point in keypoints if part in CORNERS]
+            if level in POINTS_ONLY and len(corners) < len(CORNERS):
+                points[level] += keypoints
             else:
-                found = f"neither in annotation {shape.get('id')}"
-                raise DataError(Problem(self._path, "to give each vertebra a segmentation or keypoints", found, "Add one."))
+                vertebrae.append(corners_to_vertebra(corners, level, size, self._path, report))
         outlined = {vertebra.level for vertebra in vertebrae}
-        with_corners, landmarks = points_to_annotation(points, size, self._path, report, outlined)
-        spacing_mm = self._table.get(source.film_id, FilmRow()).spacing_mm or film.spacing_mm
-        return Radiograph(
-            source.film_id, film.pixels, (*vertebrae, *with_corners), source.view, source.patient_id, spacing_mm, tuple(landmarks)
-        )
+        _, landmarks = points_to_annotation(points, size, self._path, report, outlined)
+        return Annotation(vertebrae, landmarks)
+
+    def _check_size(self, source: FilmSource, entry: dict[str, Any], size: tuple[int, int]) -> None:
+        if size != (entry.get("height", size[0]), entry.get("width", size[1])):
+            found = f"{entry.get('width')} x {entry.get('height')} in `{self._path.name}`"
+            raise DataError(Problem(source.image, f"to be annotated at its size, {size[1]} x {size[0]}", found, "Correct one of them."))
 
     def _body(self, shape: dict[str, Any], level: str | None, size: tuple[int, int]) -> Vertebra:
         try:
@@ -121,12 +122,22 @@ class CocoDataset(FolderDataset):
     def _keypoints(self, shape: dict[str, Any], category: dict[str, Any]) -> list[tuple[str, Point]]:
         """Names and places of the keypoints that are marked; COCO's third number is 0 for those that are not."""
         flat = shape.get("keypoints") or []
-        names = [_plain(str(name)) for name in category.get("keypoints", [])] if flat else []
-        if len(flat) != 3 * len(names) or not set(names) <= set(PARTS):
-            expected = f"to call the keypoints of {category['name']}, of three numbers each, {', '.join(PARTS)} in its category"
-            raise DataError(Problem(self._path, expected, f"{len(flat)} numbers and {names}", "Correct the category."))
+        names = [plain_words(str(name)) for name in category.get("keypoints", [])] if flat else []
+        if not flat or len(flat) != 3 * len(names) or not set(names) <= set(PARTS):
+            expected = f"to give {category['name']} a segmentation, or keypoints called {', '.join(PARTS)} in its category"
+            raise DataError(Problem(self._path, expected, f"{len(flat)} numbers for {names}", "Correct the category."))
         marked = np.reshape(flat, (-1, 3))
         return [(name, (float(x), float(y))) for name, (x, y, seen) in zip(names, marked, strict=True) if seen]
+
+
+def _annotated_images(coco: COCO, path: Path) -> dict[str, int]:
+    """Image id of each film that has an annotation, by film id."""
+    image_ids = [image_id for image_id in coco.imgs if coco.imgToAnns.get(image_id)]
+    names = film_ids([PurePosixPath(str(coco.imgs[image_id]["file_name"])) for image_id in image_ids])
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        expected, found = "to give each image a file name of its own", f"{twice[0]!r} twice"
+        raise DataError(Problem(path, expected, found, "Rename or remove one of the two.", film_id=twice[0]))
+    return dict(zip(names, image_ids, strict=True))
 
 
 def _mask(segmentation: Any, size: tuple[int, int]) -> Mask:
@@ -142,10 +153,6 @@ def _mask(segmentation: Any, size: tuple[int, int]) -> Mask:
     return np.asarray(run_lengths.decode(packed), dtype=bool)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name.strip().lower())
-
-
 def _read_coco(path: Path) -> COCO:
     if not path.is_file():
         raise DataError(Problem(path, "to be the COCO annotations", "no such file", "Set `dataset.annotations=<file below the root>`."))
@@ -159,10 +166,11 @@ def _read_coco(path: Path) -> COCO:
 
 
 def _check_references(coco: COCO) -> None:
-    """ValueError or KeyError unless each image has an id and a file of its own, and each annotation a category that is there."""
+    """ValueError unless each image has an id and a file of its own, and each annotation an image and a category that are there."""
     if len(coco.imgs) < len(coco.dataset["images"]) or len(coco.cats) < len(coco.dataset["categories"]):
         raise ValueError("two images or two categories have one id")
-    if missing := {shape["category_id"] for shape in coco.dataset["annotations"]} - set(coco.cats):
-        raise ValueError(f"annotations of the categories {sorted(map(str, missing))}, which are not there")
+    for key, known in {"category_id": coco.cats, "image_id": coco.imgs}.items():
+        if missing := {shape[key] for shape in coco.dataset["annotations"]} - set(known):
+            raise ValueError(f"annotations of the {key} {sorted(map(str, missing))[0]!r}, which is not there")
     if nameless := [image_id for image_id, entry in coco.imgs.items() if "file_name" not in entry]:
         raise ValueError(f"image {nameless[0]} has no file_name")

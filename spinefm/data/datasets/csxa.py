@@ -10,19 +10,18 @@ from typing import Unpack
 import pandas as pd
 from rich.console import Console
 
+from spinefm.data.annotation import Annotation
 from spinefm.data.dataset import safe_id
 from spinefm.data.datasets.labelme import read_shapes
-from spinefm.data.film_files import find_image, read_film
-from spinefm.data.film_source import FilmSource, stamp
-from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
-from spinefm.data.mask_files import FOLDER as MASK_FOLDER
-from spinefm.data.mask_files import find_masks, read_masks
+from spinefm.data.film_source import FilmSource, check_folder, stamp
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
+from spinefm.data.mask_files import find_masked_films, read_masks
 from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
-from spinefm.structures import Radiograph, View
+from spinefm.structures import View
 
-_JSON_FOLDER, _PNG_FOLDER, _IMAGE_FOLDER, _TABLE = "datasets-JSON", "datasets-PNG", "imgs", "datasets.xlsx"
-_CASE_DIGITS = 4
+_JSON_FOLDER, _PNG_FOLDER, _TABLE = "datasets-JSON", "datasets-PNG", "datasets.xlsx"
+_CASE_DIGITS, _NAME_DIGITS = 4, 7
 _PLAUSIBLE_MM = (0.01, 2.0)
 _MILLIMETRES = r"^\s*([\d.]+)\s*(?:mm.*)?$"
 
@@ -47,19 +46,15 @@ class CsxaDataset(FolderDataset):
         folder = check_folder(Path(root).expanduser(), "the folder of CSXA")
         published = (folder / _JSON_FOLDER).is_dir()
         sources, problems = _find_published(folder) if published else _find_masked(folder)
-        self._spacings, its_problems = _spacings(folder / _TABLE, spacing_column, options.get("cache_dir"))
-        sources = [replace(source, row=str(self._spacings.get(source.patient_id))) for source in sources]
+        spacings, its_problems = _spacings(folder / _TABLE, spacing_column, options.get("cache_dir"))
+        sources = [replace(source, spacing_mm=spacings.get(source.patient_id)) for source in sources]
         super().__init__(folder, sources, problems + its_problems, **options)
 
-    def read(self, source: FilmSource, report: Report) -> Radiograph:
-        """See `FolderDataset.read`."""
-        film = read_film(source.image)
-        size, spacing_mm = (film.pixels.shape[0], film.pixels.shape[1]), self._spacings.get(source.patient_id)
+    def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
+        """See `FolderDataset.annotation`."""
         if source.annotations[0].suffix == ".json":
-            vertebrae, landmarks = read_shapes(source.annotations[0], size, report)
-        else:
-            vertebrae, landmarks = list(read_masks(source.annotations, size)), []
-        return Radiograph(source.film_id, film.pixels, tuple(vertebrae), source.view, source.patient_id, spacing_mm, tuple(landmarks))
+            return read_shapes(source.annotations[0], size, report)
+        return Annotation(read_masks(source.annotations, size))
 
 
 def _source(stem: str, image: Path, annotations: tuple[Path, ...]) -> FilmSource:
@@ -74,22 +69,15 @@ def _find_published(root: Path) -> tuple[list[FilmSource], list[Problem]]:
         if image.is_file():
             sources.append(_source(path.stem, image, (path,)))
         else:
-            problems.append(Problem(path, f"to have its film in {_PNG_FOLDER}", f"no `{image.name}`", "Complete the data set."))
+            found, remedy = f"no `{image.name}`", "Complete the data set."
+            problems.append(Problem(path, f"to have its film in {_PNG_FOLDER}", found, remedy, film_id=safe_id(path.stem)))
     return sources, problems
 
 
 def _find_masked(root: Path) -> tuple[list[FilmSource], list[Problem]]:
     """Films in the original SpineFM's layout."""
-    check_folder(root / MASK_FOLDER, f"the folder of masks of CSXA (or `{_JSON_FOLDER}` to be beside it)")
-    masks, problems = find_masks(root / MASK_FOLDER)
-    sources = list[FilmSource]()
-    for stem, paths in masks.items():
-        image = find_image(root / _IMAGE_FOLDER, stem)
-        if image is not None:
-            sources.append(_source(stem, image, paths))
-        else:
-            problems.append(Problem(paths[0], f"to have its film in {_IMAGE_FOLDER}", f"none called {stem}", "Complete the data set."))
-    return sources, problems
+    films, problems = find_masked_films(root)
+    return [_source(*film) for film in films], problems
 
 
 def _spacings(path: Path, column: str, cache_dir: str | None) -> tuple[dict[str, float], list[Problem]]:
@@ -123,9 +111,9 @@ def _read_spacings(path: Path, column: str) -> tuple[dict[str, float], list[tupl
 
 def _cases(numbers: "pd.Series[str]") -> "pd.Series[str]":
     """Case numbers of a column of these, or of whole names; a spreadsheet may have dropped the leading zeros of either."""
-    digits = numbers.str.extract(r"(\d+)", expand=False)
-    longest = max((len(text) for text in digits.dropna()), default=0)
-    return digits.str.zfill(max(longest, _CASE_DIGITS)).str[:_CASE_DIGITS]
+    digits = numbers.str.extract(r"^\s*(\d+)(?:\.0)?\s*$", expand=False)
+    whole_names = digits.str.len().between(_CASE_DIGITS + 1, _NAME_DIGITS).any()
+    return digits.str.zfill(_NAME_DIGITS if whole_names else _CASE_DIGITS).str[:_CASE_DIGITS]
 
 
 def _plain(header: str) -> str:

@@ -5,22 +5,23 @@ import io
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from PIL import Image
 
-from spinefm.data.annotation import parse_label, points_to_annotation, polygon_of
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import find_image, read_film
-from spinefm.data.film_source import FilmSource
-from spinefm.data.film_table import FilmRow, check_rows, read_film_table, view_of
-from spinefm.data.folder_dataset import DatasetOptions, FolderDataset, check_folder
+from spinefm.data.annotation import Annotation, parse_label, points_to_annotation, polygon_of
+from spinefm.data.dataset import film_ids
+from spinefm.data.film_files import FILM_SUFFIXES, find_images
+from spinefm.data.film_source import FilmSource, check_folder
+from spinefm.data.film_table import check_rows, read_film_table, table_source
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.geometry import mask_to_vertebra, paste_mask
-from spinefm.structures import Landmark, Point, Radiograph, Vertebra, View
+from spinefm.structures import Point, Vertebra, View
 
 
 class LabelmeDataset(FolderDataset):
@@ -43,29 +44,59 @@ class LabelmeDataset(FolderDataset):
 
     def __init__(self, root: str, view: str = View.UNKNOWN, **options: Unpack[DatasetOptions]) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder of your films")
-        self._table = read_film_table(folder)
-        problems, sources = list[Problem](), list[FilmSource]()
-        for path in sorted(folder.rglob("[!.]*.json")):
-            image = find_image(path.parent, path.stem)
-            if image is None:
-                problems.append(Problem(path, "to lie beside its film", "no film of this name", "Add the film or remove the annotation."))
-                continue
-            film_id = safe_id(path.stem)
-            row = self._table.get(film_id, FilmRow())
-            patient_id = row.patient_id or film_id
-            sources.append(FilmSource(film_id, image, patient_id, view_of(row, view), (path,), str(row), split=row.split))
-        problems += check_rows(folder, self._table, [source.film_id for source in sources])
+        table, problems, sources = read_film_table(folder), list[Problem](), list[FilmSource]()
+        paths = _files(folder, {".json"})
+        names = film_ids([path.relative_to(folder) for path in paths])
+        for path, film_id in zip(paths, names, strict=True):
+            try:
+                sources.append(table_source(table, film_id, _image(path), view, (path,)))
+            except DataError as error:
+                problems.append(replace(error.problem, film_id=film_id))
+        problems += [*check_rows(folder, table, names), *_unannotated(folder, paths)]
         super().__init__(folder, sources, problems, **options)
 
-    def read(self, source: FilmSource, report: Report) -> Radiograph:
-        """See `FolderDataset.read`."""
-        film = read_film(source.image)
-        vertebrae, landmarks = read_shapes(source.annotations[0], (film.pixels.shape[0], film.pixels.shape[1]), report)
-        spacing_mm = self._table.get(source.film_id, FilmRow()).spacing_mm or film.spacing_mm
-        return Radiograph(source.film_id, film.pixels, tuple(vertebrae), source.view, source.patient_id, spacing_mm, tuple(landmarks))
+    def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
+        """See `FolderDataset.annotation`."""
+        (path,) = source.annotations
+        content = read_labelme(path)
+        stated = content.get("imageHeight") or size[0], content.get("imageWidth") or size[1]
+        if stated != size:
+            found = f"{stated[1]} x {stated[0]}"
+            raise DataError(Problem(path, f"to be of its film's size, {size[1]} x {size[0]}", found, "Annotate this copy of the film."))
+        return read_shapes(path, size, report)
 
 
-def read_shapes(path: Path, size: tuple[int, int], report: Report) -> tuple[list[Vertebra], list[Landmark]]:
+def _files(root: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files of some suffixes below a folder; hidden files and folders are passed over."""
+    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+
+
+def _image(path: Path) -> Path:
+    """The film of an annotation: the one of its name beside it; of several, the one that was annotated."""
+    images = find_images(path.parent, path.stem)
+    if not images:
+        raise DataError(Problem(path, "to lie beside its film", "no film of this name", "Add the film or remove the annotation."))
+    if len(images) == 1:
+        return images[0]
+    # LabelMe on Windows writes backslashes.
+    annotated = str(read_labelme(path).get("imagePath")).replace("\\", "/").rpartition("/")[2]
+    named = [image for image in images if image.name == annotated]
+    if not named:
+        raise DataError(Problem(path, "to name its film", " and ".join(image.name for image in images), "Remove all but one."))
+    return named[0]
+
+
+def _unannotated(root: Path, annotations: Sequence[Path]) -> Iterator[Problem]:
+    """A note of the films without an annotation, if there are any."""
+    annotated = {path.with_suffix("") for path in annotations}
+    others = [path for path in _files(root, FILM_SUFFIXES) if path.with_suffix("") not in annotated]
+    if others:
+        found = f"{len(others)} films without one, such as `{others[0].name}`"
+        yield Problem(root, "to hold an annotation for each film", found, "They are not used.", fatal=False)
+
+
+def read_shapes(path: Path, size: tuple[int, int], report: Report) -> Annotation:
     """The vertebrae and landmarks of a LabelMe file, in its order.
 
     Args:
@@ -86,7 +117,22 @@ def read_shapes(path: Path, size: tuple[int, int], report: Report) -> tuple[list
             vertebrae.append(_body(shape, label.level, size, path))
     outlined = {vertebra.level for vertebra in vertebrae}
     with_corners, landmarks = points_to_annotation(points, size, path, report, outlined)
-    return vertebrae + with_corners, landmarks
+    return Annotation([*vertebrae, *with_corners], landmarks)
+
+
+def read_labelme(path: Path) -> dict[str, Any]:
+    """The content of a LabelMe file.
+
+    Raises:
+        DataError: If it is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(content.get("shapes"), list):
+            raise ValueError("no list of shapes")
+        return dict(content)
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(Problem(path, "to be a LabelMe file", f"{type(error).__name__}: {error}", "Save it again with LabelMe.")) from error
 
 
 class _Shape(NamedTuple):
@@ -97,11 +143,11 @@ class _Shape(NamedTuple):
 
 
 def _shapes(path: Path) -> list[_Shape]:
+    content = read_labelme(path)
     try:
-        shapes = json.loads(path.read_text(encoding="utf-8-sig"))["shapes"]
-        return [_shape(shape) for shape in shapes]
+        return [_shape(shape) for shape in content["shapes"]]
     except (ValueError, KeyError, TypeError) as error:
-        expected, found = "to be a LabelMe file: shapes, each with a label and points (x, y)", f"{type(error).__name__}: {error}"
+        expected, found = "to hold shapes with a label and points (x, y)", f"{type(error).__name__}: {error}"
         raise DataError(Problem(path, expected, found, "Save it again with LabelMe.")) from error
 
 

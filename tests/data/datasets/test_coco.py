@@ -90,11 +90,30 @@ def test_names_of_keypoints_in_any_spelling_and_a_centroid(root):
         for category in content["categories"]:
             category["keypoints"] = ["Top_Left", "top-right", "BOTTOM RIGHT", "bottom left", "centroid"]
         content["annotations"] = [
-            each | ({"keypoints": each["keypoints"] + [50, 60, 1]} if "keypoints" in each else {}) for each in content["annotations"]
+            each | ({"keypoints": each["keypoints"] + [60, 145, 1]} if "keypoints" in each else {}) for each in content["annotations"]
         ]
     film = read(root, KEYPOINTS)
     assert [vertebra.level for vertebra in film.vertebrae] == BODIES
-    assert Landmark("S1", CENTROID, (50.0, 60.0)) in film.landmarks and len(film.landmarks) == 3
+    assert Landmark("S1", CENTROID, (60.0, 145.0)) in film.landmarks and len(film.landmarks) == 3
+
+
+def test_three_corners_and_a_centroid_are_landmarks(root):
+    with coco.edited(root / "annotations.json") as content:
+        s1 = coco.find(content, KEYPOINTS, "S1")
+        s1["keypoints"] = [*coco.keypoints_of(spine(KEYPOINTS, 7)[6], marked=3)["keypoints"], 60, 145, 1]
+        content["categories"][-1]["keypoints"] = [*content["categories"][-1]["keypoints"], "centroid"]
+    film = read(root, KEYPOINTS)
+    assert [mark.part for mark in film.landmarks] == ["top left", "top right", "bottom right", "centroid"]
+
+
+def test_films_of_one_name_in_two_folders_are_called_by_both(root):
+    (root / "images" / "b").mkdir()
+    (root / "images" / "film_2.png").rename(root / "images" / "b" / "film_1.png")
+    with coco.edited(root / "annotations.json") as content:
+        content["images"][2]["file_name"] = "b/film_1.png"
+    films = {each.film_id: each.film for each in open_(root).inspect()}
+    assert list(films) == ["film_0", "film_1", "b_film_1", "film_3", "film_4", "film_5"]
+    np.testing.assert_array_equal(paste_mask(films["b_film_1"].vertebrae[0], SIZE), fill(spine(2, 6)[0], SIZE))
 
 
 def test_a_vertebra_with_an_outline_needs_no_landmarks(root):

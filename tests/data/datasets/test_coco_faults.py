@@ -38,8 +38,9 @@ def problem_of(root, film):
 @pytest.mark.parametrize(
     ("film", "level", "fields", "expected"),
     [
-        (POLYGONS, "L1", {"segmentation": None}, "a segmentation or keypoints, but found neither in annotation"),
-        (KEYPOINTS, "L1", {"keypoints": [0] * 12}, "a segmentation or keypoints, but found neither in annotation"),
+        (POLYGONS, "L1", {"segmentation": None}, "to give L1 a segmentation, or keypoints called centroid, top left"),
+        (POLYGONS, "L1", {"segmentation": []}, "in its category, but found 0 numbers for []. Correct the category."),
+        (KEYPOINTS, "L1", {"keypoints": [0] * 12}, "to give L1 four corners, but found none. Correct the labels."),
         (POLYGONS, "L1", {"segmentation": [[500, 500, 520, 500, 520, 520]]}, "a mask on its film of 120 x 180 pixels, but found 0 pixels"),
         (POLYGONS, "L1", {"segmentation": [[30, 40, 50]]}, "to hold polygons or run lengths, but found ValueError in annotation"),
         (RUN_LENGTHS, "L1", {"segmentation": {"size": [90, 120], "counts": [0, 200, 10600]}}, "but found 200 pixels of one of 120 x 90"),
@@ -47,7 +48,12 @@ def problem_of(root, film):
         (RUN_LENGTHS, "L1", {"segmentation": {"size": list(SIZE), "counts": [-1, 21601]}}, "to hold polygons or run lengths"),
         (RUN_LENGTHS, "L1", {"segmentation": {"size": [180], "counts": [21600]}}, "to hold polygons or run lengths"),
         (RUN_LENGTHS, "L1", {"segmentation": {"size": list(SIZE)}}, "to hold polygons or run lengths, but found KeyError"),
-        (KEYPOINTS, "L1", {"keypoints": [30, 40, 2] * 3}, "to call the keypoints of L1, of three numbers each"),
+        (
+            KEYPOINTS,
+            "L1",
+            {"keypoints": [30, 40, 2] * 3},
+            "but found 9 numbers for ['top left', 'top right', 'bottom right', 'bottom left']",
+        ),
         (
             KEYPOINTS,
             "L1",
@@ -59,7 +65,7 @@ def problem_of(root, film):
 )
 def test_annotations_that_are_no_vertebra(root, film, level, fields, expected):
     coco.edit(root, film, level, **fields)
-    assert expected in problem_of(root, film)
+    assert expected in problem_of(root, film) and problem_of(root, film).startswith(f"film_{film}: Expected `")
     assert sum(inspection.film is None for inspection in open_(root).inspect()) == 1
 
 
@@ -81,7 +87,7 @@ def test_categories_name_their_keypoints(root, names):
             if names is None:
                 del category["keypoints"]
     message = problem_of(root, KEYPOINTS)
-    assert "to call the keypoints of T12, of three numbers each, centroid, top left" in message and "Correct the category." in message
+    assert "to give T12 a segmentation, or keypoints called centroid, top left" in message and "Correct the category." in message
     assert inspect(root, POLYGONS).film is not None
 
 
@@ -109,9 +115,10 @@ def test_a_film_of_unstated_size_is_taken_as_it_is(root):
 def test_a_missing_film_is_fatal(root):
     (root / "images" / "film_2.png").unlink()
     with pytest.raises(
-        DataError, match=r"film_2\.png.*to be a film of `annotations\.json`.*no such file.*Add the film or remove its entry"
+        DataError, match=r"film_2\.png.*to be a film of `annotations\.json`.*no such file.*Add the film, correct `dataset\.images`, or"
     ):
         open_(root).split("train")
+    assert len(open_(root, exclude=["film_2"]).split("train")) > 0
 
 
 def test_images_without_annotations_are_passed_over_even_if_they_are_missing(root):
@@ -119,16 +126,18 @@ def test_images_without_annotations_are_passed_over_even_if_they_are_missing(roo
         content["annotations"] = [each for each in content["annotations"] if each["image_id"] != 102]
         content["images"].append({"id": 7, "file_name": "not copied.png", "width": 1, "height": 1})
     dataset = open_(root)
-    assert dataset.problems == ()
+    (problem,) = dataset.problems
+    assert "annotations.json` to annotate every image, but found 2 images without annotation. They are not used." in str(problem)
+    assert not problem.fatal
     assert [source.film_id for source in dataset.sources] == ["film_0", "film_1", "film_3", "film_4", "film_5"]
 
 
-def test_films_of_one_name_in_two_folders_are_refused(root):
-    (root / "images" / "b").mkdir()
-    (root / "images" / "film_2.png").rename(root / "images" / "b" / "film_1.png")
+@pytest.mark.parametrize("name", ["film_1.png", "film_1.jpg"])
+def test_files_of_one_name_in_one_folder_are_refused(root, name):
+    """Else the annotations of one would be lost."""
     with coco.edited(root / "annotations.json") as content:
-        content["images"][2]["file_name"] = "b/film_1.png"
-    with pytest.raises(DataError, match=r"id of its own.*'film_1' twice.*Rename or remove one of the two"):
+        content["images"][2]["file_name"] = name
+    with pytest.raises(DataError, match=r"file name of its own, but found 'film_1' twice\. Rename or remove one of the two"):
         open_(root)
 
 
@@ -143,7 +152,8 @@ def without(key):
         (without("annotations"), "KeyError: 'annotations'"),
         (without("images"), "KeyError: 'images'"),
         (lambda content: content["annotations"][0].pop("image_id"), "KeyError: 'image_id'"),
-        (lambda content: content["annotations"][0].update(category_id=99), "annotations of the categories"),
+        (lambda content: content["annotations"][0].update(category_id=99), "annotations of the category_id '99', which is not there"),
+        (lambda content: content["annotations"][0].update(image_id=99), "annotations of the image_id '99', which is not there"),
         (lambda content: content["images"][0].pop("file_name"), "image 100 has no file_name"),
         (lambda content: content["images"][1].update(id=100), "two images or two categories have one id"),
         (lambda content: content["categories"][1].update(id=1), "two images or two categories have one id"),

@@ -174,6 +174,14 @@ def two_levels_exchanged(content):
         first["label"], second["label"] = second["label"], first["label"]
 
 
+def c2_off_the_film(content):
+    find(content, "C2 bottom left")["points"][0][0] = -9
+
+
+def c2_below_c7(content):
+    find(content, "C2 centroid")["points"][0][1] = 179
+
+
 def c2_only(content):
     content["shapes"] = content["shapes"][:3]
 
@@ -185,7 +193,9 @@ def c2_only(content):
         (c2_as_polygon, r"json` to give 'C2 centroid' one point, but found 3\. Draw it as a point"),
         (unknown_label, r"json` to use labels such as .*, but found 'C8 top left'\. Correct"),
         (off_the_film, r"json` to give C6 corners around its body, on the film, but found \[\[5.*\. Draw them again"),
-        (two_levels_exchanged, r"` to name levels from head to foot, but found C3, C5, C4, C6, C7\. Correct"),
+        (two_levels_exchanged, r"` to name levels from head to foot, but found C2, C3, C5, C4, C6, C7\. Correct"),
+        (c2_off_the_film, r"json` to give C2 a bottom left on the film of 130 x 180 pixels, but found \(-9\.0, .*\. Move it"),
+        (c2_below_c7, r"json` to name levels from head to foot, but found C3, C4, C5, C6, C7, C2\. Correct"),
         (c2_only, r"` to have an annotated vertebra, but found none\. Annotate one"),
     ],
 )
@@ -207,6 +217,8 @@ def test_an_annotation_without_its_film_is_refused(root):
     assert [each.film_id for each in dataset.inspect()] == [FIRST, THIRD]
     with pytest.raises(DataError, match=rf"{SECOND}\.json` to have its film in datasets-PNG, but found no `{SECOND}\.png`\. Complete"):
         dataset.split("train")
+    rest = CsxaDataset(str(root), exclude=[SECOND])
+    assert rest.problems == () and len(rest.split("train")) > 0
 
 
 def test_masks_without_their_film_are_refused(masked):
@@ -224,7 +236,7 @@ def test_hidden_files_of_a_mac_are_no_annotations(root):
 def test_an_empty_or_missing_root_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"absent` to be the folder of CSXA, but found nothing at this path\. Set `dataset\.root"):
         CsxaDataset(str(tmp_path / "absent"))
-    with pytest.raises(DataError, match=r"gts` to be the folder of masks of CSXA \(or `datasets-JSON` to be beside it\)"):
+    with pytest.raises(DataError, match=r"gts` to be the folder of masks, but found nothing at this path"):
         CsxaDataset(str(tmp_path))
     (tmp_path / "datasets-JSON").mkdir()
     with pytest.raises(DataError, match="to hold annotated films of `dataset=csxa`, but found none"):

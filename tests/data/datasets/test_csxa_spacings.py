@@ -46,6 +46,20 @@ def test_cases_are_found_however_they_are_written(root, number):
     assert spacings(root) == (KNOWN, [])
 
 
+def test_cases_of_many_digits_are_told_from_whole_names(root):
+    """ "1241" is the case 1241, or the film 0001241 of case 0001 where longer names stand beside it."""
+    csxa.write_table(root, [("1241", 0.2), ("140", 0.3)], header=("Number", "Pixel Equivalent"))
+    assert spacings(root) == ([None] * 3, [])
+    csxa.write_table(root, [("1241", 0.2), ("140", 0.3), ("2548130", 0.4)], header=("Number", "Pixel Equivalent"))
+    assert spacings(root) == ([0.3, 0.2, None], [])
+
+
+def test_masked_films_have_spacings_too(root, tmp_path):
+    masked = csxa.write(tmp_path / "masked", num_films=3, layout="spinefm")
+    (root / "datasets.xlsx").rename(masked / "datasets.xlsx")
+    assert spacings(masked) == (KNOWN, [])
+
+
 def test_a_case_without_a_row_has_no_spacing(root):
     csxa.write_table(root, [(1, 0.2), (999, 0.3)], header=("Number", "Pixel Equivalent"))
     assert spacings(root) == ([None, 0.2, None], [])

@@ -110,10 +110,12 @@ def test_dark_bone_is_turned_over(root):
     np.testing.assert_array_equal(inspection.film.pixels, bright)
 
 
-def test_a_damaged_copy_of_the_film_and_its_size_are_not_looked_at(root):
+@pytest.mark.parametrize("size", [{}, {"imageHeight": None, "imageWidth": None}])
+def test_a_damaged_copy_of_the_film_is_not_looked_at_and_its_size_need_not_be_told(root, size):
     before = film_of(root)
     with edited(root / "film_0.json") as content:
-        content.update(imageData="bm8gaW1hZ2U=", imageHeight=9, imageWidth=9)
+        del content["imageHeight"], content["imageWidth"]
+        content.update(imageData="bm8gaW1hZ2U=", **size)
     for first, second in zip(before.vertebrae, film_of(root).vertebrae, strict=True):
         np.testing.assert_array_equal(first.mask, second.mask)
 
@@ -142,12 +144,46 @@ def test_names_become_safe(root):
     assert "Ms._X_2_" in inspect(root)
 
 
-def test_films_of_one_name_are_refused(root):
-    (root / "again").mkdir()
+def move(root, film_id, place):
     for suffix in (".png", ".json"):
-        (root / f"film_1{suffix}").rename(root / "again" / f"film_0{suffix}")
-    with pytest.raises(DataError, match=r"film_0\.png` to have a film id of its own, but found 'film_0' twice, also .*film_0\.png"):
+        (root / place).parent.mkdir(exist_ok=True)
+        (root / f"{film_id}{suffix}").rename(root / f"{place}{suffix}")
+
+
+def test_films_of_one_name_in_two_folders_are_called_by_both(root):
+    move(root, "film_0", "p1/lat")
+    move(root, "film_1", "p2/lat")
+    labelme.write_table(root, [("p1_lat", "x", "", "", ""), ("p2/lat", "y", "", "", "")])
+    films = inspect(root)
+    assert {film_id: each.film.patient_id for film_id, each in films.items()} == {"film_2": "film_2", "p1_lat": "x", "p2_lat": "y"}
+    assert len(films["p2_lat"].film.landmarks) == 2
+
+
+def test_ids_that_are_alike_with_their_folders_are_refused(root):
+    move(root, "film_0", "p1/lat")
+    move(root, "film_1", "p2/lat")
+    move(root, "film_2", "p1_lat")
+    with pytest.raises(DataError, match=r"lat\.png` to have a film id of its own, but found 'p1_lat' twice, also .*lat\.png"):
         LabelmeDataset(str(root))
+
+
+def test_of_several_films_of_one_name_the_annotated_one_is_taken(root):
+    with Image.open(root / "film_0.png") as film:
+        film.point(lambda value: value // 2).save(root / "film_0.bmp")
+    for named, brightest in (("film_0.png", 219), ("..\\scans\\film_0.bmp", 109), ("scans/film_0.bmp", 109)):
+        with edited(root / "film_0.json") as content:
+            content["imagePath"] = named
+        assert film_of(root).pixels.max() == pytest.approx(brightest, abs=3)
+
+
+def test_films_without_an_annotation_are_noted(root):
+    (root / "film_0.json").unlink()
+    (root / "film_1.json").rename(root / ".film_1.json")
+    (root / ".trash").mkdir()
+    Image.open(root / "film_0.png").save(root / ".trash" / "film_9.png")
+    (problem,) = (problem for problem in LabelmeDataset(str(root)).problems if "films.csv" not in str(problem))
+    assert "films` to hold an annotation for each film, but found 2 films without one, such as `film_0.png`. They" in str(problem)
+    assert not problem.fatal and problem.film_id == ""
 
 
 def test_without_a_table_a_film_is_its_own_patient(root):
@@ -183,10 +219,10 @@ def test_splits_of_the_table_are_used(root):
 
 
 def test_rows_of_no_film_are_noted(root):
-    labelme.write_table(root, [("film_0.png", "x", "", "", ""), ("film_1", "y", "", "", "")])
+    labelme.write_table(root, [("film_9", "x", "", "", ""), ("film_1", "y", "", "", "")])
     dataset = LabelmeDataset(str(root))
     (problem,) = dataset.problems
-    assert "films.csv` to name films that are annotated, but found 1 other rows, such as 'film_0.png'" in str(problem)
+    assert "films.csv` to name films that are annotated, but found 1 other rows, such as 'film_9'" in str(problem)
     assert not problem.fatal and len(dataset.split("train")) > 0
 
 

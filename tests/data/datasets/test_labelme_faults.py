@@ -33,10 +33,21 @@ def assert_only_the_second_is_refused(root, message):
     [
         ("", "JSONDecodeError"),
         ('{"shapes": [{"label": "L1", "poi', "JSONDecodeError"),
-        ("[]", "TypeError"),
-        ("{}", "KeyError: 'shapes'"),
-        ('{"shapes": null}', "TypeError"),
+        ("[]", "AttributeError"),
+        ("{}", "ValueError: no list of shapes"),
+        ('{"shapes": null}', "ValueError: no list of shapes"),
+    ],
+)
+def test_other_files(root, text, found):
+    (root / "film_1.json").write_text(text)
+    assert_only_the_second_is_refused(root, rf"to be a LabelMe file, but found {found}.*\. Save it again with LabelMe\.")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
         ('{"shapes": [{"points": [[1, 1]]}]}', "KeyError: 'label'"),
+        ('{"shapes": [3]}', "TypeError"),
         ('{"shapes": [{"label": "L1"}]}', "KeyError: 'points'"),
         ('{"shapes": [{"label": "L1", "points": [1, 2]}]}', "TypeError"),
         ('{"shapes": [{"label": "L1", "points": [[1, 2, 3]]}]}', "ValueError: too many values"),
@@ -44,9 +55,9 @@ def assert_only_the_second_is_refused(root, message):
         ('{"shapes": [{"label": "L1", "points": [[NaN, 2], [3, 4], [9, 0]]}]}', r"ValueError: a point at \(nan, 2"),
     ],
 )
-def test_other_files(root, text, found):
+def test_other_shapes(root, text, found):
     (root / "film_1.json").write_text(text)
-    expected = r"to be a LabelMe file: shapes, each with a label and points \(x, y\)"
+    expected = r"to hold shapes with a label and points \(x, y\)"
     assert_only_the_second_is_refused(root, rf"{expected}, but found {found}.*\. Save it again with LabelMe\.")
 
 
@@ -122,6 +133,23 @@ def corner_of_two_points(content):
     find(content, "L1 top left")["points"] *= 2
 
 
+def mask_of_one_value(content):
+    find(content, "L5").update(mask_shape("L5", np.zeros((9, 12)), (20, 30)))
+
+
+def mask_that_is_cut_off(content):
+    mask = mask_shape("L5", np.random.default_rng(0).random((40, 40)) > 0.5, (20, 30))
+    find(content, "L5").update(mask | {"mask": mask["mask"][:80]})
+
+
+def another_size(content):
+    content["imageWidth"] = 240
+
+
+def landmark_off_the_film(content):
+    find(content, "S1 top right")["points"] = [[130, 174]]
+
+
 def nothing(content):
     content["shapes"] = []
 
@@ -145,6 +173,10 @@ def landmarks_only(content):
         (mask_without_picture, r"to hold a mask of 'L5', but found UnidentifiedImageError.*Draw it again\."),
         (mask_without_place, r"to hold a mask of 'L5', but found IndexError.*Draw it again\."),
         (mask_off_the_film, r"to give 'L5' a mask on the film, but found an empty one\. Draw it again\."),
+        (mask_of_one_value, r"to give 'L5' a mask on the film, but found an empty one\. Draw it again\."),
+        (mask_that_is_cut_off, r"to hold a mask of 'L5', but found \w+: .*Draw it again\."),
+        (another_size, r"to be of its film's size, 120 x 190, but found 240 x 190\. Annotate this copy of the film\."),
+        (landmark_off_the_film, r"to give S1 a top right on the film of 120 x 190 pixels, but found \(130\.0, 174\.0\)\. Move it\."),
         (no_points, r"to give L5 a polygon on the film of 120 x 190 pixels, but found 0 points\. Draw it again\."),
         (corner_of_two_points, r"to give 'L1 top left' one point, but found 2\. Draw it as a point\."),
         (nothing, r"to have an annotated vertebra, but found none\. Annotate one, or leave the film out\."),
@@ -161,6 +193,17 @@ def test_a_damaged_film(root):
     path = root / "film_1.png"
     path.write_bytes(path.read_bytes()[:500])
     assert_only_the_second_is_refused(root, r"to be a complete image, but found one that cannot be decoded .*Copy the file again")
+
+
+def test_several_films_none_of_which_was_annotated(root):
+    (root / "film_1.png").rename(root / "film_1.jpg")
+    (root / "film_1.bmp").write_bytes((root / "film_0.png").read_bytes())
+    dataset = LabelmeDataset(str(root))
+    (problem,) = dataset.problems
+    assert problem.film_id == "film_1" and len(dataset.sources) == 2
+    with pytest.raises(DataError, match=r"film_1\.json` to name its film, but found film_1\.bmp and film_1\.jpg\. Remove all but one"):
+        dataset.split("test")
+    assert LabelmeDataset(str(root), exclude=["film_1"]).split_of(dataset.sources[0]) is not None
 
 
 def test_an_annotation_without_its_film(root):
@@ -188,8 +231,10 @@ def test_no_folder(tmp_path):
         LabelmeDataset(str(tmp_path / "absent"))
 
 
-def test_hidden_files_are_no_annotations(root):
+def test_hidden_files_and_folders_hold_no_annotations(root):
     (root / "._film_1.json").write_bytes(b"\x00\x05\x16\x07")
+    (root / ".ipynb_checkpoints").mkdir()
+    (root / ".ipynb_checkpoints" / "film_1.json").write_text("{}")
     dataset = LabelmeDataset(str(root))
     assert len(dataset.sources) == 3 and dataset.problems == ()
 

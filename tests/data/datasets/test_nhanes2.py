@@ -117,13 +117,24 @@ def test_films_without_masks_are_passed_over(root):
     [
         ("C00001", r"called <film id>_<level>.*the level 'C00001'.*Rename it"),
         ("C00001_C8", r"called <film id>_<level>.*the level 'C8'.*Rename it"),
-        ("X00001_C2", r"a film called C or L and a number.*'X00001'.*Rename film and masks"),
+        ("X00001_C2", r"its film in imgs.*none called X00001.*Complete the data set"),
     ],
 )
 def test_names_tell_film_and_level(root, name, expected):
     (root / "gts" / "C00001_C2.npy").rename(root / "gts" / f"{name}.npy")
     with pytest.raises(DataError, match=rf"{name}\.npy.*{expected}"):
         open_(root).split("train")
+
+
+def test_names_tell_the_view(root):
+    for path in [root / "imgs" / "C00001.jpg", *(root / "gts").glob("C00001_*")]:
+        path.rename(path.with_name(path.name.replace("C", "X", 1)))
+    nhanes2.write_lists(root, {"train": ["L00002"]})
+    with pytest.raises(
+        DataError, match=r"X00001\.jpg` to be called C or L and a number, but found 'X00001'\. Rename the film and its masks"
+    ):
+        open_(root).split("train")
+    assert len(open_(root, exclude=["X00001"]).split("train")) == 1
 
 
 def test_files_that_an_archive_of_macos_brings_along_are_skipped(root):

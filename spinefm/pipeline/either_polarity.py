@@ -1,0 +1,53 @@
+"""Films whose bone is dark: noticed by how little a pipeline makes of them, and read turned over."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from spinefm.data.polarity import is_inverted
+from spinefm.pipeline.protocols import SpinePipeline
+from spinefm.structures import Radiograph, Spine
+
+GOOD = 0.6
+"""Mean confidence of a spine from which on there is no reason to doubt the film's polarity, unless its vertebrae are dark."""
+ADVANTAGE = 2.0
+"""How many times more confidence a spine on the turned film needs in all, to be preferred to one of bright vertebrae."""
+
+
+class EitherPolarity:
+    """A pipeline that turns a film over and looks again where it found nothing, little, or vertebrae darker than what is beside them.
+
+    Measured with networks of `make demo` and first light, on validation films as they are and turned over: none of 45 simulated and 46 real
+    bright films was turned, of the dark ones 44 and 39 were.
+
+    Args:
+        pipeline: Reads films of bright bone.
+    """
+
+    def __init__(self, pipeline: SpinePipeline) -> None:
+        self.pipeline = pipeline
+
+    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+        """See `SpinePipeline`."""
+        spines = self.pipeline(films)
+        doubtful = [i for i, spine in enumerate(spines) if _mean_confidence(spine) < GOOD or is_inverted(films[i].pixels, spine.vertebrae)]
+        turned = [replace(films[i], pixels=255 - films[i].pixels) for i in doubtful]
+        for i, film, other in zip(doubtful, turned, self.pipeline(turned) if turned else [], strict=True):
+            if _is_better(other, film, spines[i], films[i]):
+                spines[i] = replace(other, turned_over=True)
+        return spines
+
+
+def _is_better(turned: Spine, turned_film: Radiograph, spine: Spine, film: Radiograph) -> bool:
+    """Whether the spine on the turned film is a good one, of bright vertebrae, and clearly more certain than the other."""
+    if _mean_confidence(turned) < GOOD or is_inverted(turned_film.pixels, turned.vertebrae):
+        return False
+    advantage = 1.0 if is_inverted(film.pixels, spine.vertebrae) else ADVANTAGE
+    return _confidence(turned) > advantage * _confidence(spine)
+
+
+def _confidence(spine: Spine) -> float:
+    return sum(vertebra.confidence for vertebra in spine.vertebrae)
+
+
+def _mean_confidence(spine: Spine) -> float:
+    return _confidence(spine) / max(len(spine.vertebrae), 1)

@@ -1,0 +1,97 @@
+"""What a film is kept by, and what it is called."""
+
+import pickle
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from spinefm.data.cache import CachedFilms
+from spinefm.data.dataset import film_ids, safe_id
+from spinefm.data.film_source import check_folder, stamp
+from spinefm.data.problems import DataError
+from spinefm.structures import View
+from tests.layouts.drawn import Drawn, Lenient, write_film
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Sources of films, with the files that they are read from."""
+    return lambda *film_ids, **fields: [write_film(tmp_path, film_id, **fields) for film_id in film_ids]
+
+
+@pytest.fixture
+def open_(tmp_path):
+    return lambda sources, kind=Drawn, **options: kind(tmp_path, sources, **options)
+
+
+def test_a_key_changes_with_what_the_film_depends_on_and_with_nothing_else(tmp_path, make, open_):
+    (tmp_path / "a.json").write_text("{}")
+    (source,) = make("a", annotations=(tmp_path / "a.json",))
+
+    def key(kind=Drawn, **fields):
+        changed = replace(source, **fields)
+        return open_([changed], kind, seed=3).key(changed)
+
+    sharper = type("Drawn", (Drawn,), {"sharpness": 2, "__qualname__": "Drawn"})
+    keys = [key(), key(sharper), key(Lenient)]
+    keys += [key(film_id="b"), key(patient_id="b"), key(row="b"), key(view=View.AP_SPINE), key(spacing_mm=0.2), key(annotations=())]
+    for path in (tmp_path / "a.json", source.image):
+        path.write_bytes(path.read_bytes() + b" ")
+        keys.append(key())
+    assert len(set(keys)) == len(keys) == 11
+    assert keys[-1] == key() == key(split="val") == key(stratum="severe") == open_([source, *make("b")]).key(source)
+
+
+def test_views_reach_films_that_are_kept(tmp_path, make, open_):
+    (source,) = make("a", split="train")
+    seen = [CachedFilms(open_([replace(source, view=view)]).split("train"), None, tmp_path)[0].view for view in View]
+    assert seen == list(View)
+
+
+def test_a_file_that_is_gone_has_no_key(make, open_):
+    dataset = open_(make("a"))
+    dataset.sources[0].image.unlink()
+    with pytest.raises(DataError, match=r"a\.png.*to be a file.*No such file.*Complete the data set"):
+        dataset.key(dataset.sources[0])
+
+
+def test_the_fingerprint_is_that_of_films_and_splits(make, open_):
+    sources = make("a", "b", "c", "d")
+    first = open_(sources).fingerprint
+    assert open_(sources).fingerprint == first
+    others = {open_(sources, fractions={"test": 1.0}).fingerprint, open_(sources[1:]).fingerprint}
+    make("a", text="L1 L2")
+    others.add(open_(sources).fingerprint)
+    assert len(others | {first}) == 4
+
+
+def test_stamps_tell_name_size_and_time(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("x")
+    first = stamp(path)
+    path.touch()
+    assert stamp(path) != first and stamp(path) == stamp(path)
+
+
+@pytest.mark.parametrize(("stem", "film_id"), [("0001-F-037Y0", "0001-F-037Y0"), ("a film/of (2) Ü.1", "a_film_of_2_Ü.1")])
+def test_ids_are_safe_file_names(stem, film_id):
+    assert safe_id(stem) == film_id
+
+
+def test_ids_name_folders_only_where_two_films_share_a_name():
+    paths = map(PurePosixPath, ("p1/lat.png", "p2/lat.jpg", "p2/Ms. X.png", "ap.dcm"))
+    assert film_ids(list(paths)) == ["p1_lat", "p2_lat", "Ms._X", "ap"]
+
+
+def test_a_folder_is_made_sure_of(tmp_path):
+    assert check_folder(tmp_path, "the folder of films") == tmp_path
+    (tmp_path / "a").touch()
+    for name, found in (("a", "a file"), ("b", "nothing at this path")):
+        with pytest.raises(DataError, match=rf"`.*{name}` to be the folder of films, but found {found}\. Set `dataset\.root=<folder>`"):
+            check_folder(tmp_path / name, "the folder of films")
+
+
+def test_films_go_to_other_processes(make, open_):
+    films = pickle.loads(pickle.dumps(open_(make("a", split="train")).split("train")))
+    assert films[0].film_id == "a"
