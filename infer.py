@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.composition import batches, load_pipeline
-from spinefm.data.film_files import find_films, read_film
 from spinefm.data.problems import DataError
+from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.export import write_spine
 from spinefm.failures import run_script
 from spinefm.structures import Radiograph

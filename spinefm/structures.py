@@ -7,7 +7,7 @@ lies at (c + 0.5, r + 0.5).
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Point = tuple[float, float]
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 CENTROID = "centroid"
 """The part of a vertebra that a landmark names its centre."""

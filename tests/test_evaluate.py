@@ -7,7 +7,7 @@ import pytest
 
 from spinefm.components import COMPONENTS
 from spinefm.data.convert import write_labelme
-from spinefm.data.film_table import FilmRow, write_film_table
+from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
 from tests.scripts import FILMS, PIPELINES, every_component, fails, names, read_json, run, same_weights, trained_in, weights
 

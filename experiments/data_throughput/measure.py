@@ -16,8 +16,8 @@ from rich.table import Table
 
 from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
-from spinefm.data.sampling import ItemKey
 from spinefm.data.views import ClassificationView, SegmentationView, View, class_names
+from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import PatchRule
 from spinefm.structures import Radiograph
 

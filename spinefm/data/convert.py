@@ -21,11 +21,11 @@ from rich.progress import track
 
 from spinefm.anatomy import LEVELS, VERTEBRA
 from spinefm.atomic import atomic_path, write_json
-from spinefm.data.annotation import PARTS
 from spinefm.data.dataset import Inspection, RadiographDataset
-from spinefm.data.film_table import NAME as TABLE_NAME
-from spinefm.data.film_table import FilmRow, write_film_table
 from spinefm.data.problems import Problem
+from spinefm.data.reading.annotation import PARTS
+from spinefm.data.reading.film_table import NAME as TABLE_NAME
+from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.failures import run_script
 from spinefm.geometry import paste_mask
 from spinefm.overlay import outlines

@@ -1,17 +1,14 @@
 """What a data set of films has to offer."""
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from spinefm.data.problems import Problem
-from spinefm.data.splits import SPLITS
-from spinefm.structures import Radiograph, Split
+from spinefm.structures import SPLITS, Radiograph, Split
 
 SourceT = TypeVar("SourceT")
 
@@ -97,17 +94,6 @@ class RadiographDataset(ABC):
         """Read every film, with whatever is wrong with it."""
         for split in SPLITS:
             yield from (Inspection(film.film_id, split, film) for film in self.split(split))
-
-
-def safe_id(stem: str) -> str:
-    """A film's id from the name of its file, safe as a file name on every system."""
-    return re.sub(r"[^\w.-]+", "_", stem)
-
-
-def film_ids(paths: Sequence[PurePath]) -> list[str]:
-    """Ids of films: their files' names without suffix, and with their folders where two share a name."""
-    counts = Counter(safe_id(path.stem) for path in paths)
-    return [safe_id(path.stem if counts[safe_id(path.stem)] == 1 else "_".join(path.with_suffix("").parts)) for path in paths]
 
 
 def digest(*parts: str) -> str:

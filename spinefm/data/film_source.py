@@ -1,7 +1,10 @@
 """Where a film of a data set of files comes from."""
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from spinefm.data.problems import DataError, Problem
 from spinefm.structures import Split, View
@@ -53,3 +56,14 @@ def check_folder(path: Path, purpose: str) -> Path:
         found = "a file" if path.exists() else "nothing at this path"
         raise DataError(Problem(path, f"to be {purpose}", found, "Set `dataset.root=<folder>`."))
     return path
+
+
+def safe_id(stem: str) -> str:
+    """A film's id from the name of its file, safe as a file name on every system."""
+    return re.sub(r"[^\w.-]+", "_", stem)
+
+
+def film_ids(paths: Sequence[PurePath]) -> list[str]:
+    """Ids of films: their files' names without suffix, and with their folders where two share a name."""
+    counts = Counter(safe_id(path.stem) for path in paths)
+    return [safe_id(path.stem if counts[safe_id(path.stem)] == 1 else "_".join(path.with_suffix("").parts)) for path in paths]

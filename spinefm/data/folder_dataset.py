@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
-from spinefm.data.annotation import Annotation, from_head_to_foot
 from spinefm.data.dataset import Films, Inspection, RadiographDataset, digest
-from spinefm.data.division import divided_patients, patient_division, published_division
-from spinefm.data.film_files import read_film
 from spinefm.data.film_source import FilmSource, stamp
-from spinefm.data.polarity import is_inverted
 from spinefm.data.problems import DataError, Problem, Report
-from spinefm.data.split_lists import find_lists
-from spinefm.data.splits import FRACTIONS, check_split
+from spinefm.data.reading.annotation import Annotation, from_head_to_foot
+from spinefm.data.reading.film_files import read_film
+from spinefm.data.reading.polarity import is_inverted
+from spinefm.data.splits.division import divided_patients, patient_division, published_division
+from spinefm.data.splits.grouping import FRACTIONS, check_split
+from spinefm.data.splits.lists import find_lists
 from spinefm.structures import Radiograph, Split
 
 logger = logging.getLogger(__name__)

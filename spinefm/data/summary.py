@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from spinefm.anatomy import LEVELS
 from spinefm.data.dataset import Inspection
-from spinefm.data.splits import SPLITS
-from spinefm.structures import Radiograph
+from spinefm.structures import SPLITS, Radiograph
 
 UNUSED, ALL = "in no split", "all"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from spinefm.data.polarity import is_inverted
+from spinefm.data.reading.polarity import is_inverted
 from spinefm.pipeline.protocols import SpinePipeline
 from spinefm.structures import Radiograph, Spine
 

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 from spinefm.components import Component
 from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
-from spinefm.data.sampling import EpochSampler
+from spinefm.data.views.sampling import EpochSampler
 from spinefm.structures import Split
 
 

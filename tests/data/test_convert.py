@@ -9,7 +9,7 @@ import pytest
 from spinefm.data.convert import labelme_content, write_coco, write_labelme
 from spinefm.data.datasets.coco import CocoDataset
 from spinefm.data.datasets.labelme import LabelmeDataset
-from spinefm.data.film_table import FilmRow, write_film_table
+from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.geometry import mask_to_vertebra, paste_mask
 from spinefm.structures import Landmark, View

@@ -7,8 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from spinefm.data.cache import CachedFilms
-from spinefm.data.dataset import film_ids, safe_id
-from spinefm.data.film_source import check_folder, stamp
+from spinefm.data.film_source import check_folder, film_ids, safe_id, stamp
 from spinefm.data.problems import DataError
 from spinefm.structures import View
 from tests.layouts.drawn import Drawn, Lenient, write_film

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from spinefm.data.annotation import Annotation
 from spinefm.data.film_source import FilmSource
 from spinefm.data.folder_dataset import FolderDataset
 from spinefm.data.problems import Problem
+from spinefm.data.reading.annotation import Annotation
 from spinefm.geometry import polygon_to_vertebra
 from tests.layouts.quads import quad
 

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from spinefm.components import PointPredictorComponent, ResNetComponent
 from spinefm.data.dataset import Films, RadiographDataset
-from spinefm.data.sampling import ItemKey
+from spinefm.data.views.sampling import ItemKey
 from spinefm.training.films import FilmDataModule
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.001}

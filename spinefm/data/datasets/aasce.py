@@ -15,15 +15,14 @@ from PIL import Image
 from rich.progress import track
 
 from spinefm.anatomy import levels_between
-from spinefm.data.annotation import Annotation
-from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import read_thumbnail
-from spinefm.data.film_source import FilmSource, check_folder, stamp
+from spinefm.data.film_source import FilmSource, check_folder, safe_id, stamp
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
-from spinefm.data.splits import SAME_FILM, joined_groups, similar_films
+from spinefm.data.reading.annotation import Annotation
+from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
+from spinefm.data.reading.film_files import read_thumbnail
+from spinefm.data.splits.grouping import SAME_FILM, joined_groups, similar_films
 from spinefm.geometry import polygon_to_vertebra, principal_axis_order
 from spinefm.structures import View
 
@@ -36,7 +35,7 @@ _THUMBNAIL = (32, 64)
 _NEW_COPY = "Take both tables from the same release."
 
 Rings = NDArray[np.float64]
-"""(17, 4, 2): the ring of each vertebra; see `spinefm.data.corners`."""
+"""(17, 4, 2): the ring of each vertebra; see `spinefm.data.reading.corners`."""
 
 
 class AasceDataset(FolderDataset):

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.anatomy import levels_between
-from spinefm.data.annotation import Annotation
-from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import find_images
-from spinefm.data.film_source import FilmSource, check_folder
+from spinefm.data.film_source import FilmSource, check_folder, safe_id
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.reading.annotation import Annotation
+from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
+from spinefm.data.reading.film_files import find_images
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.structures import Landmark, Vertebra, View
 

@@ -11,7 +11,10 @@ import numpy as np
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 
-from spinefm.data.annotation import (
+from spinefm.data.film_source import FilmSource, check_folder, film_ids
+from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
+from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.reading.annotation import (
     PARTS,
     POINTS_ONLY,
     Annotation,
@@ -20,12 +23,8 @@ from spinefm.data.annotation import (
     plain_words,
     points_to_annotation,
 )
-from spinefm.data.corners import CORNERS
-from spinefm.data.dataset import film_ids
-from spinefm.data.film_source import FilmSource, check_folder
-from spinefm.data.film_table import check_rows, read_film_table, table_source
-from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
-from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.reading.corners import CORNERS
+from spinefm.data.reading.film_table import check_rows, read_film_table, table_source
 from spinefm.geometry import mask_to_vertebra, paste_mask, polygon_to_vertebra
 from spinefm.structures import Mask, Point, Vertebra, View
 
@@ -37,7 +36,7 @@ class CocoDataset(FolderDataset):
     keypoints called "top left", "top right", "bottom right", "bottom left"; C2 and S1 may have single keypoints only.
 
     Args:
-        root: Folder of the data set; may hold `films.csv`, see `spinefm.data.film_table`.
+        root: Folder of the data set; may hold `films.csv`, see `spinefm.data.reading.film_table`.
         annotations: The JSON file, below the root.
         images: Folder of the films, below the root.
         view: View of the films of which `films.csv` says nothing.

@@ -10,14 +10,13 @@ from typing import Unpack
 import pandas as pd
 from rich.console import Console
 
-from spinefm.data.annotation import Annotation
-from spinefm.data.dataset import safe_id
 from spinefm.data.datasets.labelme import read_shapes
-from spinefm.data.film_source import FilmSource, check_folder, stamp
+from spinefm.data.film_source import FilmSource, check_folder, safe_id, stamp
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
-from spinefm.data.mask_files import find_masked_films, read_masks
 from spinefm.data.outcomes import kept_outcome
 from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.reading.annotation import Annotation
+from spinefm.data.reading.mask_files import find_masked_films, read_masks
 from spinefm.structures import View
 
 _JSON_FOLDER, _PNG_FOLDER, _TABLE = "datasets-JSON", "datasets-PNG", "datasets.xlsx"

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 from PIL import Image
 
-from spinefm.data.annotation import Annotation, parse_label, points_to_annotation, polygon_of
-from spinefm.data.dataset import film_ids
-from spinefm.data.film_files import FILM_SUFFIXES, find_images
-from spinefm.data.film_source import FilmSource, check_folder
-from spinefm.data.film_table import check_rows, read_film_table, table_source
+from spinefm.data.film_source import FilmSource, check_folder, film_ids
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.reading.annotation import Annotation, parse_label, points_to_annotation, polygon_of
+from spinefm.data.reading.film_files import FILM_SUFFIXES, find_images
+from spinefm.data.reading.film_table import check_rows, read_film_table, table_source
 from spinefm.geometry import mask_to_vertebra, paste_mask
 from spinefm.structures import Point, Vertebra, View
 
@@ -32,7 +31,7 @@ class LabelmeDataset(FolderDataset):
     looked at.
 
     Args:
-        root: Folder of the films; may hold `films.csv`, see `spinefm.data.film_table`.
+        root: Folder of the films; may hold `films.csv`, see `spinefm.data.reading.film_table`.
         view: View of the films of which `films.csv` says nothing.
         options: See `FolderDataset`.
 

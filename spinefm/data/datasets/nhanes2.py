@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Unpack
 
-from spinefm.data.annotation import Annotation
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_source import FilmSource, check_folder
+from spinefm.data.film_source import FilmSource, check_folder, safe_id
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
-from spinefm.data.mask_files import find_masked_films, read_masks
 from spinefm.data.problems import Problem, Report
+from spinefm.data.reading.annotation import Annotation
+from spinefm.data.reading.mask_files import find_masked_films, read_masks
 from spinefm.structures import View
 
 _VIEWS = {"C": View.LATERAL_CERVICAL, "L": View.LATERAL_LUMBAR}

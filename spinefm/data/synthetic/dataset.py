@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from spinefm.data.dataset import Films, RadiographDataset, digest
-from spinefm.data.splits import SPLITS, check_split
+from spinefm.data.splits.grouping import check_split
 from spinefm.data.synthetic.radiographs import simulate
-from spinefm.structures import Radiograph, Split, View
+from spinefm.structures import SPLITS, Radiograph, Split, View
 
 GENERATOR_VERSION = 3
 """Raise it whenever the same arguments give other films."""

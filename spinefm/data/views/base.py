@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from spinefm.anatomy import level_index
-from spinefm.data.sampling import ItemKey
+from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import crop_patch, local_spacings
 from spinefm.structures import CENTROID, Landmark, PatchBox, Pixels, Point, Radiograph
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
-from spinefm.data.augmentation import augment
+from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import VertebraRef, View, grey_patch, spine_centroids, vertebra_refs
 from spinefm.geometry import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph

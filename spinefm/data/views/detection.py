@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import masks_to_boxes
 
-from spinefm.data.augmentation import augment
+from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View
 from spinefm.geometry import paste_mask
 from spinefm.structures import Mask

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.data.augmentation import augment
+from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View, grey_patch, vertebra_refs
 from spinefm.geometry import PatchRule, crop_mask, patch_box
 from spinefm.structures import Radiograph

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.data.sampling import ItemKey
 from spinefm.data.views.base import View, spine_centroids
+from spinefm.data.views.sampling import ItemKey
 from spinefm.structures import Radiograph
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from spinefm.data.corners import CORNERS
 from spinefm.data.datasets.buu_lspine import BuuLspineDataset, patient_key
 from spinefm.data.problems import DataError
+from spinefm.data.reading.corners import CORNERS
 from spinefm.geometry import paste_mask
 from spinefm.structures import Landmark, View
 from tests.layouts import buu_lspine

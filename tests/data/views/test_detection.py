@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.sampling import ItemKey
 from spinefm.data.views import DetectionView
 from spinefm.data.views.detection import detection_target
+from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import paste_mask
 
 

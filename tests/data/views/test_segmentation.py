@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.sampling import ItemKey
 from spinefm.data.views import SegmentationView
+from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import PatchRule
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.sampling import ItemKey
 from spinefm.data.views import TrailView
+from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import centroids_of
 from spinefm.structures import Landmark
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.sampling import ItemKey
 from spinefm.data.views import ClassificationView, DetectionView, SegmentationView, TrailView
 from spinefm.data.views.base import spine_centroids, spine_points, vertebra_refs
+from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import PatchRule, centroids_of
 
 VIEWS = {

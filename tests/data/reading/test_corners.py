@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spinefm.data.corners import is_collapsed, is_ring, ordered_ring
+from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
 from tests.layouts.quads import quad
 
 ORDERS = [list(order) for order in permutations(range(4))]

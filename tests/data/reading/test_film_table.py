@@ -2,8 +2,8 @@
 
 import pytest
 
-from spinefm.data.film_table import FilmRow, check_rows, read_film_table, write_film_table
 from spinefm.data.problems import DataError
+from spinefm.data.reading.film_table import FilmRow, check_rows, read_film_table, write_film_table
 from spinefm.structures import View
 
 

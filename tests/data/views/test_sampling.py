@@ -2,7 +2,7 @@
 
 import pytest
 
-from spinefm.data.sampling import EpochSampler, ItemKey
+from spinefm.data.views.sampling import EpochSampler, ItemKey
 
 
 def epoch_of(sampler, epoch):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.data.augmentation import augment
+from spinefm.data.views.augmentation import augment
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinefm.data.annotation import (
+from spinefm.data.problems import DataError
+from spinefm.data.reading.annotation import (
     Annotation,
     Label,
     corners_to_vertebra,
@@ -16,7 +17,6 @@ from spinefm.data.annotation import (
     points_to_annotation,
     polygon_of,
 )
-from spinefm.data.problems import DataError
 from spinefm.geometry import paste_mask
 from spinefm.structures import Landmark
 from tests.layouts.labelme_file import CORNERS

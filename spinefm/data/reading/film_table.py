@@ -5,12 +5,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import FILM_SUFFIXES
-from spinefm.data.film_source import FilmSource
+from spinefm.data.film_source import FilmSource, safe_id
 from spinefm.data.problems import DataError, Problem
-from spinefm.data.splits import SPLITS
-from spinefm.structures import Split, View
+from spinefm.data.reading.film_files import FILM_SUFFIXES
+from spinefm.structures import SPLITS, Split, View
 
 NAME = "films.csv"
 
@@ -107,7 +105,7 @@ def _cells(path: Path) -> list[dict[str, str]]:
 def _film_id(name: str) -> str:
     """The id of a film from what somebody wrote: its id, or its file's name."""
     path = PurePath(name)
-    return safe_id(path.stem if path.suffix.lower() in FILM_SUFFIXES else name)
+    return safe_id(str(path.with_suffix("")) if path.suffix.lower() in FILM_SUFFIXES else name)
 
 
 def _row(path: Path, number: int, cells: dict[str, str]) -> FilmRow:

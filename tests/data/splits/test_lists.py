@@ -3,7 +3,7 @@
 import pytest
 
 from spinefm.data.problems import DataError
-from spinefm.data.split_lists import find_lists, read_lists
+from spinefm.data.splits.lists import find_lists, read_lists
 
 FILMS = ["a", "b", "c", "my_film_1", "1.2.840"]
 

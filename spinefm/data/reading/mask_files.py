@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from spinefm.anatomy import LEVELS
-from spinefm.data.dataset import safe_id
-from spinefm.data.film_files import find_images
-from spinefm.data.film_source import check_folder
+from spinefm.data.film_source import check_folder, safe_id
 from spinefm.data.problems import DataError, Problem
+from spinefm.data.reading.film_files import find_images
 from spinefm.geometry import mask_to_vertebra
 from spinefm.structures import Mask, Vertebra
 

@@ -5,15 +5,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.structures import Pixels, Split
+from spinefm.structures import SPLITS, Pixels, Split
 
-SPLITS: tuple[Split, ...] = get_args(Split)
 FRACTIONS: Mapping[Split, float] = MappingProxyType({"train": 0.7, "val": 0.1, "test": 0.2})
 
 SAME_FILM = 0.58

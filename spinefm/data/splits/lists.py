@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from spinefm.data.dataset import safe_id
+from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError, Problem, Report
-from spinefm.data.splits import SPLITS
-from spinefm.structures import Split
+from spinefm.structures import SPLITS, Split
 
 FOLDERS = (".", "data_split", "splits")
 """Where lists lie, below the root of a data set."""

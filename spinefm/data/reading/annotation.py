@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinefm.anatomy import LEVELS, VERTEBRA, level_index
-from spinefm.data.corners import CORNERS, is_collapsed, is_ring, ordered_ring
 from spinefm.data.problems import DataError, Problem, Report
+from spinefm.data.reading.corners import CORNERS, is_collapsed, is_ring, ordered_ring
 from spinefm.geometry import polygon_to_vertebra, principal_axis_order
 from spinefm.structures import CENTROID, Landmark, Point, Vertebra
 

@@ -6,8 +6,8 @@ from PIL import Image, ImageFile
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from spinefm.data.film_files import Film, find_films, find_images, read_film, read_thumbnail
 from spinefm.data.problems import DataError
+from spinefm.data.reading.film_files import Film, find_films, find_images, read_film, read_thumbnail
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
 

@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from spinefm.data.mask_files import find_masked_films, find_masks, read_masks
 from spinefm.data.problems import DataError
+from spinefm.data.reading.mask_files import find_masked_films, find_masks, read_masks
 from spinefm.geometry import paste_mask
 
 SIZE = (30, 20)

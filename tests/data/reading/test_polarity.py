@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.data.polarity import is_inverted
+from spinefm.data.reading.polarity import is_inverted
 from spinefm.structures import Vertebra
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from spinefm.data.film_source import FilmSource
 from spinefm.data.problems import Problem, Report
-from spinefm.data.split_lists import read_lists
-from spinefm.data.splits import grouped_split, shared_patients
+from spinefm.data.splits.grouping import grouped_split, shared_patients
+from spinefm.data.splits.lists import read_lists
 from spinefm.structures import Split
 
 Division = dict[str, Split]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.data.splits import FRACTIONS, check_split, grouped_split, joined_groups, shared_patients, similar_films
+from spinefm.data.splits.grouping import FRACTIONS, check_split, grouped_split, joined_groups, shared_patients, similar_films
 
 PATIENTS = st.lists(st.integers(0, 40), min_size=1, max_size=120).map(lambda numbers: [f"p{number}" for number in numbers])
 

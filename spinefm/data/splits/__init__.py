@@ -1,0 +1,1 @@
+"""Dividing films among train, val and test: as published, else by patient."""
