@@ -29,7 +29,7 @@ from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.failures import run_script
 from spinefm.geometry import paste_mask
 from spinefm.overlay import outlines
-from spinefm.structures import Landmark, Radiograph, Split, Vertebra
+from spinefm.structures import Landmark, Radiograph, Vertebra
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +62,9 @@ def _usable(inspections: Iterable[Inspection], rows: dict[str, FilmRow], problem
     for inspection in inspections:
         problems += inspection.problems
         if inspection.film is not None:
-            rows[inspection.film_id] = _row(inspection.film, inspection.split)
-            yield inspection.film
-
-
-def _row(film: Radiograph, split: Split | None) -> FilmRow:
-    return FilmRow(film.patient_id, film.view, film.spacing_mm, split)
+            film = inspection.film
+            rows[film.film_id] = FilmRow(film.patient_id, film.view, film.spacing_mm, inspection.split)
+            yield film
 
 
 def write_labelme(folder: Path, films: Iterable[Radiograph]) -> None:

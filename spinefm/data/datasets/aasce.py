@@ -59,8 +59,9 @@ class AasceDataset(FolderDataset):
         paths, table = _read_tables(folder)
         problems, rings = list[Problem](), dict[Path, Rings]()
         for path, row in zip(paths, table, strict=True):
+            annotated = _to_pixels(path, row)
             try:
-                rings[path], repairs = repair(_to_pixels(path, row))
+                rings[path], repairs = repair(annotated)
             except ValueError as error:
                 problems.append(Problem(path, "to have 17 separate vertebrae", str(error), "It is left out.", False, safe_id(path.stem)))
                 continue

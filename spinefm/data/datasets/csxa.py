@@ -10,7 +10,7 @@ from typing import Unpack
 import pandas as pd
 from rich.console import Console
 
-from spinefm.data.datasets.labelme import read_shapes
+from spinefm.data.datasets.labelme import read_labelme, read_shapes
 from spinefm.data.film_source import FilmSource, check_folder, safe_id, stamp
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.outcomes import kept_outcome
@@ -52,7 +52,8 @@ class CsxaDataset(FolderDataset):
     def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
         """See `FolderDataset.annotation`."""
         if source.annotations[0].suffix == ".json":
-            return read_shapes(source.annotations[0], size, report)
+            (path,) = source.annotations
+            return read_shapes(read_labelme(path), path, size, report)
         return Annotation(read_masks(source.annotations, size))
 
 

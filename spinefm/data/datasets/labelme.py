@@ -62,7 +62,7 @@ class LabelmeDataset(FolderDataset):
         if stated != size:
             found = f"{stated[1]} x {stated[0]}"
             raise DataError(Problem(path, f"to be of its film's size, {size[1]} x {size[0]}", found, "Annotate this copy of the film."))
-        return read_shapes(path, size, report)
+        return read_shapes(content, path, size, report)
 
 
 def _files(root: Path, suffixes: Collection[str]) -> list[Path]:
@@ -95,19 +95,20 @@ def _unannotated(root: Path, annotations: Sequence[Path]) -> Iterator[Problem]:
         yield Problem(root, "to hold an annotation for each film", found, "They are not used.", fatal=False)
 
 
-def read_shapes(path: Path, size: tuple[int, int], report: Report) -> Annotation:
+def read_shapes(content: dict[str, Any], path: Path, size: tuple[int, int], report: Report) -> Annotation:
     """The vertebrae and landmarks of a LabelMe file, in its order.
 
     Args:
-        path: The JSON file.
+        content: From `read_labelme`.
+        path: The JSON file, for messages.
         size: (H, W) of its film; the one in the file is not looked at.
         report: Takes what was mended.
 
     Raises:
-        DataError: If it is not a LabelMe file, or a shape is no vertebra.
+        DataError: If its shapes are not LabelMe's, or one is no vertebra.
     """
     vertebrae, points = list[Vertebra](), defaultdict[str, list[tuple[str, Point]]](list)
-    for shape in _shapes(path):
+    for shape in _shapes(content, path):
         label = parse_label(shape.label, path)
         if label.level is not None and label.part is not None:
             # CSXA calls its points polygons, of one corner.
@@ -141,8 +142,7 @@ class _Shape(NamedTuple):
     mask: str
 
 
-def _shapes(path: Path) -> list[_Shape]:
-    content = read_labelme(path)
+def _shapes(content: dict[str, Any], path: Path) -> list[_Shape]:
     try:
         return [_shape(shape) for shape in content["shapes"]]
     except (ValueError, KeyError, TypeError) as error:
