@@ -15,14 +15,13 @@ from rich.progress import track
 from rich.table import Table
 
 from spinefm.atomic import atomic_path
+from spinefm.conf import CONF
 from spinefm.data.contact_sheet import contact_sheet, film_cell
 from spinefm.data.dataset import Inspection, RadiographDataset
 from spinefm.data.problems import Problem
 from spinefm.data.summary import Summary
 from spinefm.failures import run_script
 from spinefm.structures import Pixels
-
-CONF = str(Path(__file__).resolve().parents[2] / "conf")
 
 
 @hydra.main(version_base=None, config_path=CONF, config_name="check")

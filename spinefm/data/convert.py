@@ -21,6 +21,7 @@ from rich.progress import track
 
 from spinefm.anatomy import LEVELS, VERTEBRA
 from spinefm.atomic import atomic_path, write_json
+from spinefm.conf import CONF
 from spinefm.data.dataset import Inspection, RadiographDataset
 from spinefm.data.problems import Problem
 from spinefm.data.reading.annotation import PARTS
@@ -33,7 +34,6 @@ from spinefm.structures import Landmark, Radiograph, Vertebra
 
 logger = logging.getLogger(__name__)
 
-CONF = str(Path(__file__).resolve().parents[2] / "conf")
 CATEGORIES = (*LEVELS, VERTEBRA)
 """COCO's categories; their ids count from 1."""
 
