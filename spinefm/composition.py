@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -14,7 +14,7 @@ ItemT = TypeVar("ItemT")
 
 
 def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, device: str = "cpu") -> SpinePipeline:
-    """Load the components that a pipeline needs and put them into it; films may have bright bone or dark.
+    """Load the components that a pipeline needs and put them into it; films may have bright bone or dark, unless it says otherwise.
 
     Args:
         pipeline: A pipeline's class with its settings; its `components` names what it is made of.
@@ -26,9 +26,10 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, d
         ValueError: If a checkpoint is unreadable or another component's, or the device is not there.
     """
     check_device(device)
-    names: Sequence[str] = pipeline.func.components  # type: ignore[attr-defined]
-    loaded = {name: COMPONENTS[name].load(Path(checkpoints) / f"{name}.ckpt").to(device) for name in names}
-    return EitherPolarity(pipeline(**loaded))
+    kind: Any = pipeline.func
+    loaded = {name: COMPONENTS[name].load(Path(checkpoints) / f"{name}.ckpt").to(device) for name in kind.components}
+    built = pipeline(**loaded)
+    return EitherPolarity(built) if kind.either_polarity else built
 
 
 def check_device(device: str) -> None:

@@ -30,6 +30,7 @@ BRIEF = [
 ]
 PIPELINES = {
     "inductive": ["pipeline=inductive"],
+    "original": ["pipeline=original"],
     # Networks trained for two steps are sure of nothing.
     "detector_only": ["pipeline=detector_only", "pipeline.score_threshold=0"],
 }

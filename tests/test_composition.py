@@ -7,7 +7,7 @@ import torch
 
 from spinefm.components import COMPONENTS
 from spinefm.composition import batches, load_pipeline
-from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline
+from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,7 @@ def test_batches_keep_the_order_and_come_when_asked_for():
     assert next(found) == [0, 1] and read == [0, 1]
     assert list(found) == [[2, 3], [4]]
     assert list(batches([], 3)) == [] and list(batches("ab", 5)) == [["a", "b"]]
+
+
+def test_the_original_pipeline_does_not_turn_films_over(checkpoints):
+    assert isinstance(load_pipeline(partial(OriginalPipeline), checkpoints), OriginalPipeline)

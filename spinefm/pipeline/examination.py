@@ -111,7 +111,8 @@ def cut_patches(places: Sequence[Place], rule: PatchRule, input_size: int) -> Pa
     """The patch around each place, as a network with that patch rule and input size sees it."""
     boxes = tuple(patch_box(place.centre, rule.side(place.spacing)) for place in places)
     crops = [crop_patch(torch.from_numpy(p.film.pixels)[None], box, input_size) for p, box in zip(places, boxes, strict=True)]
-    return Patches(torch.stack(crops).clamp(0, 255) / 255, boxes, tuple(place.film.film_id for place in places))
+    spacings, film_ids = tuple(place.spacing for place in places), tuple(place.film.film_id for place in places)
+    return Patches(torch.stack(crops).clamp(0, 255) / 255, boxes, spacings, film_ids)
 
 
 def _moved(place: Place, vertebra: Vertebra | None) -> Place:

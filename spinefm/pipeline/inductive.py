@@ -22,9 +22,11 @@ class InductivePipeline:
 
     Attributes:
         components: Names of the components it is made of, as its constructor calls them.
+        either_polarity: Whether it is to look again at films of dark bone, turned over; see `EitherPolarity`.
     """
 
     components: ClassVar[tuple[str, ...]] = ("mask_rcnn", "resnet", "point_predictor", "sam_adapter")
+    either_polarity: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ def patch_vertebra(logits: Tensor, box: PatchBox, film_size: tuple[int, int], th
     """The vertebra in the middle of a patch.
 
     Args:
-        logits: (S, S).
+        logits: (L, L), of any resolution.
         box: Where the patch was cut.
         film_size: (H, W) of the film, pixels; the mask is cut off at the border.
         threshold: Probability above which a pixel belongs to the vertebra.

@@ -72,7 +72,7 @@ class Segmenter(Protocol):
         ...
 
     def segment(self, patches: Patches) -> Tensor:
-        """(N, S, S) logits."""
+        """(N, L, L) logits, L of the network's choice: they cover the whole patch."""
         ...
 
 
