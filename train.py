@@ -9,12 +9,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
 from spinefm.atomic import write_json, write_text
 from spinefm.failures import run_script
 from spinefm.provenance import run_record
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule
+from spinefm.training.parameters import parameter_table
 from spinefm.training.publish import publish_checkpoint
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ def main(config: DictConfig) -> float:
     trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best, LastCheckpoint(folder)], default_root_dir=folder)
     if trainer.is_global_zero:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+        Console().print(parameter_table(component.model))
         write_json(folder / "run.json", run_record(OmegaConf.to_container(config, resolve=True), dataset.fingerprint))
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
 

@@ -176,11 +176,13 @@ class Patches:
     Attributes:
         pixels: (N, 1, S, S) float32 in 0..1, S the input size of the network; 0 outside the film.
         boxes: N places they were cut from, pixels of the original films.
+        spacings: N distances of neighbouring vertebrae thereabouts, pixels of the original films.
         film_ids: N ids; a network ignores them, an oracle looks the truth up by them.
     """
 
     pixels: Tensor
     boxes: tuple[PatchBox, ...]
+    spacings: tuple[float, ...]
     film_ids: tuple[str, ...]
 
 

@@ -122,6 +122,9 @@ def tiny_dataset():
     return TinyDataset()
 
 
+GROUPS = ("sam", "tuning", "prompt")
+"""Arguments of a component that come from config groups of their own."""
+
 _ADAM = {"_target_": "torch.optim.Adam", "lr": 0.001}
 
 
@@ -152,19 +155,23 @@ def tiny_modules():
         "point_predictor": {"optimizer": _ADAM, "hidden_size": 8},
         "sam_adapter": {
             "optimizer": _ADAM,
-            "tuning": "full",
+            "tuning": {"method": "full"},
+            "prompt": {"kind": "centre"},
             "sam": {
                 "image_size": 32,
-                "patch_size": 8,
-                "embed_dim": 32,
-                "depth": 2,
-                "num_heads": 2,
-                "window_size": 2,
-                "global_blocks": [1],
-                "stem": "conv",
                 "prompt_dim": 32,
                 "decoder_mlp_dim": 32,
                 "num_multimask_outputs": 1,
+                "encoder": {
+                    "name": "vit",
+                    "patch_size": 8,
+                    "embed_dim": 32,
+                    "depth": 2,
+                    "num_heads": 2,
+                    "window_size": 2,
+                    "global_blocks": [1],
+                    "stem": "conv",
+                },
             },
         },
     }
@@ -175,8 +182,10 @@ def tiny(tiny_modules):
     """Overrides that make a component tiny and its training brief."""
 
     def overrides(name, films=FILMS):
-        arguments = {key: value for key, value in tiny_modules[name].items() if key != "optimizer"}
-        return [f"component={name}", *films, *BRIEF, *flattened(arguments, "component.module")]
+        arguments = {key: value for key, value in tiny_modules[name].items() if key not in ("optimizer", *GROUPS)}
+        sam = tiny_modules[name].get("sam")
+        groups = ["foundation=sam_vit_tiny", "tuning=full", *flattened(sam, "foundation.sam")] if sam else []
+        return [f"component={name}", *films, *BRIEF, *groups, *flattened(arguments, "component.module")]
 
     return overrides
 

@@ -1,6 +1,7 @@
 """Configs: whatever can be chosen composes, and what it names can be built."""
 
 import inspect
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,17 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
+from segment_anything import sam_model_registry
 
 import train
 from spinefm.components import COMPONENTS
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
+from spinefm.models.encoders import VitSize
+from spinefm.models.sam import SamSize
+from spinefm.models.tuning import TUNINGS
+from spinefm.prompts import PROMPTS
+from spinefm.weight_files import catalogue
 
 CONF = Path(train.__file__).resolve().parent / "conf"
 EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").glob("*/*.yaml"))
@@ -45,9 +52,14 @@ def metric_without_a_device(monkeypatch):
 
 
 def built(module):
-    """The component, without memory for its weights."""
-    with torch.device("meta"):
+    """The component, without memory for its weights; but TinyViT looks into tensors while it is built."""
+    encoder = module.get("sam", {}).get("encoder", {})
+    with torch.device("cpu" if encoder.get("name") == "tiny_vit" else "meta"):
         return instantiate(module, _recursive_=False, _convert_="all")
+
+
+def parameters_of(model, trained=False):
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad or not trained)
 
 
 def test_there_is_a_config_for_every_component_and_data_set():
@@ -113,7 +125,7 @@ def test_the_papers_recipe_is_the_default(name):
     """Source: arXiv:2411.00326 and the facts of this project; a demo belongs into an experiment."""
     config = module_of(of_training(name))
     component = built(config)
-    count = sum(parameter.numel() for parameter in component.model.parameters())
+    count = parameters_of(component.model)
     # torchvision's Mask R-CNN with frozen normalisation, its ResNet-50, the MLP 2k+5 - 50 - 2, and ViT-B with 24 adapters.
     expected = {
         "mask_rcnn": 43_922_395,
@@ -122,6 +134,102 @@ def test_the_papers_recipe_is_the_default(name):
         "sam_adapter": 93_735_472 + 24 * (768 * 192 + 192 + 192 * 768 + 768),
     }
     assert count == expected[name]
+
+
+FOUNDATIONS = {
+    # segment_anything's own, built by its own builders, have as many; so has the published sam_vit_b_01ec64.pth.
+    "sam_vit_b": ("vit_b", 93_735_472),
+    "sam_vit_l": ("vit_l", 312_342_832),
+    "sam_vit_h": ("vit_h", 641_090_608),
+    "lite_medsam": (None, 9_791_300),
+    "sam_vit_tiny": (None, None),
+}
+
+
+def test_there_is_a_config_for_every_choice_of_a_sam():
+    assert set(options("foundation")) == set(FOUNDATIONS)
+    assert set(options("tuning")) == set(TUNINGS)
+    assert set(options("prompt")) == set(PROMPTS)
+
+
+@pytest.mark.parametrize("foundation", FOUNDATIONS)
+def test_a_foundation_is_a_plain_choice_and_has_the_published_size(foundation):
+    config = of_training("sam_adapter", f"foundation={foundation}", "tuning=full")
+    original, count = FOUNDATIONS[foundation]
+    sam = built(module_of(config)).model
+    if count is not None:
+        assert parameters_of(sam) == count
+    if original is not None:
+        with torch.device("meta"):
+            theirs = sam_model_registry[original]()
+        assert parameters_of(theirs) == count
+        assert {key: value.shape for key, value in sam.state_dict().items()} == {k: v.shape for k, v in theirs.state_dict().items()}
+    assert config.foundation.weights == (None if foundation == "sam_vit_tiny" else foundation)
+    assert config.foundation.weights in (None, *catalogue())
+    assert module_of(config)["weights"] == config.foundation.weights
+
+
+def test_the_demos_foundation_learns_from_scratch_on_a_cpu():
+    demo = of_training("sam_adapter", "experiment=demo/sam_adapter")
+    assert demo.foundation == of_training("sam_adapter", "foundation=sam_vit_tiny").foundation
+    assert demo.tuning.method == "full" and demo.foundation.weights is None
+    assert 1.5e6 < parameters_of(built(module_of(demo)).model) < 2.5e6
+
+
+@pytest.mark.parametrize("foundation", FOUNDATIONS)
+def test_every_field_of_a_sam_is_an_option_of_its_foundation_and_the_other_way_round(foundation):
+    config = of_training("sam_adapter", f"foundation={foundation}").foundation
+    assert set(config) == {"weights", "sam"}
+    assert set(config.sam) == {field.name for field in fields(SamSize)}
+    encoder = set(config.sam.encoder) - {"name"}
+    assert encoder == ({field.name for field in fields(VitSize)} if config.sam.encoder.name == "vit" else set())
+
+
+@pytest.mark.parametrize("tuning", TUNINGS)
+def test_a_tuning_takes_its_options_and_builds_for_every_encoder(tuning):
+    config = of_training("sam_adapter", f"tuning={tuning}")
+    assert config.tuning.method == tuning
+    signature = inspect.signature(TUNINGS[tuning]).parameters
+    assert set(config.tuning) == {"method"} | set(signature) - {"model"}
+    assert all(config.tuning[name] == parameter.default for name, parameter in signature.items() if name != "model")
+    for foundation in ("sam_vit_b", "lite_medsam"):
+        model = built(module_of(of_training("sam_adapter", f"tuning={tuning}", f"foundation={foundation}"))).model
+        share = parameters_of(model, trained=True) / parameters_of(model)
+        assert 0.9 < share < 1 if tuning == "full" else 0 < share < 0.5
+
+
+@pytest.mark.parametrize(
+    ("tuning", "added"),
+    # Per block of 12 and 768 wide: two bottlenecks of 192, and rank 8 between 768 and 3 * 768.
+    [("adapter", 24 * (768 * 192 + 192 + 192 * 768 + 768)), ("lora", 12 * 8 * (768 + 3 * 768)), ("decoder_only", 0), ("full", 0)],
+)
+def test_what_a_tuning_adds_to_vit_b(tuning, added):
+    model = built(module_of(of_training("sam_adapter", f"tuning={tuning}"))).model
+    assert parameters_of(model) == 93_735_472 + added
+    if tuning != "full":
+        assert parameters_of(model.image_encoder, trained=True) == added
+        assert parameters_of(model, trained=True) < 0.12 * parameters_of(model)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_prompt_takes_its_options(prompt):
+    config = of_training("sam_adapter", f"prompt={prompt}", "foundation=sam_vit_tiny")
+    assert config.prompt.kind == prompt
+    assert {name: value for name, value in config.prompt.items() if name != "kind"} == asdict(PROMPTS[prompt]())
+    assert built(module_of(config)).prompt == PROMPTS[prompt]()
+
+
+def test_choices_can_be_changed_on_the_command_line():
+    changes = ["foundation.sam.image_size=256", "foundation.weights=my.pth", "tuning.decoder=true", "prompt=box", "prompt.width=1.5"]
+    module = module_of(of_training("sam_adapter", *changes))
+    assert module["sam"]["image_size"] == 256 and module["sam"]["encoder"]["embed_dim"] == 768
+    assert module["weights"] == "my.pth" and module["tuning"]["decoder"] is True
+    assert module["prompt"] == {"kind": "box", "width": 1.5, "height": 0.84}
+
+
+def test_other_components_have_no_foundation():
+    config = of_training("resnet")
+    assert not {"foundation", "tuning", "prompt"} & set(config)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -49,7 +49,7 @@ def test_an_interpolation_that_leads_nowhere_is_told():
 
 
 def test_what_a_constructor_says_is_told_without_hydras_words():
-    config = {"_target_": "spinefm.models.sam.SamSize", "stem": "cnov"}
+    config = {"_target_": "spinefm.models.encoders.VitSize", "stem": "cnov"}
     with pytest.raises(InstantiationException):
         instantiate(config)
     with pytest.raises(SystemExit) as caught:

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 import train
 from spinefm.components import COMPONENTS
 from spinefm.data.synthetic import SyntheticDataset
+from spinefm.models.sam import Sam, SamSize
+from spinefm.models.tuning import foundation_key
+from spinefm.weight_files import catalogue, read_weights, sha256_of
 from tests.scripts import (
+    BRIEF,
     FILMS,
     ROOT,
     every_component,
@@ -152,7 +157,18 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
         (["component=point_predictor", "dataset.num_films={train: 0}"], ["at least one film", "empty"]),
         (["component=point_predictor", "resume=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
-        (["component=sam_adapter", "++component.module.sam.image_size=32", "++component.module.sam.depth=1", *FILMS], ["weights"]),
+        (["component=sam_adapter", "foundation=sam_vit_tiny", *FILMS], ["`foundation.weights`", "tuning=full"]),
+        (
+            ["component=sam_adapter", "foundation=sam_vit_tiny", "foundation.weights=sam_vit_b", *FILMS],
+            ["sam_vit_b_01ec64.pth", "https://", "python -m spinefm.weights fetch sam_vit_b"],
+        ),
+        (
+            ["component=sam_adapter", "foundation=sam_vit_tiny", "foundation.weights=absent.pth", *FILMS],
+            ["absent.pth", "sam_vit_b", "lite_medsam"],
+        ),
+        (["component=sam_adapter", "foundation=absent"], ["foundation/absent", "sam_vit_b", "lite_medsam"]),
+        (["component=sam_adapter", "tuning=absent"], ["tuning/absent", "adapter", "lora"]),
+        (["component=sam_adapter", "prompt=absent"], ["prompt/absent", "centre", "box"]),
         (["component=resnet", "component.module.architecture=resnet19"], ["resnet19"]),
         (["component=resnet", "component.module.architecture=resnet18", "component.module.weights=BEST", *FILMS], ["BEST", "DEFAULT"]),
         (["component=point_predictor", "trainer=gpu", *FILMS], ["gpu"]),
@@ -166,6 +182,89 @@ def test_train_says_what_is_wrong_and_publishes_nothing(tmp_path, arguments, sai
     assert all(word in told for word in said), told
     assert not (tmp_path / "checkpoints").exists()
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.fixture(scope="module")
+def foundation(tiny_modules, tmp_path_factory):
+    """Weights of a tiny SAM."""
+    path = tmp_path_factory.mktemp("foundation") / "sam.pth"
+    torch.manual_seed(5)
+    torch.save(Sam(SamSize(**tiny_modules["sam_adapter"]["sam"])).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(tiny):
+    """Overrides that tune a tiny foundation briefly."""
+
+    def overrides(weights, *choices):
+        return [*(each for each in tiny("sam_adapter") if not each.startswith("tuning=")), f"foundation.weights={weights}", *choices]
+
+    return overrides
+
+
+@pytest.mark.parametrize(
+    "choices", [["tuning=adapter", "prompt=jittered"], ["tuning=lora", "tuning.rank=2"], ["tuning=decoder_only", "prompt=box"]]
+)
+def test_a_tuned_foundation_is_published_and_works_in_the_pipeline(workplace, tuned, foundation, tmp_path, choices, capsys):
+    run("train", tmp_path, *tuned(foundation, *choices))
+    told = capsys.readouterr().out
+    checkpoints = tmp_path / "checkpoints" / "synthetic"
+    component = COMPONENTS["sam_adapter"].load(checkpoints / "sam_adapter.ckpt")
+    trained = {key for key, parameter in component.named_parameters() if parameter.requires_grad}
+    (whole,) = (line for line in told.splitlines() if "together" in line)
+    counts = [sum(each.numel() for key, each in component.named_parameters() if key in keys) for keys in (trained, component.state_dict())]
+    assert "Parameters" in told and [cell.strip() for cell in whole.split("│")[2:4]] == [f"{count:,}" for count in counts]
+    published = torch.load(checkpoints / "sam_adapter.ckpt", weights_only=True)
+    assert set(published["state_dict"]) == trained and published["foundation_sha256"] == sha256_of(foundation)
+    before, after = torch.load(foundation, weights_only=True), component.model.state_dict()
+    frozen = {key for key in after if f"model.{key}" not in trained}
+    assert all(torch.equal(after[key], before[foundation_key(key)]) for key in frozen)
+    for name in ("mask_rcnn", "resnet", "point_predictor"):
+        shutil.copy(workplace / "checkpoints" / "synthetic" / f"{name}.ckpt", checkpoints)
+    run("evaluate", tmp_path, *FILMS, "output=pipeline")
+    run("evaluate", tmp_path, *FILMS, "component=sam_adapter", "output=alone")
+    assert read_json(tmp_path / "pipeline" / "results.json")["num_images"] == 3
+    assert 0 <= read_json(tmp_path / "alone" / "results.json")["dice"]["value"] <= 1
+
+
+def test_lite_medsam_is_tuned_with_its_real_weights(tmp_path):
+    """At 32 px, where it sees little but is fast."""
+    choices = ["component=sam_adapter", "foundation=lite_medsam", "foundation.sam.image_size=32", "prompt=box"]
+    run("train", tmp_path, *choices, *FILMS, *BRIEF)
+    path = tmp_path / "checkpoints" / "synthetic" / "sam_adapter.ckpt"
+    component = COMPONENTS["sam_adapter"].load(path)
+    (weights_file,) = (file for file in catalogue().values() if file.name == "lite_medsam")
+    assert component.foundation_sha256 == weights_file.sha256 and component.prompt.is_box
+    assert path.stat().st_size < weights_file.size
+    before, after = read_weights("lite_medsam")[0], component.model.state_dict()
+    frozen = after.keys() - {name for name, parameter in component.model.named_parameters() if parameter.requires_grad}
+    assert all(torch.equal(after[key], before[foundation_key(key)]) for key in frozen)
+
+
+@pytest.mark.parametrize("tuning", ["adapter", "lora"])
+def test_a_resumed_tuning_ends_where_an_uninterrupted_one_does(tuned, foundation, tmp_path, tuning):
+    arguments = [*tuned(foundation, f"tuning={tuning}"), "publish=null"]
+    for part, more in {
+        "whole": ["component.max_epochs=2"],
+        "first": [],
+        "second": ["component.max_epochs=2", f"resume={tmp_path / 'first' / 'last.ckpt'}"],
+    }.items():
+        run("train", tmp_path, *arguments, *more, f"hydra.run.dir={tmp_path / part}")
+    ends = {part: weights(tmp_path / part / "last.ckpt") for part in ("whole", "first", "second")}
+    assert same_weights(ends["whole"], ends["second"])
+    assert not same_weights(ends["whole"], ends["first"])
+
+
+def test_a_tuning_does_not_resume_on_another_foundation(tuned, foundation, tmp_path):
+    content = torch.load(foundation, weights_only=True)
+    content["image_encoder.blocks.0.norm1.weight"][3] += 1e-4
+    torch.save(content, tmp_path / "other.pth")
+    run("train", tmp_path, *tuned(foundation, "tuning=adapter"), "publish=null", f"hydra.run.dir={tmp_path / 'first'}")
+    again = [*tuned(tmp_path / "other.pth", "tuning=adapter"), "component.max_epochs=2", f"resume={tmp_path / 'first' / 'last.ckpt'}"]
+    told = fails("train", tmp_path, *again)
+    assert sha256_of(foundation) in told and sha256_of(tmp_path / "other.pth") in told
+    assert not (tmp_path / "checkpoints").exists()
 
 
 @pytest.mark.parametrize("fault", ["another component", "truncated", "another shape"])

@@ -19,6 +19,7 @@ from spinefm.data.dataset import RadiographDataset
 from spinefm.data.views import ClassificationView, SegmentationView, View, class_names
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import PatchRule
+from spinefm.prompts import CentrePoint
 from spinefm.structures import Radiograph
 
 CONF = str(Path(__file__).resolve().parents[2] / "conf")
@@ -40,7 +41,7 @@ def read(dataset: RadiographDataset, max_side: int | None) -> tuple[list[Radiogr
 def views(films: Sequence[Radiograph], landmarks: Sequence[str]) -> dict[str, View]:
     """The views that cut patches, as training sees them."""
     return {
-        "segmentation": SegmentationView(films, True, 0, INPUT_SIZE, PatchRule(3.2), 0.1, {}),
+        "segmentation": SegmentationView(films, True, 0, INPUT_SIZE, PatchRule(3.2), CentrePoint(), 0.1, {}),
         "classification": ClassificationView(films, True, 0, class_names(landmarks), INPUT_SIZE, PatchRule(4.0), {}),
     }
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import Dataset, default_collate
 
 from spinefm.structures import Radiograph
+from spinefm.torch_files import read_torch_file
 
 COMPONENT_KEY = "component"
 
@@ -86,6 +87,7 @@ class Component(pl.LightningModule, ABC):
         try:
             # Lightning's own `load_from_checkpoint` would drop arguments that the constructor does not know.
             component = cls(**checkpoint["hyper_parameters"])
+            component.on_load_checkpoint(checkpoint)
             component.load_state_dict(checkpoint["state_dict"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             fault = f"it does not fit this version ({type(error).__name__}: {error})"
@@ -105,21 +107,6 @@ def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:
     if found != component:
         raise ValueError(f"Expected a {component} checkpoint at `{path}`, but it is of {found}. {_remedy(component)}")
     return checkpoint
-
-
-def read_torch_file(path: str | Path, expected: str, remedy: str) -> dict[str, Any]:
-    """Open a dict that `torch.save` wrote, without executing anything in it.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read as one, or is unsafe to open.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"No {expected} at `{path}`. {remedy}")
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # The bytes of a damaged file may lead the unpickler to any exception.
-        raise ValueError(f"Expected a {expected} at `{path}`, but could not read it as one ({type(error).__name__}). {remedy}") from error
 
 
 def _remedy(component: str) -> str:

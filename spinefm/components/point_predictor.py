@@ -33,12 +33,15 @@ class PointPredictorComponent(Component):
         seed: int = 0,
         context: int = 3,
         hidden_size: int = 50,
-        frame: str = "local_position",
+        coordinates: str = "local_position",
         jitter: float = 0.0,
     ) -> None:
-        """Build the component; see `Component` and `PointPredictor`; `jitter` is that of `TrailView`."""
+        """Build the component; see `Component`, `PointPredictor` for context, hidden size and frame, and `TrailView` for jitter.
+
+        The frame is called `coordinates` here, because Lightning would leave an argument named `frame` out of the checkpoint.
+        """
         super().__init__(optimizer, scheduler, seed)
-        self.model = PointPredictor(context, hidden_size, frame)
+        self.model = PointPredictor(context, hidden_size, coordinates)
         self.context, self.jitter = context, jitter
         self.step_error, self.mse = MeanMetric(), MeanMetric()
 

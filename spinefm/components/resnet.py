@@ -32,6 +32,7 @@ class ResNetComponent(Component):
         architecture: str = "resnet50",
         weights: str | None = None,
         input_size: int = 224,
+        normalise: bool = True,
         patch_scale: float = 4.0,
         patch_pixels: int | None = None,
         repeats: Mapping[str, int] | None = None,
@@ -48,6 +49,7 @@ class ResNetComponent(Component):
             architecture: See `PatchResNet`.
             weights: Start training from these weights of torchvision; see `PatchResNet.load_pretrained`.
             input_size: Side of the network's input, pixels.
+            normalise: See `PatchResNet`.
             patch_scale: See `PatchRule`.
             patch_pixels: See `PatchRule`.
             repeats: See `ClassificationView`.
@@ -62,7 +64,7 @@ class ResNetComponent(Component):
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
         self.weights, self.repeats, self.label_smoothing = weights, dict(repeats or {}), label_smoothing
-        self.model = PatchResNet(architecture, len(self.classes))
+        self.model = PatchResNet(architecture, len(self.classes), normalise)
         self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
 
     def setup(self, stage: str) -> None:

@@ -8,18 +8,24 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchmetrics import MeanMetric
 
-from spinefm.components.base import Component, read_torch_file
+from spinefm.components.base import Component
 from spinefm.data.views import SegmentationView
 from spinefm.geometry import PatchRule
-from spinefm.models.adapter import add_adapters
+from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
+from spinefm.models.tuning import apply_tuning
+from spinefm.prompts import build_prompt
 from spinefm.structures import Patches, Radiograph
+from spinefm.weight_files import read_weights
+
+FOUNDATION_KEY = "foundation_sha256"
 
 
 class SamAdapterComponent(Component):
-    """SAM with adapters, or a small SAM trained as a whole.
+    """A foundation model and what tunes it to vertebrae, or a small SAM trained from scratch.
 
-    `val/dice` is the mean over vertebrae of the Dice of probability > 0.5, in the pixels of the patch.
+    `val/dice` is the mean over vertebrae of the Dice of probability > 0.5, in the pixels of the patch. Unless everything is trained, a
+    checkpoint holds what was trained, and the SHA-256 of the foundation's weights, without which it is of no use.
     """
 
     name: ClassVar[str] = "sam_adapter"
@@ -30,10 +36,11 @@ class SamAdapterComponent(Component):
         self,
         optimizer: Mapping[str, Any],
         sam: Mapping[str, Any],
+        tuning: Mapping[str, Any],
+        prompt: Mapping[str, Any],
+        weights: str | None = None,
         scheduler: Mapping[str, Any] | None = None,
         seed: int = 0,
-        tuning: Literal["adapter", "full"] = "adapter",
-        weights: str | None = None,
         patch_scale: float = 3.2,
         patch_pixels: int | None = None,
         jitter: float = 0.1,
@@ -45,10 +52,11 @@ class SamAdapterComponent(Component):
         Args:
             optimizer: See `Component`.
             sam: Fields of `SamSize`.
+            tuning: `method` and its options; see `apply_tuning`.
+            prompt: `kind` and its options; see `build_prompt`.
+            weights: The foundation's: a name of `conf/weights.yaml` or the path of a state dict, loaded strictly; None starts from scratch.
             scheduler: See `Component`.
             seed: See `Component`.
-            tuning: "adapter" trains adapters and mask decoder on frozen weights, "full" everything (no adapters).
-            weights: Path of a SAM state dict, such as `sam_vit_b_01ec64.pth`, loaded strictly when training starts.
             patch_scale: See `PatchRule`.
             patch_pixels: See `PatchRule`.
             jitter: See `SegmentationView`.
@@ -56,52 +64,96 @@ class SamAdapterComponent(Component):
             positive_weight: Weight of vertebra pixels in the cross-entropy.
 
         Raises:
-            ValueError: If `tuning` is unknown.
+            ValueError: If an option is unknown.
         """
         super().__init__(optimizer, scheduler, seed)
-        if tuning not in ("adapter", "full"):
-            raise ValueError(f"Expected `tuning` to be adapter or full, but got `{tuning}`.")
         size = SamSize(**sam)
-        self.tuning, self.weights, self.jitter = tuning, weights, jitter
-        self.input_size, self.patch_rule = size.image_size, PatchRule(patch_scale, patch_pixels)
+        self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
+        self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
         self.model = Sam(size)
-        if tuning == "adapter":
-            self._freeze(add_adapters(self.model.image_encoder, size.embed_dim))
+        apply_tuning(self.model, self.prompt.is_box, **tuning)
+        self.tunes_foundation = tuning["method"] != "full"
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
         self.dice = MeanMetric()
 
-    def _freeze(self, adapters: list[nn.Parameter]) -> None:
-        decoder = [parameter for parameter in self.model.mask_decoder.parameters() if parameter.requires_grad]
-        self.model.requires_grad_(False)
-        for parameter in decoder + adapters:
-            parameter.requires_grad_(True)
-
     def setup(self, stage: str) -> None:
-        """Load the foundation weights, once, before training; a checkpoint already contains them."""
-        if stage == "fit" and self.tuning == "adapter" and not self.weights:
+        """Load the foundation's weights before training."""
+        if stage == "fit" and self.tunes_foundation and not self.weights:
             raise ValueError(
-                "Expected `component.module.weights` for `tuning=adapter`, but got none: adapters tune a trained SAM. "
-                "Give the path of its weights, or train a small SAM with `component.module.tuning=full`."
+                "Expected `foundation.weights`, but got none: this way of tuning leaves most of a trained SAM as it is. "
+                "Name its weights, or train a small SAM with `tuning=full`."
             )
         if stage == "fit" and self.weights:
-            load_sam_weights(self.model, self.weights)
+            self._load_foundation(self.weights)
+
+    def _load_foundation(self, weights: str, expected_sha256: str | None = None, kept: Sequence[str] = ()) -> None:
+        state, self.foundation_sha256 = read_weights(weights)
+        if expected_sha256 not in (None, self.foundation_sha256):
+            raise ValueError(
+                f"Expected the foundation weights with SHA-256 {expected_sha256} for this checkpoint, but `{weights}` has "
+                f"{self.foundation_sha256}. Put the file it was trained on in that place."
+            )
+        load_foundation(self.model, state, f"`{weights}`", kept)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep only what was trained, and which foundation it belongs to."""
+        super().on_save_checkpoint(checkpoint)
+        if self.tunes_foundation:
+            trained = self.trained_keys()
+            checkpoint["state_dict"] = {key: value for key, value in checkpoint["state_dict"].items() if key in trained}
+            checkpoint[FOUNDATION_KEY] = self.foundation_sha256
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Fill in what the foundation's weights hold.
+
+        Raises:
+            FileNotFoundError: If they are not there.
+            ValueError: If they are others than in training, or something that was trained is missing from the checkpoint.
+        """
+        if not self.tunes_foundation:
+            return
+        state = checkpoint["state_dict"]
+        if missing := sorted(self.trained_keys() - state.keys()):
+            raise ValueError(f"Expected everything that was trained in the checkpoint, but these keys are missing: {missing}.")
+        if FOUNDATION_KEY not in checkpoint:
+            raise ValueError("Expected a checkpoint of a tuned foundation, but this one holds a whole network. Repeat its `tuning`.")
+        own = [key.removeprefix("model.") for key in state]
+        self._load_foundation(str(self.weights), checkpoint[FOUNDATION_KEY], own)
+        checkpoint["state_dict"] = self.state_dict() | state
+
+    def trained_keys(self) -> set[str]:
+        """Keys of the state dict that training changes."""
+        return {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def train(self, mode: bool = True) -> "SamAdapterComponent":
+        """Frozen batch normalisation (in TinyViT) keeps its statistics: they belong to the foundation."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+                module.eval()
+        return self
+
+    def on_train_start(self) -> None:
+        """Choose the modes: Lightning takes those that it finds, and a new module is in training mode everywhere."""
+        self.train()
 
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""
-        return SegmentationView(films, training, self.seed, self.input_size, self.patch_rule, self.jitter, self.repeats)
+        rule = self.patch_rule
+        return SegmentationView(films, training, self.seed, self.input_size, rule, self.prompt, self.jitter, self.repeats)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy plus Dice loss."""
-        patches, points, masks = batch
-        logits = self.model(patches, points)
+        patches, prompts, masks = batch
+        logits = self.model(patches, prompts)
         weight = logits.new_tensor(self.positive_weight)
         loss = binary_cross_entropy_with_logits(logits, masks, pos_weight=weight) + soft_dice_loss(logits, masks)
         self.log("train/loss", loss)
         return loss
 
     def _evaluate(self, batch: tuple[Tensor, Tensor, Tensor], stage: str) -> None:
-        patches, points, masks = batch
-        found, true = self.model(patches, points) > 0, masks > 0.5
+        patches, prompts, masks = batch
+        found, true = self.model(patches, prompts) > 0, masks > 0.5
         sizes = found.sum((1, 2)) + true.sum((1, 2))
         # Nothing found where nothing is: right. A patch always holds a vertebra, so this is a rounding case.
         self.dice(torch.where(sizes > 0, 2 * (found & true).sum((1, 2)) / sizes.clamp(min=1), 1.0))
@@ -117,10 +169,10 @@ class SamAdapterComponent(Component):
 
     @torch.inference_mode()
     def segment(self, patches: Patches) -> Tensor:
-        """(N, S, S) logits of the vertebra under each patch's centre; see `spinefm.pipeline.protocols`."""
-        pixels = patches.pixels.to(self.device)
-        centres = pixels.new_full((len(pixels), 2), self.input_size / 2)
-        logits: Tensor = self.model(pixels, centres)
+        """(N, L, L) logits of the vertebra that the prompt of each patch means; see `spinefm.pipeline.protocols`."""
+        size = self.input_size
+        prompts = [self.prompt(size, spacing * size / box.side) for spacing, box in zip(patches.spacings, patches.boxes, strict=True)]
+        logits: Tensor = self.model.low_resolution(patches.pixels.to(self.device), torch.stack(prompts).to(self.device))
         return logits.cpu()
 
 
@@ -129,23 +181,3 @@ def soft_dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
     probabilities = logits.sigmoid()
     shared, total = (probabilities * masks).sum((1, 2)), (probabilities + masks).sum((1, 2))
     return (1 - (2 * shared + 1) / (total + 1)).mean()
-
-
-def load_sam_weights(model: Sam, path: str) -> None:
-    """Load a SAM state dict into a SAM with or without adapters; only the adapters may be missing from it.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, or a key is missing, unexpected or of another shape; names every one.
-    """
-    own = model.state_dict()
-    found = read_torch_file(path, "file of SAM weights", "Give its path in `component.module.weights`.")
-    original = {key.replace(".attn.attention.", ".attn.").replace(".mlp.mlp.", ".mlp."): key for key in own if ".adapter." not in key}
-    missing, unexpected = sorted(original.keys() - found.keys()), sorted(found.keys() - original.keys() - {"pixel_mean", "pixel_std"})
-    wrong = [key for key, mine in original.items() if key in found and found[key].shape != own[mine].shape]
-    if missing or unexpected or wrong:
-        raise ValueError(
-            f"The SAM weights at `{path}` do not fit this encoder: missing {missing}, unexpected {unexpected}, "
-            f"of another shape {wrong}. Choose the `component.module.sam` they were made for."
-        )
-    model.load_state_dict({mine: found[key] for key, mine in original.items()}, strict=False)

@@ -7,17 +7,17 @@ from torchvision.models import get_model, get_model_weights
 class PatchResNet(nn.Module):
     """ResNet of torchvision; its three colour channels all see the grey patch."""
 
-    def __init__(self, architecture: str, num_classes: int) -> None:
+    def __init__(self, architecture: str, num_classes: int, normalise: bool = True) -> None:
         """Build the network from scratch.
 
         Args:
             architecture: torchvision's name, such as "resnet18" or "resnet50".
             num_classes: K.
+            normalise: Whether every patch gets zero mean and unit variance: films differ in exposure more than in anatomy.
         """
         super().__init__()
         self.architecture = architecture
-        # Films differ in exposure more than in anatomy: every patch gets zero mean and unit variance.
-        self.normalise = nn.InstanceNorm2d(1)
+        self.normalise = nn.InstanceNorm2d(1) if normalise else nn.Identity()
         self.network = get_model(architecture, weights=None)
         self.network.fc = nn.Linear(self.network.fc.in_features, num_classes)
 

@@ -37,6 +37,7 @@ def check_resumable(path: str | Path, component: Component) -> None:
     checkpoint = read_checkpoint(path, component.name)
     if "optimizer_states" not in checkpoint:
         raise ValueError(f"Expected `resume` to hold the state of a training, but `{path}` is a published one. Give the run's `last.ckpt`.")
+    component.on_load_checkpoint(checkpoint)
     try:
         component.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:

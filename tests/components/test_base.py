@@ -1,5 +1,6 @@
 """The contract of all components: train, store, rebuild from the checkpoint alone, refuse what is not theirs."""
 
+import inspect
 import math
 import re
 import shutil
@@ -25,7 +26,7 @@ def outputs(component, films):
         trails = Trails(100 * torch.rand(4, 3, 2, generator=generator), torch.tensor([[96.0, 160.0]] * 4), ("a",) * 4)
         return [component.predict_next(trails)]
     side = component.input_size
-    patches = Patches(torch.rand(3, 1, side, side, generator=generator), (PatchBox(0, 0, side),) * 3, ("a",) * 3)
+    patches = Patches(torch.rand(3, 1, side, side, generator=generator), (PatchBox(0, 0, side),) * 3, (side / 3,) * 3, ("a",) * 3)
     return [component.classify(patches) if component.name == "resnet" else component.segment(patches)]
 
 
@@ -44,6 +45,11 @@ def test_the_checkpoint_alone_rebuilds_it(fitted, make_film, name):
 
 
 @every_component
+def test_every_argument_is_kept_for_the_checkpoint(build, name):
+    assert set(build(name).hparams) == set(inspect.signature(COMPONENTS[name]).parameters)
+
+
+@every_component
 def test_training_changes_the_model_and_logs_the_monitored_metric(build, fitted, name):
     component, trainer, _ = fitted(name)
     fresh = build(name)
@@ -58,7 +64,7 @@ def test_training_changes_the_model_and_logs_the_monitored_metric(build, fitted,
 @pytest.mark.parametrize("tuning", ["full", "adapter"])
 def test_every_trained_parameter_gets_a_gradient(build, tiny_dataset, monkeypatch, name, tuning):
     """One that does not would stop training on several devices."""
-    component = build(name, **{"tuning": tuning} if name == "sam_adapter" else {})
+    component = build(name, **{"tuning": {"method": tuning}} if name == "sam_adapter" else {})
     monkeypatch.setattr(component, "log", lambda *args, **options: None)
     monkeypatch.setattr(component, "log_dict", lambda *args, **options: None)
     (batch, *_) = FilmDataModule(tiny_dataset, component, batch_size=4).train_dataloader()

@@ -15,7 +15,7 @@ SIZES = torch.tensor([[100.0, 200], [100, 200]])
 @pytest.fixture
 def straight(build, monkeypatch):
     """A predictor that goes straight on, and what it logs."""
-    component = build("point_predictor", frame="local")
+    component = build("point_predictor", coordinates="local")
     nn.init.zeros_(component.model.fc2.weight)
     nn.init.zeros_(component.model.fc2.bias)
     component.logged = {}
@@ -41,7 +41,7 @@ def test_loss_is_the_squared_error_in_steps(straight):
 
 
 def test_loss_of_the_papers_frame_is_in_shares_of_the_film(build, monkeypatch):
-    component = build("point_predictor", frame="image")
+    component = build("point_predictor", coordinates="image")
     monkeypatch.setattr(component, "log", lambda *args, **options: None)
     predicted = component.model(TRAILS, SIZES)
     expected = ((predicted - TARGETS) / SIZES).square().mean()

@@ -1,12 +1,18 @@
-"""The segmenter's loss, metric, and what of it is trained."""
+"""The segmenter's loss, metric, what of it is trained, and what it asks its network."""
+
+import re
 
 import pytest
 import torch
 from torch import nn
 
 from spinefm.components.sam_adapter import soft_dice_loss
+from spinefm.data.views.sampling import ItemKey
 from spinefm.models.sam import Sam, SamSize
+from spinefm.models.tuning import foundation_key, is_added
+from spinefm.pipeline.examination import cut_patches, places_along
 from spinefm.structures import PatchBox, Patches
+from spinefm.training.films import FilmDataModule
 
 SURE = 50.0
 
@@ -29,14 +35,17 @@ def test_soft_dice_loss_of_hand_made_maps():
 
 
 class Fixed(nn.Module):
-    """Gives the logits it was made with."""
+    """Gives the logits it was made with, and remembers what it was asked."""
 
     def __init__(self, logits):
         super().__init__()
-        self.logits = logits
+        self.logits, self.prompts = logits, None
 
-    def forward(self, images, points):
+    def forward(self, images, prompts):
+        self.prompts = prompts
         return self.logits
+
+    low_resolution = forward
 
 
 @pytest.fixture
@@ -68,12 +77,50 @@ def test_loss_is_weighted_cross_entropy_plus_dice(component):
     torch.testing.assert_close(component.training_step((None, None, masks), 0), entropy + soft_dice_loss(logits, masks))
 
 
-def test_the_prompt_is_the_centre_of_the_patch(component):
-    seen = []
-    component.model = Fixed(torch.zeros(2, 32, 32))
-    component.model.register_forward_hook(lambda module, inputs, output: seen.append(inputs[1]))
-    component.segment(Patches(torch.zeros(2, 1, 32, 32), (PatchBox(0, 0, 32),) * 2, ("a", "b")))
-    assert seen[0].tolist() == [[16.0, 16.0]] * 2
+def prompts_for(component, patches):
+    """What the network is asked for these patches."""
+    component.model = Fixed(torch.zeros(0))
+    component.segment(patches)
+    return component.model.prompts
+
+
+PROMPTS = [{"kind": "centre"}, {"kind": "jittered", "jitter": 0.3}, {"kind": "box", "width": 1.5, "height": 0.5}]
+
+
+@pytest.mark.parametrize("patch_pixels", [None, 50])
+@pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt["kind"])
+def test_the_pipeline_asks_what_validation_asks_for_the_same_place(build, make_film, prompt, patch_pixels):
+    component = build("sam_adapter", prompt=prompt, patch_pixels=patch_pixels, jitter=0.0)
+    film = make_film(spacing=19)
+    view = component.view([film], training=False)
+    validated = torch.stack([view[ItemKey(0, index)][1] for index in range(len(view))])
+    patches = cut_patches(places_along(film, film.vertebrae), component.patch_rule, component.input_size)
+    asked = prompts_for(component, patches)
+    assert len(asked) == 7
+    torch.testing.assert_close(asked, validated, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [30, 60])
+def test_a_prompt_is_in_pixels_of_the_networks_input(build, side):
+    component = build("sam_adapter", prompt={"kind": "box", "width": 1.5, "height": 0.5})
+    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(3, 5, side),) * 2, (10.0, 20.0), ("a", "b")))
+    # Of 32 pixels, one spacing are 32 * 10 / side.
+    for box, spacing in zip(asked, (320 / side, 640 / side), strict=True):
+        assert box.tolist() == pytest.approx([16 - 0.75 * spacing, 16 - 0.25 * spacing, 16 + 0.75 * spacing, 16 + 0.25 * spacing])
+
+
+def test_the_prompt_of_the_paper_is_the_centre_of_the_patch(build):
+    component = build("sam_adapter", prompt={"kind": "centre"})
+    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(0, 0, 32),) * 2, (10.0,) * 2, ("a", "b")))
+    assert asked.tolist() == [[16.0, 16.0]] * 2
+
+
+def test_a_component_prompted_with_boxes_learns_what_boxes_mean(build):
+    """And not what points mean: a parameter that waits for its gradient in vain stops training on several devices."""
+    trained = {kind: build("sam_adapter", prompt={"kind": kind}).trained_keys() for kind in ("centre", "box")}
+    embeddings = "model.prompt_encoder.point_embeddings."
+    assert {f"{embeddings}{i}.weight" for i in (2, 3)} == trained["box"] - trained["centre"]
+    assert {f"{embeddings}0.weight", f"{embeddings}1.weight"} < trained["centre"] - trained["box"]
 
 
 @pytest.fixture
@@ -84,27 +131,63 @@ def weights(tiny_modules, tmp_path):
     return str(path)
 
 
-def test_adapter_tuning_trains_adapters_and_decoder_and_nothing_else(build, fit, weights):
-    component = build("sam_adapter", tuning="adapter", weights=weights)
-    trainable = {name for name, parameter in component.model.named_parameters() if parameter.requires_grad}
-    parameters = [name for name, _ in component.model.named_parameters()]
-    unused = ("mask_decoder.iou_prediction_head.", "mask_decoder.output_hypernetworks_mlps.1.")
-    decoder = {name for name in parameters if name.startswith("mask_decoder.") and not name.startswith(unused)}
-    expected = decoder | {name for name in parameters if ".adapter." in name}
-    assert trainable == expected and len([name for name in trainable if ".adapter." in name]) == 2 * 2 * 4
-    assert {id(parameter) for parameter in component.trained_parameters()} == {
-        id(parameter) for name, parameter in component.model.named_parameters() if name in expected
-    }
+TUNINGS = {
+    "adapter": {"method": "adapter"},
+    "adapters in the decoder": {"method": "adapter", "decoder": True},
+    "lora": {"method": "lora", "rank": 2},
+    "decoder_only": {"method": "decoder_only"},
+}
+every_tuning = pytest.mark.parametrize("tuning", TUNINGS.values(), ids=TUNINGS)
+
+
+@every_tuning
+def test_training_changes_what_it_should_and_nothing_of_the_foundation(build, fit, weights, tuning):
+    """Running statistics of frozen normalisations neither."""
+    component = build("sam_adapter", tuning=tuning, weights=weights)
+    trained = component.trained_keys()
+    assert {id(parameter) for parameter in component.trained_parameters()} == {id(component.get_parameter(key)) for key in trained}
+    assert all(key.startswith("model.mask_decoder.") or is_added(key) for key in trained)
     fit(component)
-    foundation = torch.load(weights, weights_only=True)
-    trained = component.model.state_dict()
-    # Running statistics of the convolutional stem are no parameters.
-    frozen = {name for name, _ in component.model.named_parameters()} - expected
-    original = {name: name.replace(".attn.attention.", ".attn.").replace(".mlp.mlp.", ".mlp.") for name in frozen}
-    assert all(torch.equal(trained[name], foundation[original[name]]) for name in frozen)
-    changed = {name for name in expected if name in foundation and not torch.equal(trained[name], foundation[name])}
-    assert any(name.startswith("mask_decoder.transformer") for name in changed)
-    assert all(trained[name].abs().sum() > 0 for name in expected if ".adapter.up." in name)
+    foundation, state = torch.load(weights, weights_only=True), component.state_dict()
+    frozen = {key: foundation[foundation_key(key.removeprefix("model."))] for key in state if key not in trained}
+    assert any(key.endswith("running_var") for key in frozen)
+    assert [key for key, value in frozen.items() if not torch.equal(state[key], value)] == []
+    kept = {key for key in trained if not is_added(key) and torch.equal(state[key], foundation[foundation_key(key.removeprefix("model."))])}
+    assert kept == set()
+    assert all(state[key].abs().sum() > 0 for key in trained if ".adapter.up." in key or ".lora_B." in key)
+
+
+def test_statistics_follow_the_films_where_everything_is_trained(build, fit, weights):
+    component = build("sam_adapter", weights=weights)
+    fit(component)
+    foundation, state = torch.load(weights, weights_only=True), component.model.state_dict()
+    statistics = [key for key in state if key.endswith("running_var")]
+    assert statistics and not any(torch.equal(state[key], foundation[key]) for key in statistics)
+
+
+def test_frozen_normalisations_of_tiny_vit_do_not_train(build):
+    sam = {"image_size": 16, "pixels": "min_max", "encoder": {"name": "tiny_vit"}}
+    component = build("sam_adapter", sam=sam, tuning={"method": "adapter"}, prompt={"kind": "box"})
+    normalisations = [module for module in component.modules() if isinstance(module, nn.BatchNorm2d)]
+    for mode in (True, False, True):
+        component.train(mode)
+        assert len(normalisations) > 20 and not any(module.training for module in normalisations)
+        assert component.model.mask_decoder.training is mode
+    tuned = build("sam_adapter", sam=sam, tuning={"method": "full"}, prompt={"kind": "box"})
+    assert all(module.training for module in tuned.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+@every_tuning
+@pytest.mark.parametrize("prompt", ["centre", "box"])
+def test_every_trained_parameter_gets_a_gradient(build, tiny_dataset, monkeypatch, tuning, prompt):
+    component = build("sam_adapter", tuning=tuning, prompt={"kind": prompt})
+    monkeypatch.setattr(component, "log", lambda *args, **options: None)
+    (batch, *_) = FilmDataModule(tiny_dataset, component, batch_size=2).train_dataloader()
+    component.training_step(batch, 0).backward()
+    assert [key for key in component.trained_keys() if component.get_parameter(key).grad is None] == []
+    assert [
+        key for key, parameter in component.named_parameters() if key not in component.trained_keys() and parameter.grad is not None
+    ] == []
 
 
 def test_full_tuning_trains_everything_that_can_be(build):
@@ -114,16 +197,28 @@ def test_full_tuning_trains_everything_that_can_be(build):
     assert not any(name.startswith(("image_encoder.blocks", "mask_decoder.transformer")) for name in fixed)
 
 
-def test_adapters_without_a_trained_sam_are_refused(build):
-    component = build("sam_adapter", tuning="adapter")
+@every_tuning
+def test_tuning_without_a_trained_sam_is_refused(build, tuning):
+    component = build("sam_adapter", tuning=tuning)
     component.setup("test")
-    with pytest.raises(ValueError, match=r"`component\.module\.weights`.*but got none.*tuning=full"):
+    with pytest.raises(ValueError, match=r"`foundation\.weights`.*but got none.*tuning=full"):
         component.setup("fit")
 
 
-def test_an_unknown_tuning_is_refused(build):
-    with pytest.raises(ValueError, match="lora"):
-        build("sam_adapter", tuning="lora")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"tuning": {"method": "prefix"}}, "`tuning.method` to be one of adapter, lora, decoder_only, full, but got `prefix`"),
+        ({"tuning": {"method": "adapter", "initialisation": "ones"}}, "`initialisation` to be zero or original, but got `ones`"),
+        ({"prompt": {"kind": "mask"}}, "`prompt.kind` to be one of centre, jittered, box, but got `mask`"),
+        ({"sam": {"pixels": "imagenet"}}, "`pixels` to be unit or min_max, but got `imagenet`"),
+        ({"sam": {"encoder": {"name": "swin"}}}, "`encoder.name` to be one of vit, tiny_vit, but got `swin`"),
+    ],
+    ids=str,
+)
+def test_unknown_options_are_refused_by_name(build, options, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        build("sam_adapter", **options)
 
 
 def test_foundation_weights_are_loaded_before_training_only(build, weights):
@@ -140,6 +235,7 @@ def test_a_mask_does_not_depend_on_the_batch(fitted):
     component = fitted("sam_adapter")[0].eval()
     pixels = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     boxes = (PatchBox(0, 0, 32),) * 3
-    together = component.segment(Patches(pixels, boxes, ("a", "b", "c")))
-    assert together.shape == (3, 32, 32)
-    torch.testing.assert_close(together[2:], component.segment(Patches(pixels[2:], boxes[2:], ("c",))), rtol=0, atol=1e-4)
+    together = component.segment(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c")))
+    # Four pixels for each of 4 x 4 tokens: the mask decoder's own resolution.
+    assert together.shape == (3, 16, 16)
+    torch.testing.assert_close(together[2:], component.segment(Patches(pixels[2:], boxes[2:], (10.0,), ("c",))), rtol=0, atol=1e-4)

@@ -9,6 +9,7 @@ from torch import Tensor
 from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View, grey_patch, vertebra_refs
 from spinefm.geometry import PatchRule, crop_mask, patch_box
+from spinefm.prompts import Prompt
 from spinefm.structures import Radiograph
 
 MAX_ROTATION = 12.0
@@ -16,9 +17,10 @@ MAX_ZOOM = 1.1
 
 
 class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
-    """Items are (patch, point, mask).
+    """Items are (patch, prompt, mask).
 
-    patch is (1, S, S) float32 in 0..1, point (2,) as (x, y) in pixels of it, mask (S, S) float32, the covered share of each pixel.
+    patch is (1, S, S) float32 in 0..1, prompt a point or a box in pixels of it (see `Prompt`), mask (S, S) float32, the covered share
+    of each pixel.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         seed: int,
         input_size: int,
         patch_rule: PatchRule,
+        prompt: Prompt,
         jitter: float,
         repeats: Mapping[str, int],
     ) -> None:
@@ -39,19 +42,20 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
             seed: See `View`.
             input_size: S.
             patch_rule: Side of a patch.
+            prompt: What tells which vertebra is meant.
             jitter: Standard deviation of the patch centre around the centroid, in local spacings.
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
         """
         super().__init__(films, training, seed)
         refs = vertebra_refs(films, repeats if training else {})
         self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
-        self.input_size, self.patch_rule, self.jitter = input_size, patch_rule, jitter
+        self.input_size, self.patch_rule, self.prompt, self.jitter = input_size, patch_rule, prompt, jitter
 
     def __len__(self) -> int:
         return len(self.refs)
 
     def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """See `View.item`. The prompt is the centre of the patch, which misses the centroid as a prediction does."""
+        """See `View.item`. The centre of the patch misses the centroid as a prediction does."""
         ref, vertebra = self.refs[index]
         film = self.films[ref.film]
         x, y = np.asarray(ref.centroid) + rng.normal(0, self.jitter, 2) * ref.spacing
@@ -62,4 +66,5 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         if self.training:
             pixels, (varied,) = augment(pixels, [mask.numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM)
             mask = torch.from_numpy(varied).float()
-        return torch.from_numpy(pixels)[None].float() / 255, torch.full((2,), self.input_size / 2), mask
+        prompt = self.prompt(self.input_size, spacing * self.input_size / box.side, rng if self.training else None)
+        return torch.from_numpy(pixels)[None].float() / 255, prompt, mask

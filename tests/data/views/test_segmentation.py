@@ -7,10 +7,11 @@ import torch
 from spinefm.data.views import SegmentationView
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import PatchRule
+from spinefm.prompts import CentrePoint, JitteredPoint, SpacingBox
 
 
-def view_of(films, training=False, jitter=0.0, scale=3.0, size=48, seed=0, repeats=None):
-    return SegmentationView(films, training, seed, size, PatchRule(scale), jitter, repeats or {})
+def view_of(films, training=False, jitter=0.0, scale=3.0, size=48, seed=0, repeats=None, prompt=None, pixels=None):
+    return SegmentationView(films, training, seed, size, PatchRule(scale, pixels), prompt or CentrePoint(), jitter, repeats or {})
 
 
 def items(view, epoch=0):
@@ -93,3 +94,49 @@ def test_a_landmark_has_no_item_and_leaves_those_of_the_others_as_they_are(make_
     assert len(view_of([film], training=True, repeats={"T12": 5})) == len(mine) == 6
     for item, other in zip(mine, all_items[:1] + all_items[2:], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(item, other, strict=True))
+
+
+def test_a_box_follows_the_spacing_with_patches_in_spacings(make_film):
+    """A patch of 3 spacings of 18 pixels becomes 48 pixels, a spacing 16 of them."""
+    for _, box, mask in items(view_of([make_film(spacing=18, lean=0)], prompt=SpacingBox(1.5, 0.9))):
+        assert box.tolist() == pytest.approx([24 - 12, 24 - 7.2, 24 + 12, 24 + 7.2], abs=1e-3)
+        rows, columns = np.nonzero(mask.numpy() > 0.5)
+        # The vertebra of 20 x 12 film pixels lies in it.
+        assert box[0] < columns.min() and columns.max() + 1 < box[2] and box[1] < rows.min() and rows.max() + 1 < box[3]
+
+
+@pytest.mark.parametrize("spacing", [18, 27])
+def test_a_box_follows_the_spacing_with_patches_in_pixels(make_film, spacing):
+    """A patch of 64 film pixels becomes 48, whatever the spacing; the box grows with it."""
+    film = make_film(size=(300, 96), spacing=spacing, lean=0)
+    half = np.array([1.5, 0.9]) * spacing * 48 / 64 / 2
+    for _, box, _ in items(view_of([film], prompt=SpacingBox(1.5, 0.9), pixels=64)):
+        assert box.tolist() == pytest.approx([*(24 - half), *(24 + half)], abs=1e-3)
+
+
+def test_a_box_follows_the_spacing_that_the_patch_was_cut_for(make_film):
+    """With jitter the spacing misses, and patch and box with it: in spacings, the box stays the same."""
+    widths = [float(box[2] - box[0]) for _, box, _ in items(view_of([make_film()], jitter=0.2, prompt=SpacingBox(1.5, 0.9)))]
+    assert widths == pytest.approx([24.0] * 7, rel=0.02)
+    wandering = [float(box[2] - box[0]) for _, box, _ in items(view_of([make_film()], jitter=0.2, prompt=SpacingBox(1.5, 0.9), pixels=54))]
+    assert np.std(wandering) > 1
+
+
+def test_points_are_jittered_in_training_only(make_film):
+    prompt = JitteredPoint(0.1)
+    asked = {
+        training: {tuple(item[1].tolist()) for item in items(view_of([make_film()], training, prompt=prompt))} for training in (True, False)
+    }
+    assert asked[False] == {(24.0, 24.0)}
+    assert len(asked[True]) == 7
+
+
+def test_the_prompt_changes_neither_patch_nor_mask(make_film):
+    """Its random numbers come last, so that ways to prompt can be compared on the same patches."""
+    film = make_film()
+    plain, boxed, jittered = (
+        items(view_of([film], True, jitter=0.1, prompt=prompt)) for prompt in (CentrePoint(), SpacingBox(), JitteredPoint())
+    )
+    for one, *others in zip(plain, boxed, jittered, strict=True):
+        for other in others:
+            assert torch.equal(one[0], other[0]) and torch.equal(one[2], other[2]) and not torch.equal(one[1], other[1])

@@ -10,13 +10,14 @@ from spinefm.data.views import ClassificationView, DetectionView, SegmentationVi
 from spinefm.data.views.base import spine_centroids, spine_points, vertebra_refs
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import PatchRule, centroids_of
+from spinefm.prompts import CentrePoint
 
 VIEWS = {
     "detection": DetectionView,
     "classification": lambda films, training, seed: ClassificationView(
         films, training, seed, ("background", "vertebra", "T12"), 32, PatchRule(4.0), {}
     ),
-    "segmentation": lambda films, training, seed: SegmentationView(films, training, seed, 32, PatchRule(3.2), 0.1, {}),
+    "segmentation": lambda films, training, seed: SegmentationView(films, training, seed, 32, PatchRule(3.2), CentrePoint(), 0.1, {}),
     "trails": lambda films, training, seed: TrailView(films, training, seed, 3, 0.03),
 }
 every_view = pytest.mark.parametrize("kind", VIEWS)

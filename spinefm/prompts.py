@@ -1,0 +1,94 @@
+"""What tells a segmenter which vertebra of a patch is meant: its centre, a point near it, or a box around it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, tensor
+
+
+class Prompt(Protocol):
+    """Makes the prompt of a patch, in training and in a pipeline alike."""
+
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+        """Make the prompt of one patch.
+
+        Args:
+            size: Side S of the patch, pixels.
+            spacing: Distance of neighbouring vertebrae, pixels of the patch.
+            rng: Source of randomness in training; None otherwise.
+
+        Returns:
+            (2,) point as (x, y) or (4,) box as xyxy, float32, pixels of the patch.
+        """
+        ...
+
+    @property
+    def is_box(self) -> bool:
+        """Whether prompts are boxes and not points."""
+        ...
+
+
+@dataclass(frozen=True)
+class CentrePoint:
+    """The centre of the patch, as in arXiv:2411.00326."""
+
+    is_box = False
+
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+        """See `Prompt`."""
+        return tensor([size / 2, size / 2])
+
+
+@dataclass(frozen=True)
+class JitteredPoint:
+    """In training a point near the centre of the patch; otherwise its centre, the best guess there is.
+
+    Attributes:
+        jitter: Standard deviation of each coordinate, in vertebra spacings.
+    """
+
+    jitter: float = 0.1
+    is_box = False
+
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+        """See `Prompt`."""
+        offset = np.zeros(2) if rng is None else rng.normal(0, self.jitter, 2) * spacing
+        return tensor(np.clip(size / 2 + offset, 0, size).tolist())
+
+
+@dataclass(frozen=True)
+class SpacingBox:
+    """A box around the centre of the patch, its sides in vertebra spacings.
+
+    Attributes:
+        width: In spacings.
+        height: In spacings.
+    """
+
+    width: float = 1.2
+    height: float = 0.84
+    is_box = True
+
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+        """See `Prompt`."""
+        half = np.array([self.width, self.height]) * spacing / 2
+        return tensor([*(size / 2 - half), *(size / 2 + half)]).float()
+
+
+PROMPTS: dict[str, type[CentrePoint] | type[JitteredPoint] | type[SpacingBox]] = {
+    "centre": CentrePoint,
+    "jittered": JitteredPoint,
+    "box": SpacingBox,
+}
+
+
+def build_prompt(kind: str, **options: Any) -> Prompt:
+    """The prompt of that kind.
+
+    Raises:
+        ValueError: If there is no such kind.
+    """
+    if kind not in PROMPTS:
+        raise ValueError(f"Expected `prompt.kind` to be one of {', '.join(PROMPTS)}, but got `{kind}`.")
+    return PROMPTS[kind](**options)
