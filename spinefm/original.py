@@ -10,15 +10,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.serialization import safe_globals
 
 from spinefm.atomic import atomic_path
 from spinefm.components import Component, SamAdapterComponent
+from spinefm.models.foundation import STATISTICS
 from spinefm.models.tuning import foundation_key
 from spinefm.torch_files import read_torch_file
 from spinefm.weight_files import read_weights
 
+_SCALAR = np.float64(0).__reduce__()[0]
 FILES = {"mask_rcnn": "mask_rcnn*.pth", "resnet": "resnet50*.pth", "point_predictor": "point_predictor*.pth", "sam_adapter": "MSA*.pth"}
 """The original's file of each component."""
 PREFIXES = {"mask_rcnn": "model.", "resnet": "model.network.", "point_predictor": "model.", "sam_adapter": "model."}
@@ -35,6 +39,13 @@ BLOCK_PARTS = {
 """How parts of an encoder block are called there and here."""
 DEPTH_ADAPTER = ".Depth_Adapter."
 """Adapters between the slices of a volume: two-dimensional SpineFM never uses them."""
+NUMPY_NUMBERS: list[Any] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    _SCALAR,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i8")),
+]
+"""A training may have noted its epoch or its best value as one of them; they hold a number and run nothing."""
 UNUSED_KEY = "original_unused"
 """Where our checkpoint keeps what it has no use for."""
 INPUT_OPTIONS = ("coordinates", "input_size", "landmarks", "normalise", "patch_pixels", "prompt", "sam", "size")
@@ -84,7 +95,8 @@ def read_original(path: Path, component: str) -> dict[str, Tensor]:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or holds something else.
     """
-    content = read_torch_file(path, f"file of the original {component}", "Get it anew from where the original SpineFM is published.")
+    with safe_globals(NUMPY_NUMBERS):
+        content = read_torch_file(path, f"file of the original {component}", "Get it anew from where the original SpineFM is published.")
     state = content.get("state_dict") if component == "sam_adapter" else content
     if not isinstance(state, dict) or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         entries = ", ".join(map(str, content))[:200]
@@ -106,7 +118,7 @@ def import_original(component: Component, state: Mapping[str, Tensor], path: Pat
     Raises:
         ValueError: If a key is missing, unexpected or of another shape; names every one, as the original calls it.
     """
-    unused = {key: value for key, value in state.items() if DEPTH_ADAPTER in key}
+    unused = {key: value for key, value in state.items() if DEPTH_ADAPTER in key or key in STATISTICS}
     used = {our_key(component.name, key): value for key, value in state.items() if key not in unused}
     _check_fit(component, used, path)
     component.load_state_dict(used)

@@ -246,6 +246,11 @@ def read_weights(reference: str) -> tuple[dict[str, Tensor], str]:
     return content, sha256
 
 
+def absolute_reference(reference: str) -> str:
+    """The same for `read_weights`, wherever the process stands: a path becomes an absolute one, a name stays."""
+    return reference if reference in catalogue() else str(Path(reference).expanduser().absolute())
+
+
 def _resolved(reference: str) -> tuple[WeightFile | None, Path]:
     known = catalogue()
     if reference in known:

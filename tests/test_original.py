@@ -2,6 +2,7 @@
 
 from itertools import permutations
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -256,6 +257,17 @@ def test_no_candidate_or_several_are_an_error_that_lists_what_is_there(tmp_path,
 @every_component
 def test_a_file_is_read_whole(folder, networks, name):
     assert same(read_original(folder / FILES[name], name), networks[name].state_dict())
+
+
+def test_numbers_of_numpy_and_the_statistics_of_pixels_do_no_harm(foundation, networks, tmp_path):
+    path = tmp_path / "MSA_300b_CSXA.pth"
+    file = content("sam_adapter", networks["sam_adapter"])
+    file |= {"best_tol": np.float64(0.21), "epoch": np.int64(29)}
+    file["state_dict"] |= {"pixel_mean": torch.zeros(3, 1, 1), "pixel_std": torch.ones(3, 1, 1)}
+    torch.save(file, path)
+    state = read_original(path, "sam_adapter")
+    checkpoint = import_original(build("sam_adapter", weights=foundation), state, path)
+    assert {"pixel_mean", "pixel_std"} <= checkpoint[UNUSED_KEY].keys()
 
 
 @every_component

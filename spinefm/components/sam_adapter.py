@@ -16,7 +16,7 @@ from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
 from spinefm.prompts import build_prompt
 from spinefm.structures import Patches, Radiograph
-from spinefm.weight_files import read_weights
+from spinefm.weight_files import absolute_reference, read_weights
 
 FOUNDATION_KEY = "foundation_sha256"
 
@@ -84,6 +84,8 @@ class SamAdapterComponent(Component):
                 "Name its weights, or train a small SAM with `tuning=full`."
             )
         if stage == "fit" and self.weights:
+            # Whoever loads the checkpoint may stand in another folder.
+            self.weights = self.hparams["weights"] = absolute_reference(self.weights)
             self._load_foundation(self.weights)
 
     def _load_foundation(self, weights: str, expected_sha256: str | None = None, kept: Sequence[str] = ()) -> None:

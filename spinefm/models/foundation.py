@@ -49,6 +49,8 @@ def load_foundation(model: Sam, weights: Mapping[str, Tensor], source: str, kept
         )
     for key, value in wanted.items():
         value.copy_(fitted[key])
+    if not model.training:
+        model.eval()  # in evaluation, TinyViT attends by copies of its biases, made when it is put there
 
 
 def _shape(tensor: Tensor) -> str:

@@ -192,7 +192,7 @@ def test_a_key_that_does_not_fit_is_named(tuned, tmp_path, fault):
 
 def test_a_checkpoint_that_does_not_say_which_foundation_is_refused(tuned, tmp_path):
     checkpoint = changed(tuned("adapter")[1], tmp_path, lambda content: content.pop("foundation_sha256"))
-    with pytest.raises(ValueError, match="foundation_sha256"):
+    with pytest.raises(ValueError, match=r"Expected a checkpoint of a tuned foundation, but this one holds a whole network"):
         SamAdapterComponent.load(checkpoint)
 
 
@@ -211,3 +211,10 @@ def test_full_tuning_stores_everything_and_needs_no_foundation_afterwards(build,
     content = stored(tmp_path / "full.ckpt")
     assert content["state_dict"].keys() == component.state_dict().keys() and "foundation_sha256" not in content
     assert torch.equal(logits(SamAdapterComponent.load(tmp_path / "full.ckpt")), logits(component.eval()))
+
+
+def test_a_relative_path_of_the_foundation_is_kept_as_an_absolute_one(build, foundation, monkeypatch):
+    monkeypatch.chdir(foundation.parent)
+    component = build("sam_adapter", tuning={"method": "decoder_only"}, weights=foundation.name)
+    component.setup("fit")
+    assert component.hparams["weights"] == str(foundation)

@@ -94,3 +94,15 @@ def test_real_weights_work_at_another_size(weights):
     images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     masks = sam.eval()(images, prompts_of("box", 2, 64))
     assert masks.shape == (2, 64, 64) and masks.std() > 0.1
+
+
+@torch.no_grad()
+def test_weights_count_at_once_whether_they_are_loaded_in_training_or_in_evaluation(weights):
+    """In evaluation the package's attention goes by a copy of its biases."""
+    size = SamSize(image_size=16, encoder={"name": "tiny_vit"})
+    first, second = Sam(size).eval(), Sam(size).train()
+    for sam in (first, second):
+        load_foundation(sam, weights, "lite_medsam")
+    assert second.training and not first.training
+    images = torch.rand(1, 1, 16, 16)
+    torch.testing.assert_close(first.encode(images), second.eval().encode(images), rtol=0, atol=0)
