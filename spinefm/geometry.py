@@ -128,6 +128,22 @@ def paste_mask(vertebra: Vertebra, size: tuple[int, int]) -> Mask:
     return film
 
 
+def clear_beyond(piece: Tensor, origin: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Set to 0, in place, what of a piece reaches over the border of a film.
+
+    Args:
+        piece: (h, w), any dtype.
+        origin: (x, y) pixel of the film at the piece's top left; may lie outside.
+        size: (H, W) of the film.
+    """
+    (x, y), (height, width) = origin, size
+    piece[: max(-y, 0)] = 0
+    piece[:, : max(-x, 0)] = 0
+    piece[max(height - y, 0) :] = 0
+    piece[:, max(width - x, 0) :] = 0
+    return piece
+
+
 def weighted_centroid(weights: Tensor) -> Tensor:
     """Centre of mass of each map, in its own pixels.
 

@@ -14,6 +14,7 @@ from skimage.draw import polygon2mask
 from spinefm.geometry import (
     PatchRule,
     centroids_of,
+    clear_beyond,
     crop_mask,
     crop_patch,
     film_to_patch,
@@ -277,3 +278,9 @@ def test_local_spacings_average_the_steps_within_two_of_a_point():
 
 def test_centroids_of_nothing_have_two_columns():
     assert centroids_of([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float32])
+def test_what_reaches_over_the_border_is_cleared(dtype):
+    kept = clear_beyond(torch.ones(5, 5, dtype=dtype), (-1, 7), (10, 3))
+    assert kept.nonzero().tolist() == [[row, column] for row in range(3) for column in range(1, 4)]

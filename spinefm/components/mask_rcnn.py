@@ -10,8 +10,8 @@ from torchmetrics.detection import MeanAveragePrecision
 
 from spinefm.components.base import Component
 from spinefm.data.views import DetectionView
-from spinefm.geometry import mask_to_vertebra, weighted_centroid
-from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights
+from spinefm.geometry import clear_beyond, mask_to_vertebra, weighted_centroid
+from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights, paste_in_window
 from spinefm.structures import Detections, Radiograph, Vertebra
 
 Batch = tuple[tuple[Tensor, ...], tuple[dict[str, Any], ...]]
@@ -78,15 +78,15 @@ class MaskRCNNComponent(Component):
         self.log_dict({f"train/{name}": value for name, value in losses.items()} | {"train/loss": loss}, batch_size=len(films))
         return loss
 
-    def _predict(self, films: Sequence[Tensor], score_threshold: float) -> list[dict[str, Tensor]]:
-        """torchvision's detections of (1, H, W) films in 0..1, with masks as probabilities of shape (D, 1, H, W)."""
-        self.model.roi_heads.score_thresh = score_threshold
+    def _predict(self, films: Sequence[Tensor], score_threshold: float, pastes_masks: bool) -> list[dict[str, Tensor]]:
+        """torchvision's detections of (1, H, W) films in 0..1, masks as (D, 1, H, W) probabilities or see `FilmTransform`."""
+        self.model.roi_heads.score_thresh, self.model.transform.pastes_masks = score_threshold, pastes_masks
         predictions: list[dict[str, Tensor]] = self.model([film.to(self.device).expand(3, -1, -1) for film in films])
         return predictions
 
     def _evaluate(self, batch: Batch, stage: str) -> None:
         films, targets = batch
-        predictions = self._predict(films, score_threshold=0.05)
+        predictions = self._predict(films, score_threshold=0.05, pastes_masks=True)
         for predicted, target in zip(predictions, targets, strict=True):
             confident = predicted["masks"][predicted["scores"] > self.score_threshold, 0]
             if len(target["boxes"]):
@@ -124,14 +124,17 @@ class MaskRCNNComponent(Component):
 
     def _detect_one(self, film: Radiograph) -> Detections:
         pixels = torch.from_numpy(film.pixels)[None].float() / 255
-        (found,) = self._predict([pixels], self.score_threshold)
-        pairs = zip(found["masks"][:, 0].cpu(), found["scores"].tolist(), strict=True)
-        vertebrae = (self._vertebra(probabilities, score) for probabilities, score in pairs)
+        (found,) = self._predict([pixels], self.score_threshold, pastes_masks=False)
+        triples = zip(found["masks"].cpu(), found["boxes"].cpu(), found["scores"].tolist(), strict=True)
+        vertebrae = (self._vertebra(mask, box, score, film.size) for mask, box, score in triples)
         return Detections(tuple(vertebra for vertebra in vertebrae if vertebra is not None))
 
-    def _vertebra(self, probabilities: Tensor, score: float) -> Vertebra | None:
+    def _vertebra(self, mask: Tensor, box: Tensor, score: float, film_size: tuple[int, int]) -> Vertebra | None:
+        window, (left, top) = paste_in_window(mask, box)
+        probabilities = clear_beyond(window, (left, top), film_size)
         x, y = weighted_centroid(probabilities[None])[0].tolist()
-        return mask_to_vertebra((probabilities > self.mask_threshold).numpy(), centroid=(x, y), confidence=score)
+        inside = (probabilities > self.mask_threshold).numpy()
+        return mask_to_vertebra(inside, (left, top), centroid=(x + left, y + top), confidence=score)
 
 
 def centroid_recall(probabilities: Tensor, boxes: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
 """From the logits of a patch to the mask of one vertebra on its film."""
 
+import cv2
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
-from spinefm.geometry import crop_patch, mask_to_vertebra, weighted_centroid
+from spinefm.geometry import clear_beyond, crop_patch, mask_to_vertebra, weighted_centroid
 from spinefm.structures import Mask, PatchBox, Vertebra
 
 
@@ -27,7 +27,7 @@ def patch_vertebra(logits: Tensor, box: PatchBox, film_size: tuple[int, int], th
     """
     enlarged = crop_patch(logits[None], PatchBox(0, 0, logits.shape[-1]), box.side)[0]
     probabilities = enlarged.sigmoid()
-    inside = largest_part(on_film(probabilities > threshold, box, film_size).numpy())
+    inside = largest_part(clear_beyond(probabilities > threshold, (box.x, box.y), film_size).numpy())
     if not inside.any():
         return None
     weights = torch.where(torch.from_numpy(inside), probabilities, 0.0)
@@ -35,21 +35,14 @@ def patch_vertebra(logits: Tensor, box: PatchBox, film_size: tuple[int, int], th
     return mask_to_vertebra(inside, (box.x, box.y), centroid=(x, y), confidence=float(probabilities[inside].mean()))
 
 
-def on_film(mask: Tensor, box: PatchBox, film_size: tuple[int, int]) -> Tensor:
-    """Clear what of a patch's (side, side) mask reaches over the border of an (H, W) film; in place."""
-    height, width = film_size
-    mask[: max(-box.y, 0)] = False
-    mask[:, : max(-box.x, 0)] = False
-    mask[max(height - box.y, 0) :] = False
-    mask[:, max(width - box.x, 0) :] = False
-    return mask
-
-
 def largest_part(mask: Mask) -> Mask:
     """The largest 4-connected part of an (H, W) mask, its holes filled; empty if the mask is."""
-    parts, number = ndimage.label(mask)
-    if not number:
+    number, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if number == 1:
         return mask
-    largest = 1 + np.bincount(parts.ravel())[1:].argmax()
-    filled: Mask = ndimage.binary_fill_holes(parts == largest)
+    largest = 1 + statistics[1:, cv2.CC_STAT_AREA].argmax()
+    # What cannot be reached from outside is the part or one of its holes.
+    reached = np.pad((parts == largest).astype(np.uint8), 1)
+    cv2.floodFill(reached, None, (0, 0), 2)
+    filled: Mask = reached[1:-1, 1:-1] != 2
     return filled

@@ -7,8 +7,10 @@ import torch
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights, maskrcnn_resnet50_fpn
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
+from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
-from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights
+from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights, paste_in_window
 
 
 def shapes(model):
@@ -39,7 +41,8 @@ def test_default_settings_are_torchvisions(torchvisions):
     with torch.device("meta"):
         ours = build_mask_rcnn(MaskRCNNSize())
     for module in ("transform", "rpn.anchor_generator", "roi_heads.box_roi_pool", "roi_heads.mask_roi_pool"):
-        assert repr(ours.get_submodule(module)) == repr(torchvisions.get_submodule(module))
+        mine, theirs = (repr(each.get_submodule(module)).partition("(")[2] for each in (ours, torchvisions))
+        assert mine == theirs
     for name in ("_pre_nms_top_n", "_post_nms_top_n", "nms_thresh"):
         assert getattr(ours.rpn, name) == getattr(torchvisions.rpn, name)
     assert ours.rpn.anchor_generator.sizes == torchvisions.rpn.anchor_generator.sizes
@@ -105,3 +108,33 @@ def test_coco_weights_of_another_shape_are_refused_by_key(tiny, tiny_modules, mo
     monkeypatch.setattr(MaskRCNN_ResNet50_FPN_Weights, "get_state_dict", lambda self, **options: coco)
     with pytest.raises(ValueError, match=r"(?s)default shape.*rpn\.head\.conv\.0\.0\.bias.*roi_heads\.box_head\.fc6\.weight"):
         load_coco_weights(tiny)
+
+
+@pytest.mark.parametrize("size", [(90, 60), (300, 410)])
+@torch.no_grad()
+def test_films_are_prepared_as_torchvision_does(tiny, size):
+    film = torch.rand(1, *size).expand(3, -1, -1)
+    usual = tiny.transform
+    plain = GeneralizedRCNNTransform(usual.min_size, usual.max_size, usual.image_mean, usual.image_std)
+    box = {"boxes": torch.tensor([[10.0, 10, 40, 40]]), "masks": torch.ones(1, *size, dtype=torch.uint8)}
+    (ours, our_targets), (theirs, their_targets) = (transform([film], [dict(box)]) for transform in (usual, plain))
+    torch.testing.assert_close(ours.tensors, theirs.tensors, rtol=0, atol=1e-5)
+    assert ours.image_sizes == theirs.image_sizes
+    assert all(torch.equal(our_targets[0][key], their_targets[0][key]) for key in box)
+
+
+@pytest.mark.parametrize("box", [[20.3, 30.8, 61.2, 55.5], [0.0, 0.3, 30.0, 20.0], [70.0, 80.0, 99.9, 99.9], [5.0, 5.0, 5.4, 5.2]], ids=str)
+def test_a_mask_in_its_window_is_the_one_on_the_film(box):
+    mask, box = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.tensor(box)
+    window, (left, top) = paste_in_window(mask, box)
+    film = torch.zeros(140, 140)
+    film[20 + top : 20 + top + window.shape[0], 20 + left : 20 + left + window.shape[1]] = window
+    torch.testing.assert_close(film[20:120, 20:120], paste_masks_in_image(mask[None], box[None], (100, 100))[0, 0], rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_masks_may_stay_unpasted(tiny):
+    tiny.eval().roi_heads.score_thresh = 0.0
+    tiny.transform.pastes_masks = False
+    (found,) = tiny([torch.rand(3, 90, 60)])
+    assert found["masks"].shape[1:] == (1, 28, 28) and found["boxes"][:, 3].max() > 60
