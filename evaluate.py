@@ -1,6 +1,6 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from rich.progress import track
 
 from spinefm.atomic import write_json
 from spinefm.components import COMPONENTS
-from spinefm.composition import batches, check_device, load_pipeline
+from spinefm.composition import check_device, load_pipeline
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
+from spinefm.pipeline import film_spines
 from spinefm.provenance import run_record
 from spinefm.structures import Radiograph
 from spinefm.training.films import FilmDataModule
@@ -46,11 +47,8 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
     films, evaluator, failures = dataset.split(config.split), Evaluator(folder / "overlays"), list[str]()
-    total = -(-len(films) // config.batch_size)
-    for indices in track(batches(range(len(films)), config.batch_size), "Films", total=total):
-        batch = readable(films, indices, failures)
-        for film, spine in zip(batch, pipeline(batch), strict=True):
-            evaluator.update(film, spine)
+    for film, spine in track(film_spines(pipeline, readable(films, failures)), "Films", total=len(films)):
+        evaluator.update(film, spine)
     if failures and not evaluator.films:
         raise ValueError(_unusable(failures, len(films)))
     record = run_record(_resolved(config), dataset.fingerprint)
@@ -61,15 +59,13 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
         raise ValueError(_unusable(failures, len(films)))
 
 
-def readable(films: Sequence[Radiograph], indices: Sequence[int], failures: list[str]) -> list[Radiograph]:
+def readable(films: Sequence[Radiograph], failures: list[str]) -> Iterator[Radiograph]:
     """The films that can be used; why the others cannot goes into `failures`."""
-    found = []
-    for index in indices:
+    for index in range(len(films)):
         try:
-            found.append(films[index])
+            yield films[index]
         except DataError as error:
             failures.append(str(error))
-    return found
 
 
 def _unusable(failures: Sequence[str], num_films: int) -> str:

@@ -1,6 +1,7 @@
 """Segment and name the vertebrae of a film or a folder of films: `python infer.py input=<folder> checkpoints=<folder>`."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
@@ -10,11 +11,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.composition import batches, load_pipeline
+from spinefm.composition import load_pipeline
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.export import write_spine
 from spinefm.failures import run_script
+from spinefm.pipeline import film_spines
 from spinefm.structures import Radiograph
 
 
@@ -25,12 +27,10 @@ def main(config: DictConfig) -> None:
     paths = find_films(Path(config.input))
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
     ids, failures = film_ids(paths), dict[str, str]()
-    for batch in track(batches(paths, config.batch_size), "Films", total=-(-len(paths) // config.batch_size)):
-        films = read_films(batch, ids, failures)
-        for film, spine in zip(films, pipeline(films), strict=True):
-            write_spine(folder, film, spine)
-            if spine.failure is not None:
-                failures[film.film_id] = spine.failure
+    for film, spine in track(film_spines(pipeline, readable(ids, failures)), "Films", total=len(ids)):
+        write_spine(folder, film, spine)
+        if spine.failure is not None:
+            failures[film.film_id] = spine.failure
     Console().print(f"{len(paths) - len(failures)} of {len(paths)} films: {folder}")
     if failures:
         reasons = "\n".join(f"  {film_id}: {reason}" for film_id, reason in failures.items())
@@ -43,17 +43,15 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     return {path: path.stem if stems[path.stem] == 1 else path.name for path in paths}
 
 
-def read_films(paths: list[Path], ids: dict[Path, str], failures: dict[str, str]) -> list[Radiograph]:
+def readable(ids: dict[Path, str], failures: dict[str, str]) -> Iterator[Radiograph]:
     """The films that can be read; the reason goes into `failures` for the others."""
-    films = []
-    for path in paths:
+    for path, film_id in ids.items():
         try:
             film = read_film(path)
         except DataError as error:
-            failures[ids[path]] = str(error)
+            failures[film_id] = str(error)
         else:
-            films.append(Radiograph(ids[path], film.pixels, spacing_mm=film.spacing_mm))
-    return films
+            yield Radiograph(film_id, film.pixels, spacing_mm=film.spacing_mm)
 
 
 if __name__ == "__main__":

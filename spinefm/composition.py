@@ -1,16 +1,13 @@
 """Where trained components become a pipeline."""
 
-from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from spinefm.components import COMPONENTS
 from spinefm.pipeline import EitherPolarity, SpinePipeline
-
-ItemT = TypeVar("ItemT")
 
 
 def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, device: str = "cpu") -> SpinePipeline:
@@ -43,9 +40,3 @@ def check_device(device: str) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"Expected a device that is there, but got `{device}` ({reason}). Set `device=cpu`.") from error
-
-
-def batches(items: Sequence[ItemT], size: int) -> Iterator[list[ItemT]]:
-    """Up to `size` items at a time, read only when their turn comes."""
-    for start in range(0, len(items), size):
-        yield [items[index] for index in range(start, min(start + size, len(items)))]

@@ -153,6 +153,17 @@ class SameClassifier:
         return self.probabilities.repeat(len(patches.boxes), 1)
 
 
+def answered(procedure, crew):
+    """Run one procedure alone; gives what comes out."""
+    answer = None
+    while True:
+        try:
+            question = procedure.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        (answer,) = crew.answer(type(question), [question])
+
+
 def inductive_pipeline(films, detector=None, classifier=None, predictor=None, segmenter=None, **settings):
     """An `InductivePipeline` of oracles on `films`, but for the components given."""
     return InductivePipeline(

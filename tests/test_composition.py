@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spinefm.components import COMPONENTS
-from spinefm.composition import batches, load_pipeline
+from spinefm.composition import load_pipeline
 from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline
 
 
@@ -34,8 +34,9 @@ def test_the_inductive_pipeline_has_all_four(checkpoints):
     loaded = load_pipeline(partial(InductivePipeline, max_steps=7), checkpoints)
     assert isinstance(loaded, EitherPolarity) and isinstance(loaded.pipeline, InductivePipeline)
     pipeline = loaded.pipeline
-    assert [pipeline.detector.name, pipeline.classifier.name, pipeline.predictor.name] == ["mask_rcnn", "resnet", "point_predictor"]
-    assert pipeline.rules.max_steps == 7 and not pipeline.detector.training
+    crew = pipeline.crew
+    assert [crew.detector.name, pipeline.classifier.name, crew.predictor.name] == ["mask_rcnn", "resnet", "point_predictor"]
+    assert pipeline.rules.max_steps == 7 and not crew.detector.training
     assert pipeline.classifier.classes == ("background", "vertebra", "T12", "L5")
 
 
@@ -64,23 +65,6 @@ def test_a_swapped_checkpoint_is_refused(copied):
 def test_a_device_that_is_not_there_is_named(checkpoints, device):
     with pytest.raises(ValueError, match=rf"Expected a device that is there, but got `{device}`[^\n]*Set `device=cpu`"):
         load_pipeline(partial(InductivePipeline), checkpoints, device)
-
-
-def test_batches_keep_the_order_and_come_when_asked_for():
-    read = []
-
-    class Items:
-        def __len__(self):
-            return 5
-
-        def __getitem__(self, index):
-            read.append(index)
-            return index
-
-    found = batches(Items(), 2)
-    assert next(found) == [0, 1] and read == [0, 1]
-    assert list(found) == [[2, 3], [4]]
-    assert list(batches([], 3)) == [] and list(batches("ab", 5)) == [["a", "b"]]
 
 
 def test_the_original_pipeline_does_not_turn_films_over(checkpoints):

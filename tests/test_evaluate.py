@@ -54,7 +54,7 @@ def test_the_same_commands_give_the_same_results(workplace, evaluated, tiny, tmp
 
 
 def test_results_do_not_depend_on_the_batch(workplace, evaluated, tmp_path):
-    run("evaluate", workplace, *FILMS, "batch_size=1", f"output={tmp_path / 'single'}")
+    run("evaluate", workplace, *FILMS, "pipeline.films_at_once=1", f"output={tmp_path / 'single'}")
     assert (tmp_path / "single" / "vertebrae.csv").read_bytes() == (evaluated["inductive"] / "vertebrae.csv").read_bytes()
 
 
@@ -87,9 +87,8 @@ def own(tmp_path, make_film):
     return ["dataset=labelme", f"dataset.root={tmp_path}", "checkpoints=checkpoints/synthetic", "pipeline=detector_only"]
 
 
-@pytest.mark.parametrize("batch_size", [1, 8])
-def test_a_film_that_cannot_be_used_spoils_no_other_but_is_a_failure(workplace, own, tmp_path, batch_size):
-    told = fails("evaluate", workplace, *own, f"batch_size={batch_size}", f"output={tmp_path / 'out'}")
+def test_a_film_that_cannot_be_used_spoils_no_other_but_is_a_failure(workplace, own, tmp_path):
+    told = fails("evaluate", workplace, *own, f"output={tmp_path / 'out'}")
     assert (
         told.startswith("Error: 1 of 3 films cannot be used; results are of the others.") and "film_3.png` to be a complete image" in told
     )

@@ -25,10 +25,10 @@ def products(*film_ids):
     return {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.png")}
 
 
-@pytest.mark.parametrize("batch_size", [1, 4])
-def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, batch_size):
+@pytest.mark.parametrize("films_at_once", [1, 4])
+def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, films_at_once):
     output = tmp_path / "out"
-    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={output}", f"batch_size={batch_size}"]
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={output}", f"pipeline.films_at_once={films_at_once}"]
     told = fails("infer", workplace, *arguments)
     assert "of 3 films failed" in told and "b_cut.png" in told and "Traceback" not in told
     assert names(output) == products("a_film", "c_film")

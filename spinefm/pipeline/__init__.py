@@ -4,6 +4,6 @@ from spinefm.pipeline.detector_only import DetectorOnlyPipeline
 from spinefm.pipeline.either_polarity import EitherPolarity
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.original import OriginalPipeline
-from spinefm.pipeline.protocols import SpinePipeline
+from spinefm.pipeline.protocols import SpinePipeline, film_spines
 
-__all__ = ["DetectorOnlyPipeline", "EitherPolarity", "InductivePipeline", "OriginalPipeline", "SpinePipeline"]
+__all__ = ["DetectorOnlyPipeline", "EitherPolarity", "InductivePipeline", "OriginalPipeline", "SpinePipeline", "film_spines"]

@@ -1,6 +1,6 @@
 """The baseline: what the detector finds, in order along the spine, with levels from the same labelling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
@@ -8,11 +8,11 @@ from spinefm.geometry import centroids_of, principal_axis_order
 from spinefm.pipeline.base_case import without_duplicates
 from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.labelling import assign_levels
-from spinefm.pipeline.protocols import Classifier, Detector
+from spinefm.pipeline.protocols import Classifier, Detector, SpinePipeline
 from spinefm.structures import Detections, Failure, Radiograph, Spine
 
 
-class DetectorOnlyPipeline:
+class DetectorOnlyPipeline(SpinePipeline):
     """Detect and name, without induction.
 
     Attributes:
@@ -46,9 +46,9 @@ class DetectorOnlyPipeline:
         self.score_threshold, self.max_overlap = score_threshold, max_overlap
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
-    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+    def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        return [self._spine(film, found) for film, found in zip(films, self.detector.detect(films), strict=True)]
+        return (self._spine(film, *self.detector.detect([film])) for film in films)
 
     def _spine(self, film: Radiograph, detections: Detections) -> Spine:
         confident = [vertebra for vertebra in detections.vertebrae if vertebra.confidence >= self.score_threshold]

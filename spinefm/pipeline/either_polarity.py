@@ -1,10 +1,10 @@
 """Films whose bone is dark: noticed by how little a pipeline makes of them, and read turned over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from spinefm.data.reading.polarity import is_inverted
-from spinefm.pipeline.protocols import SpinePipeline
+from spinefm.pipeline.protocols import SpinePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
 
 GOOD = 0.6
@@ -13,7 +13,7 @@ ADVANTAGE = 2.0
 """How many times more confidence a spine on the turned film needs in all, to be preferred to one of bright vertebrae."""
 
 
-class EitherPolarity:
+class EitherPolarity(SpinePipeline):
     """A pipeline that turns a film over and looks again where it found nothing, little, or vertebrae darker than what is beside them.
 
     Measured with networks of `make demo` and first light, on validation films as they are and turned over: none of 45 simulated and 46 real
@@ -26,15 +26,16 @@ class EitherPolarity:
     def __init__(self, pipeline: SpinePipeline) -> None:
         self.pipeline = pipeline
 
-    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+    def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        spines = self.pipeline(films)
-        doubtful = [i for i, spine in enumerate(spines) if _mean_confidence(spine) < GOOD or is_inverted(films[i].pixels, spine.vertebrae)]
-        turned = [replace(films[i], pixels=255 - films[i].pixels) for i in doubtful]
-        for i, film, other in zip(doubtful, turned, self.pipeline(turned) if turned else [], strict=True):
-            if _is_better(other, film, spines[i], films[i]):
-                spines[i] = replace(other, turned_over=True)
-        return spines
+        return (self._either(film, spine) for film, spine in film_spines(self.pipeline, films))
+
+    def _either(self, film: Radiograph, spine: Spine) -> Spine:
+        if _mean_confidence(spine) >= GOOD and not is_inverted(film.pixels, spine.vertebrae):
+            return spine
+        turned = replace(film, pixels=255 - film.pixels)
+        (other,) = self.pipeline([turned])
+        return replace(other, turned_over=True) if _is_better(other, turned, spine, film) else spine
 
 
 def _is_better(turned: Spine, turned_film: Radiograph, spine: Spine, film: Radiograph) -> bool:

@@ -1,15 +1,14 @@
-"""The induction: from a base case up and down the spine, all films and both directions together."""
+"""The induction: from a base case up and down the spine, both directions together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from spinefm.geometry import mask_iou
-from spinefm.pipeline.examination import Examiner, Finding, Place
-from spinefm.pipeline.protocols import NextPoint
-from spinefm.structures import Direction, Radiograph, StopReason, Trails
+from spinefm.pipeline.examination import Finding, Place
+from spinefm.pipeline.wavefront import Examine, Predict, Procedure
+from spinefm.structures import Direction, Point, Radiograph, StopReason
 
 
 @dataclass(frozen=True)
@@ -100,36 +99,26 @@ def both_walks(film: Radiograph, base: Sequence[Finding]) -> tuple[Walk, Walk]:
     return Walk(film, Direction.UP, list(reversed(base)), taken), Walk(film, Direction.DOWN, list(base), taken)
 
 
-def walk_spines(walks: Sequence[Walk], examiner: Examiner, predictor: NextPoint, rules: InductionRules) -> None:
-    """Advance all walks together, one batched call per component and step, until each has a stop reason."""
+def walk_on(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedure[None]:
+    """Advance the walks of one film together until each has a stop reason; `context` is how many centroids the predictor sees."""
     for walk in walks:
         walk.weigh(walk.findings[-1], rules)
     while alive := [walk for walk in walks if walk.stop is None]:
-        _advance(alive, examiner, predictor, rules)
+        points = yield Predict(alive[0].film, [walk.centroids[-context:] for walk in alive])
+        going = [(walk, place) for walk, point in zip(alive, points, strict=True) if (place := _next_place(walk, point, rules))]
+        findings = (yield Examine([place for _, place in going])) if going else []
+        for (walk, _), finding in zip(going, findings, strict=True):
+            _take_step(walk, finding, rules)
 
 
-def _advance(walks: Sequence[Walk], examiner: Examiner, predictor: NextPoint, rules: InductionRules) -> None:
-    going: list[tuple[Walk, Place]] = []
-    for walk, place in zip(walks, _next_places(walks, predictor), strict=True):
-        if walk.steps >= rules.max_steps:
-            walk.stop = StopReason.MAX_STEPS
-        elif not _is_on_film(place):
-            walk.stop = StopReason.BORDER
-        else:
-            going.append((walk, place))
-    findings = examiner.examine([place for _, place in going])
-    for (walk, _), finding in zip(going, findings, strict=True):
-        _take_step(walk, finding, rules)
-
-
-def _next_places(walks: Sequence[Walk], predictor: NextPoint) -> list[Place]:
-    trails = Trails(
-        centroids=torch.from_numpy(np.stack([walk.centroids[-predictor.context :] for walk in walks])).float(),
-        sizes=torch.tensor([walk.film.size[::-1] for walk in walks], dtype=torch.float32),
-        film_ids=tuple(walk.film.film_id for walk in walks),
-    )
-    points = predictor.predict_next(trails).tolist()
-    return [Place(walk.film, (x, y), walk.spacing) for walk, (x, y) in zip(walks, points, strict=True)]
+def _next_place(walk: Walk, point: Point, rules: InductionRules) -> Place | None:
+    """Where a walk looks next; None, with a stop reason, if nowhere."""
+    place = Place(walk.film, point, walk.spacing)
+    if walk.steps >= rules.max_steps:
+        walk.stop = StopReason.MAX_STEPS
+    elif not _is_on_film(place):
+        walk.stop = StopReason.BORDER
+    return place if walk.stop is None else None
 
 
 def _is_on_film(place: Place) -> bool:

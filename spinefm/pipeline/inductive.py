@@ -1,6 +1,6 @@
 """SpineFM's pipeline: three confident vertebrae, then up and down the spine. Source: arXiv:2411.00326."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import ClassVar
@@ -11,13 +11,14 @@ from spinefm.anatomy import BACKGROUND
 from spinefm.geometry import mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, places_along
-from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_spines
+from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_on
 from spinefm.pipeline.labelling import assign_levels, ends_at_terminals
-from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
-from spinefm.structures import Failure, Radiograph, Spine
+from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
+from spinefm.pipeline.wavefront import Crew, Detect, Examine, Procedure, run_wavefront
+from spinefm.structures import Detections, Failure, Radiograph, Spine
 
 
-class InductivePipeline:
+class InductivePipeline(SpinePipeline):
     """Detect, choose a base case, walk, name the levels.
 
     Attributes:
@@ -42,6 +43,7 @@ class InductivePipeline:
         patience: int = 2,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
+        films_at_once: int = 8,
     ) -> None:
         """Put the pipeline together.
 
@@ -58,35 +60,35 @@ class InductivePipeline:
             patience: See `InductionRules`.
             anomaly_rate: See `assign_levels`.
             unknown_below: See `assign_levels`.
+            films_at_once: How many films are under way at once.
         """
-        self.detector, self.classifier, self.predictor = mask_rcnn, resnet, point_predictor
-        self.examiner = Examiner(sam_adapter, resnet, mask_threshold, refinements)
+        self.classifier = resnet
+        self.crew = Crew(mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements))
         self.rules = InductionRules(max_steps, max_overlap, terminals=resnet.terminals, patience=patience)
-        self.base_attempts = base_attempts
+        self.base_attempts, self.films_at_once = base_attempts, films_at_once
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
-    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+    def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        bases = self._find_bases(films)
-        walks = {i: both_walks(films[i], base) for i, base in enumerate(bases) if not isinstance(base, Failure)}
-        walk_spines([walk for pair in walks.values() for walk in pair], self.examiner, self.predictor, self.rules)
-        return [
-            Spine(film.film_id, film.size, failure=base) if isinstance(base, Failure) else self._spine(*walks[i])
-            for i, (film, base) in enumerate(zip(films, bases, strict=True))
-        ]
+        return run_wavefront((self._examined(film) for film in films), self.crew, self.films_at_once)
 
-    def _find_bases(self, films: Sequence[Radiograph]) -> list[list[Finding] | Failure]:
-        """The first base case of each film, from head to foot, in which every member holds as a vertebra of its own."""
-        length = max(3, self.predictor.context)
-        options = [base_cases(detections, length)[: self.base_attempts] for detections in self.detector.detect(films)]
-        bases: list[list[Finding] | Failure] = [Failure.BASE_CASE_REJECTED if option else Failure.TOO_FEW_DETECTIONS for option in options]
-        for attempt in range(self.base_attempts):
-            open_films = [i for i, option in enumerate(options) if isinstance(bases[i], Failure) and attempt < len(option)]
-            places = [places_along(films[i], options[i][attempt]) for i in open_films]
-            findings = iter(self.examiner.examine([place for group in places for place in group]))
-            for i, group in zip(open_films, places, strict=True):
-                bases[i] = self._sound([next(findings) for _ in group]) or bases[i]
-        return bases
+    def _examined(self, film: Radiograph) -> Procedure[Spine]:
+        detections = yield Detect(film)
+        base = yield from self._find_base(film, detections)
+        if isinstance(base, Failure):
+            return Spine(film.film_id, film.size, failure=base)
+        up, down = both_walks(film, base)
+        yield from walk_on((up, down), self.crew.predictor.context, self.rules)
+        return self._spine(up, down)
+
+    def _find_base(self, film: Radiograph, detections: Detections) -> Procedure[list[Finding] | Failure]:
+        """The first base case, from head to foot, in which every member holds as a vertebra of its own."""
+        options = base_cases(detections, max(3, self.crew.predictor.context))[: self.base_attempts]
+        for option in options:
+            findings = yield Examine(places_along(film, option))
+            if base := self._sound(findings):
+                return base
+        return Failure.BASE_CASE_REJECTED if options else Failure.TOO_FEW_DETECTIONS
 
     def _sound(self, findings: Sequence[Finding | None]) -> list[Finding]:
         """The findings of a base case; empty unless each is a vertebra and no two are the same one."""

@@ -3,7 +3,7 @@
 One film and one patch at a time: fidelity before speed. Written from arXiv:2411.00326 and a list of decisions, without a line of that code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -18,7 +18,7 @@ from spinefm.pipeline.base_case import base_cases, mean_score
 from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
 from spinefm.pipeline.labelling import assign_levels
 from spinefm.pipeline.padded_logits import Upsampling, padded_logits
-from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter
+from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.structures import Detections, Direction, Failure, Mask, Radiograph, Spine, StopReason, Trails, Vertebra
 
 BaseCase = Literal["least_squares", "principal_axis", "regular"]
@@ -121,7 +121,7 @@ class Sighting(Finding):
     rough: Vertebra | None
 
 
-class OriginalPipeline:
+class OriginalPipeline(SpinePipeline):
     """Detect, take the three best neighbours, walk up and down; levels, which the released code does not assign, are this project's.
 
     Where the released code crashes, never ends or takes another film's points, this does not: a walk has a bound and ends at the film's
@@ -169,9 +169,9 @@ class OriginalPipeline:
         self.decisions = Decisions(base_case, *drawing, *walking, blur)
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
-    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
+    def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        return [self._spine(film) for film in films]
+        return (self._spine(film) for film in films)
 
     def _spine(self, film: Radiograph) -> Spine:
         (detections,) = self.detector.detect([film])

@@ -1,6 +1,7 @@
 """What a pipeline asks of its components; everything batch first, so that networks and oracles are interchangeable."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -79,6 +80,26 @@ class Segmenter(Protocol):
 class SpinePipeline(Protocol):
     """Finds the spine on films."""
 
-    def __call__(self, films: Sequence[Radiograph]) -> list[Spine]:
-        """One spine per film, in the order given; annotations of the films are not looked at."""
+    def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
+        """One spine per film, in the order given; annotations of the films are not looked at.
+
+        Films are taken when there is room for them, so that there may be more than memory holds.
+        """
         ...
+
+    def __call__(self, films: Iterable[Radiograph]) -> list[Spine]:
+        """All of `stream`."""
+        return list(self.stream(films))
+
+
+def film_spines(pipeline: SpinePipeline, films: Iterable[Radiograph]) -> Iterator[tuple[Radiograph, Spine]]:
+    """Each film with its spine, in the order given; films are kept until then and no longer."""
+    waiting = deque[Radiograph]()
+
+    def taken() -> Iterator[Radiograph]:
+        for film in films:
+            waiting.append(film)
+            yield film
+
+    for spine in pipeline.stream(taken()):
+        yield waiting.popleft(), spine

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from spinefm.geometry import polygon_to_vertebra
-from spinefm.pipeline import EitherPolarity
+from spinefm.pipeline import EitherPolarity, SpinePipeline
 from spinefm.structures import Failure, Spine
 
 
-class Finds:
-    """Finds what `in_bright` or `in_dark` gives of a film; notes the films of each call."""
+class Finds(SpinePipeline):
+    """Finds what `in_bright` or `in_dark` gives of a film; notes the films it has looked at."""
 
     def __init__(self, in_bright, in_dark):
         self.in_bright, self.in_dark, self.calls = in_bright, in_dark, []
 
-    def __call__(self, films):
-        self.calls.append([film.film_id for film in films])
-        found = [(self.in_bright if is_bright(film) else self.in_dark)(film) for film in films]
-        failure = Failure.TOO_FEW_DETECTIONS
-        return [Spine(film.film_id, film.size, each, None if each else failure) for film, each in zip(films, found, strict=True)]
+    def stream(self, films):
+        for film in films:
+            self.calls.append(film.film_id)
+            found = (self.in_bright if is_bright(film) else self.in_dark)(film)
+            yield Spine(film.film_id, film.size, found, None if found else Failure.TOO_FEW_DETECTIONS)
 
 
 def is_bright(film):
@@ -65,7 +65,7 @@ def outcome(spine):
 def test_a_film_of_bright_bone_is_looked_at_once(film, in_dark):
     pipeline = Finds(sure_of(0.9), in_dark)
     (spine,) = EitherPolarity(pipeline)([film])
-    assert outcome(spine) == ("bright", 7, None, False) and pipeline.calls == [["bright"]]
+    assert outcome(spine) == ("bright", 7, None, False) and pipeline.calls == ["bright"]
 
 
 @pytest.mark.parametrize("in_dark", [nothing, sure_of(0.4), sure_of(1.0)])
@@ -73,14 +73,14 @@ def test_a_doubtful_film_of_bright_bone_is_looked_at_again_and_stays_as_it_is(fi
     """Vertebrae that are dark once the film is turned over speak for the film as it was."""
     pipeline = Finds(sure_of(0.3), in_dark)
     (spine,) = EitherPolarity(pipeline)([film])
-    assert outcome(spine) == ("bright", 7, None, False) and pipeline.calls == [["bright"], ["bright"]]
+    assert outcome(spine) == ("bright", 7, None, False) and pipeline.calls == ["bright", "bright"]
 
 
 @pytest.mark.parametrize("in_dark", [nothing, sure_of(0.4), sure_of(0.8), stray])
 def test_a_film_of_dark_bone_is_read_turned_over(dark, in_dark):
     pipeline, before = Finds(sure_of(0.9), in_dark), dark.pixels.copy()
     (spine,) = EitherPolarity(pipeline)([dark])
-    assert outcome(spine) == ("dark", 7, None, True) and pipeline.calls == [["dark"], ["dark"]]
+    assert outcome(spine) == ("dark", 7, None, True) and pipeline.calls == ["dark", "dark"]
     assert {vertebra.confidence for vertebra in spine.vertebrae} == {0.9}
     np.testing.assert_array_equal(dark.pixels, before)
 
@@ -105,14 +105,14 @@ def test_a_film_on_which_nothing_is_found_either_way_has_failed(film, dark):
     pipeline = Finds(nothing, nothing)
     spines = EitherPolarity(pipeline)([film, dark])
     assert [outcome(spine) for spine in spines] == [(name, 0, Failure.TOO_FEW_DETECTIONS, False) for name in ("bright", "dark")]
-    assert pipeline.calls == [["bright", "dark"]] * 2
+    assert pipeline.calls == ["bright", "bright", "dark", "dark"]
 
 
 def test_films_do_not_depend_on_their_batch(film, dark):
     films = [film, dark, replace(film, film_id="bright too"), replace(dark, film_id="dark too")]
     pipeline = Finds(sure_of(0.9), stray)
     together = EitherPolarity(pipeline)(films)
-    assert pipeline.calls == [[film.film_id for film in films], ["dark", "dark too"]]
+    assert pipeline.calls == ["bright", "dark", "dark", "bright too", "dark too", "dark too"]
     alone = [spine for film in films for spine in EitherPolarity(Finds(sure_of(0.9), stray))([film])]
     assert [outcome(spine) for spine in together] == [outcome(spine) for spine in alone]
     assert [spine.turned_over for spine in together] == [False, True, False, True]

@@ -13,7 +13,8 @@ from torch.nn.functional import max_pool2d
 from spinefm.anatomy import levels_between
 from spinefm.geometry import PatchRule, mask_iou
 from spinefm.pipeline.examination import Examiner, Finding
-from spinefm.pipeline.induction import InductionRules, both_walks, walk_spines
+from spinefm.pipeline.induction import InductionRules, both_walks, walk_on
+from spinefm.pipeline.wavefront import Crew
 from spinefm.structures import Direction, Failure, StopReason
 from tests.oracles import (
     CERVICAL,
@@ -23,6 +24,7 @@ from tests.oracles import (
     OraclePredictor,
     OracleSegmenter,
     SameClassifier,
+    answered,
     inductive_pipeline,
     make_film,
 )
@@ -40,7 +42,9 @@ def walk(film=FILM, base=slice(3, 6), predictor=None, segmenter=None, classifier
         findings.append(Finding(vertebra, np.ones(len(classifier.classes)), name))
     walks = both_walks(film, findings)
     examiner = Examiner(segmenter or OracleSegmenter([film]), classifier)
-    walk_spines(walks, examiner, predictor or OraclePredictor([film]), InductionRules(**{"terminals": classifier.terminals} | rules))
+    predictor = predictor or OraclePredictor([film])
+    rules = InductionRules(**{"terminals": classifier.terminals} | rules)
+    answered(walk_on(walks, predictor.context, rules), Crew(None, predictor, examiner))
     return walks
 
 
