@@ -31,6 +31,7 @@ def main(config: DictConfig) -> float:
     component = instantiate(config.component.module, _recursive_=False, _convert_="all")
     if config.resume:
         check_resumable(config.resume, component)
+    component.check()
     films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component)
     loggers = [instantiate(logger) for logger in config.logger.values()]

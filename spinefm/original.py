@@ -25,6 +25,8 @@ from spinefm.weight_files import read_weights
 _SCALAR = np.float64(0).__reduce__()[0]
 FILES = {"mask_rcnn": "mask_rcnn*.pth", "resnet": "resnet50*.pth", "point_predictor": "point_predictor*.pth", "sam_adapter": "MSA*.pth"}
 """The original's file of each component."""
+MARKS = {"csxa": "csxa", "nhanes2": "nhanes"}
+"""What the original's files call a data set, in small letters."""
 PREFIXES = {"mask_rcnn": "model.", "resnet": "model.network.", "point_predictor": "model.", "sam_adapter": "model."}
 """What our state dicts put before the original's keys."""
 BLOCK = re.compile(r"image_encoder\.blocks\.\d+\.")
@@ -55,18 +57,19 @@ SEGMENTER_ENTRIES = {"epoch": 0, "model": "sam", "optimizer": {}, "best_tol": 0.
 
 
 def find_original(folder: Path, component: str, dataset: str) -> Path:
-    """The original's file of a component in a folder; of several, the one that names the data set.
+    """The original's file of a component in a folder, which names this data set or none.
 
     Raises:
-        FileNotFoundError: If there is none, or more than one.
+        FileNotFoundError: If there is no such file, or more than one.
     """
-    found = sorted(folder.glob(FILES[component]))
-    if len(found) > 1:
-        found = [path for path in found if dataset in path.name.lower()]
-    if len(found) != 1:
-        there = ", ".join(sorted(path.name for path in folder.glob("*.pth"))) or "no .pth file"
+    candidates = sorted(folder.glob(FILES[component]))
+    others = [mark for name, mark in MARKS.items() if name != dataset]
+    fitting = [path for path in candidates if not any(mark in path.name.lower() for mark in others)]
+    named = [path for path in fitting if MARKS[dataset] in path.name.lower()] or fitting
+    if len(named) != 1:
+        there = ", ".join(path.name for path in candidates) or "none"
         raise FileNotFoundError(f"Expected one `{FILES[component]}` for {component} and {dataset} in `{folder}`, but found {there}.")
-    return found[0]
+    return named[0]
 
 
 def our_key(component: str, key: str) -> str:
@@ -125,6 +128,7 @@ def import_original(component: Component, state: Mapping[str, Tensor], path: Pat
     kept = _beyond_foundation(component, used) if isinstance(component, SamAdapterComponent) else used
     checkpoint: dict[str, Any] = {"hyper_parameters": dict(component.hparams), "state_dict": used, UNUSED_KEY: unused}
     component.on_save_checkpoint(checkpoint)
+    component.on_load_checkpoint(checkpoint | {"state_dict": kept})  # a foundation that does not fit is told now
     return checkpoint | {"state_dict": kept}
 
 

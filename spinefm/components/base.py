@@ -15,6 +15,8 @@ from spinefm.structures import Radiograph
 from spinefm.torch_files import read_torch_file
 
 COMPONENT_KEY = "component"
+PATH_KEY = "path"
+"""Where a checkpoint was read from, for messages and for what lies beside it; never written into one."""
 
 
 class Component(pl.LightningModule, ABC):
@@ -45,6 +47,9 @@ class Component(pl.LightningModule, ABC):
         super().__init__()
         self.save_hyperparameters()
         self.optimizer_config, self.scheduler_config, self.seed = dict(optimizer), scheduler, seed
+
+    def check(self) -> None:
+        """Fail on what is missing before films are read, which may take minutes. Nothing is, unless a component says so."""
 
     @abstractmethod
     def view(self, films: Sequence[Radiograph], training: bool) -> Dataset[Any]:
@@ -83,15 +88,17 @@ class Component(pl.LightningModule, ABC):
             FileNotFoundError: If there is no such file.
             ValueError: If it is no checkpoint, unsafe to open, or another component's.
         """
-        checkpoint = read_checkpoint(path, cls.name)
+        checkpoint = read_checkpoint(path, cls.name) | {PATH_KEY: str(path)}
         try:
             # Lightning's own `load_from_checkpoint` would drop arguments that the constructor does not know.
             component = cls(**checkpoint["hyper_parameters"])
-            component.on_load_checkpoint(checkpoint)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _misfit(cls.name, path, error) from error
+        component.on_load_checkpoint(checkpoint)  # says itself what is wrong
+        try:
             component.load_state_dict(checkpoint["state_dict"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            fault = f"it does not fit this version ({type(error).__name__}: {error})"
-            raise ValueError(f"Expected a {cls.name} checkpoint at `{path}`, but {fault}. {_remedy(cls.name)}") from error
+            raise _misfit(cls.name, path, error) from error
         return component.eval()
 
 
@@ -107,6 +114,11 @@ def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:
     if found != component:
         raise ValueError(f"Expected a {component} checkpoint at `{path}`, but it is of {found}. {_remedy(component)}")
     return checkpoint
+
+
+def _misfit(component: str, path: str | Path, error: Exception) -> ValueError:
+    fault = f"it does not fit this version ({type(error).__name__}: {error})"
+    return ValueError(f"Expected a {component} checkpoint at `{path}`, but {fault}. {_remedy(component)}")
 
 
 def _remedy(component: str) -> str:

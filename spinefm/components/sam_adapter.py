@@ -1,6 +1,7 @@
 """The mask around a point."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchmetrics import MeanMetric
 
-from spinefm.components.base import Component
+from spinefm.components.base import PATH_KEY, Component
 from spinefm.data.views import SegmentationView
 from spinefm.geometry import PatchRule
 from spinefm.models.foundation import load_foundation
@@ -16,7 +17,7 @@ from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
 from spinefm.prompts import build_prompt
 from spinefm.structures import Patches, Radiograph
-from spinefm.weight_files import absolute_reference, read_weights
+from spinefm.weight_files import absolute_reference, beside, find_weights, read_weights
 
 FOUNDATION_KEY = "foundation_sha256"
 
@@ -66,6 +67,7 @@ class SamAdapterComponent(Component):
         Raises:
             ValueError: If an option is unknown.
         """
+        weights = absolute_reference(weights) if weights else None  # whoever loads the checkpoint may stand in another folder
         super().__init__(optimizer, scheduler, seed)
         size = SamSize(**sam)
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
@@ -76,26 +78,28 @@ class SamAdapterComponent(Component):
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
         self.dice = MeanMetric()
 
-    def setup(self, stage: str) -> None:
-        """Load the foundation's weights before training."""
-        if stage == "fit" and self.tunes_foundation and not self.weights:
+    def check(self) -> None:
+        """Make sure that the foundation's weights are there.
+
+        Raises:
+            FileNotFoundError: If they are not.
+            ValueError: If none are named, and this way of tuning wants some.
+        """
+        if self.weights:
+            find_weights(self.weights)
+        elif self.tunes_foundation:
             raise ValueError(
                 "Expected `foundation.weights`, but got none: this way of tuning leaves most of a trained SAM as it is. "
                 "Name its weights, or train a small SAM with `tuning=full`."
             )
-        if stage == "fit" and self.weights:
-            # Whoever loads the checkpoint may stand in another folder.
-            self.weights = self.hparams["weights"] = absolute_reference(self.weights)
-            self._load_foundation(self.weights)
 
-    def _load_foundation(self, weights: str, expected_sha256: str | None = None, kept: Sequence[str] = ()) -> None:
-        state, self.foundation_sha256 = read_weights(weights)
-        if expected_sha256 not in (None, self.foundation_sha256):
-            raise ValueError(
-                f"Expected the foundation weights with SHA-256 {expected_sha256} for this checkpoint, but `{weights}` has "
-                f"{self.foundation_sha256}. Put the file it was trained on in that place."
-            )
-        load_foundation(self.model, state, f"`{weights}`", kept)
+    def setup(self, stage: str) -> None:
+        """Load the foundation's weights before training."""
+        if stage == "fit":
+            self.check()
+            if self.weights:
+                state, self.foundation_sha256 = read_weights(self.weights)
+                load_foundation(self.model, state, f"`{self.weights}`")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep only what was trained, and which foundation it belongs to."""
@@ -106,7 +110,7 @@ class SamAdapterComponent(Component):
             checkpoint[FOUNDATION_KEY] = self.foundation_sha256
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Fill in what the foundation's weights hold.
+        """Fill in what the foundation's weights hold; they are where they were in training, or beside the checkpoint.
 
         Raises:
             FileNotFoundError: If they are not there.
@@ -114,14 +118,30 @@ class SamAdapterComponent(Component):
         """
         if not self.tunes_foundation:
             return
-        state = checkpoint["state_dict"]
-        if missing := sorted(self.trained_keys() - state.keys()):
-            raise ValueError(f"Expected everything that was trained in the checkpoint, but these keys are missing: {missing}.")
+        path, state = checkpoint.get(PATH_KEY, "the checkpoint"), checkpoint["state_dict"]
         if FOUNDATION_KEY not in checkpoint:
-            raise ValueError("Expected a checkpoint of a tuned foundation, but this one holds a whole network. Repeat its `tuning`.")
-        own = [key.removeprefix("model.") for key in state]
-        self._load_foundation(str(self.weights), checkpoint[FOUNDATION_KEY], own)
+            raise ValueError(f"Expected a checkpoint of a tuned foundation, but `{path}` holds a whole network. Repeat its `tuning`.")
+        if missing := sorted(self.trained_keys() - state.keys()):
+            raise ValueError(
+                f"Expected everything that was trained in `{path}`, but these keys are missing: {missing}. Repeat its `tuning`."
+            )
+        weights = self._foundation_of(path, checkpoint[FOUNDATION_KEY])
+        load_foundation(self.model, weights, f"`{self.weights}`", [key.removeprefix("model.") for key in state])
         checkpoint["state_dict"] = self.state_dict() | state
+
+    def _foundation_of(self, path: str, sha256: str) -> dict[str, Tensor]:
+        """The weights on which a checkpoint was trained."""
+        place = beside(str(self.weights), Path(path).parent)
+        try:
+            weights, self.foundation_sha256 = read_weights(place)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"`{path}` tunes the foundation weights with SHA-256 {sha256}; put them beside it. {error}") from error
+        if self.foundation_sha256 != sha256:
+            raise ValueError(
+                f"Expected the foundation weights with SHA-256 {sha256} for `{path}`, but `{place}` has {self.foundation_sha256}. "
+                "Put the file it was trained on in that place."
+            )
+        return weights
 
     def trained_keys(self) -> set[str]:
         """Keys of the state dict that training changes."""

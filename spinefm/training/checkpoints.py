@@ -8,6 +8,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from spinefm.components import Component
 from spinefm.components.base import read_checkpoint
 
+MAY_CHANGE = ("optimizer", "scheduler", "seed", "weights")
+"""Settings in which a resumed run may differ; whether foundation weights are the same, their SHA-256 tells."""
+
 
 class BestCheckpoint(ModelCheckpoint):
     """`best.ckpt`, the epoch with the best monitored value; after a resume the best one so far may lie in the older run's folder."""
@@ -37,6 +40,11 @@ def check_resumable(path: str | Path, component: Component) -> None:
     checkpoint = read_checkpoint(path, component.name)
     if "optimizer_states" not in checkpoint:
         raise ValueError(f"Expected `resume` to hold the state of a training, but `{path}` is a published one. Give the run's `last.ckpt`.")
+    before, now = checkpoint["hyper_parameters"], dict(component.hparams)
+    changed = [key for key in sorted(before.keys() | now.keys()) if key not in MAY_CHANGE and before.get(key) != now.get(key)]
+    if changed:
+        settings = ", ".join(f"{key}={before.get(key)}" for key in changed)
+        raise ValueError(f"Expected the settings of the run in `{path}`, but they were other ones: {settings}. Repeat them to resume it.")
     component.on_load_checkpoint(checkpoint)
     try:
         component.load_state_dict(checkpoint["state_dict"])

@@ -1,6 +1,7 @@
 """Checkpoints of a tuned foundation: only what was trained, rebuilt bit for bit, and never on another foundation."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from spinefm.components import SamAdapterComponent
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import is_added
 from spinefm.structures import PatchBox, Patches
+from spinefm.training.checkpoints import check_resumable
 from spinefm.training.publish import publish_checkpoint
 from spinefm.weight_files import sha256_of
 from tests.sams import randomise
@@ -192,7 +194,7 @@ def test_a_key_that_does_not_fit_is_named(tuned, tmp_path, fault):
 
 def test_a_checkpoint_that_does_not_say_which_foundation_is_refused(tuned, tmp_path):
     checkpoint = changed(tuned("adapter")[1], tmp_path, lambda content: content.pop("foundation_sha256"))
-    with pytest.raises(ValueError, match=r"Expected a checkpoint of a tuned foundation, but this one holds a whole network"):
+    with pytest.raises(ValueError, match=r"Expected a checkpoint of a tuned foundation, but .* holds a whole network"):
         SamAdapterComponent.load(checkpoint)
 
 
@@ -218,3 +220,26 @@ def test_a_relative_path_of_the_foundation_is_kept_as_an_absolute_one(build, fou
     component = build("sam_adapter", tuning={"method": "decoder_only"}, weights=foundation.name)
     component.setup("fit")
     assert component.hparams["weights"] == str(foundation)
+
+
+def test_weights_that_moved_with_a_checkpoint_are_found_beside_it(tuned, tmp_path):
+    component, path = tuned("adapter")
+    content = stored(path)
+    foundation = content["hyper_parameters"]["weights"]
+    content["hyper_parameters"]["weights"] = "/nowhere/sam.pth"
+    torch.save(content, tmp_path / "moved.ckpt")
+    with pytest.raises(
+        FileNotFoundError, match=rf"moved\.ckpt` tunes .* SHA-256 {sha256_of(foundation)}; put them beside it\. .*/nowhere/sam\.pth"
+    ):
+        SamAdapterComponent.load(tmp_path / "moved.ckpt")
+    (tmp_path / "sam.pth").write_bytes(Path(foundation).read_bytes())
+    assert torch.equal(logits(SamAdapterComponent.load(tmp_path / "moved.ckpt")), logits(component.eval()))
+
+
+@pytest.mark.parametrize("changes", [{"prompt": {"kind": "box"}}, {"tuning": {"method": "lora", "rank": 2, "alpha": 1.0}}])
+def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, changes):
+    _, path = tuned("lora")
+    settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}}
+    check_resumable(path, build("sam_adapter", **settings))
+    with pytest.raises(ValueError, match=f"Expected the settings of the run .* {next(iter(changes))}="):
+        check_resumable(path, build("sam_adapter", **settings | changes))

@@ -246,3 +246,10 @@ def test_a_global_encoder_is_resampled_in_every_block(logged):
     weights = Sam(SamSize(**TINY)).state_dict()
     load_foundation(sam_of(TINY | {"image_size": 32}), weights, "own")
     assert len(logged()) == 1 + 3 * 2
+
+
+@pytest.mark.parametrize("encoder", [{"window_size": 3}, {"global_blocks": (0,)}], ids=str)
+def test_another_window_is_another_architecture(original, encoder):
+    size = WINDOWED | {"encoder": WINDOWED["encoder"] | encoder}
+    with pytest.raises(ValueError, match=r"of another shape \['image_encoder\.blocks\.\d\.attn\.rel_pos_h"):
+        load_foundation(sam_of(size), original.state_dict(), "own")

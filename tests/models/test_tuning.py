@@ -8,7 +8,7 @@ from torch import nn
 
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning, foundation_key, is_added
-from tests.sams import WINDOWED, images_of, prompts_of, randomise
+from tests.sams import TINY, WINDOWED, images_of, prompts_of, randomise
 
 SIZE = SamSize(**WINDOWED)
 METHODS = {
@@ -157,3 +157,13 @@ def test_lora_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ValueError, match=r"Expected peft for `tuning=lora`.*pip install -e '\.\[lora\]'"):
         apply_tuning(Sam(SIZE), False, "lora")
+
+
+def test_an_option_of_another_method_is_refused():
+    sam = Sam(SamSize(**TINY))
+    with pytest.raises(ValueError, match=r"`tuning=lora` the options rank, alpha, but got initialisation"):
+        apply_tuning(sam, False, "lora", initialisation="original")
+    with pytest.raises(ValueError, match=r"`tuning=full` the options none, but got rank"):
+        apply_tuning(sam, False, "full", rank=2)
+    with pytest.raises(ValueError, match=r"`tuning\.rank` to be at least 1, but got 0"):
+        apply_tuning(sam, False, "lora", rank=0)
