@@ -114,12 +114,11 @@ def import_files(options: Namespace) -> None:
 
 
 def convert_original(options: Namespace) -> None:
-    """Turn the four files of the original SpineFM into checkpoints of our components."""
+    """Turn the four files of the original SpineFM into checkpoints of our components; an epoch or optimizer in them is left out."""
     folder, dataset = Path(options.folder), _dataset(options.overrides)
     _import_foundations(folder)
     found = {name: find_original(folder, name, dataset) for name in COMPONENTS}
     checkpoints = {name: _converted(name, path, dataset, options.overrides) for name, path in found.items()}
-    _say("Beside the state dict, the segmenter's file may hold its epoch and optimizer: those are left out.")
     # All four are read and right before the first is written.
     for name, checkpoint in checkpoints.items():
         path = Path(options.output or f"checkpoints/original_{dataset}") / f"{name}.ckpt"
