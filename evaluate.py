@@ -22,6 +22,7 @@ from spinefm.data.problems import DataError
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
+from spinefm.overlapping import read_ahead
 from spinefm.pipeline import film_spines
 from spinefm.provenance import run_record
 from spinefm.structures import Radiograph
@@ -47,7 +48,8 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
     films, evaluator, failures = dataset.split(config.split), Evaluator(folder / "overlays"), list[str]()
-    for film, spine in track(film_spines(pipeline, readable(films, failures)), "Films", total=len(films)):
+    ahead = read_ahead(readable(films, failures), number=4)
+    for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(films)):
         evaluator.update(film, spine)
     if failures and not evaluator.films:
         raise ValueError(_unusable(failures, len(films)))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -16,8 +17,12 @@ from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.export import write_spine
 from spinefm.failures import run_script
+from spinefm.overlapping import read_ahead, work_behind
 from spinefm.pipeline import film_spines
-from spinefm.structures import Radiograph
+from spinefm.structures import Radiograph, Spine
+
+AHEAD = 4
+"""Films that are read before the networks want them, and that wait to be written."""
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")
@@ -27,14 +32,22 @@ def main(config: DictConfig) -> None:
     paths = find_films(Path(config.input))
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
     ids, failures = film_ids(paths), dict[str, str]()
-    for film, spine in track(film_spines(pipeline, readable(ids, failures)), "Films", total=len(ids)):
-        write_spine(folder, film, spine)
+    films = read_ahead(readable(ids, failures), AHEAD)
+    written = work_behind(partial(write, folder), film_spines(pipeline, films), AHEAD)
+    for spine in track(written, "Films", total=len(ids)):
         if spine.failure is not None:
-            failures[film.film_id] = spine.failure
+            failures[spine.film_id] = spine.failure
     Console().print(f"{len(paths) - len(failures)} of {len(paths)} films: {folder}")
     if failures:
         reasons = "\n".join(f"  {film_id}: {reason}" for film_id, reason in failures.items())
         raise ValueError(f"{len(failures)} of {len(paths)} films failed; look at them by hand:\n{reasons}")
+
+
+def write(folder: Path, found: tuple[Radiograph, Spine]) -> Spine:
+    """Write what was found on a film."""
+    film, spine = found
+    write_spine(folder, film, spine)
+    return spine
 
 
 def film_ids(paths: list[Path]) -> dict[Path, str]:

@@ -105,11 +105,12 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Non
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
     stem = Path(folder) / radiograph.film_id
-    _write_png(stem.with_name(f"{stem.name}_labels.png"), label_map(spine))
-    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(radiograph.pixels, spine.vertebrae))
+    _write_png(stem.with_name(f"{stem.name}_labels.png"), label_map(spine), compression=6)
+    # A film is mostly noise: more effort takes three times as long and saves a few per cent.
+    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(radiograph.pixels, spine.vertebrae), compression=1)
     write_json(stem.with_name(f"{stem.name}.json"), spine_to_dict(radiograph, spine))
 
 
-def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16], compression: int) -> None:
     with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary)
+        Image.fromarray(pixels).save(temporary, compress_level=compression)

@@ -1,6 +1,7 @@
 """A film with its vertebrae drawn on it."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -35,7 +36,8 @@ def level_colour(level: str | None) -> Colour:
     return _UNKNOWN if level is None else _PALETTE[region(level)][level_index(level) % 2]
 
 
-def outlines(vertebra: Vertebra) -> list[Polygon]:
+@lru_cache(maxsize=64)  # drawn and exported, both of one film after the other
+def outlines(vertebra: Vertebra) -> tuple[Polygon, ...]:
     """The contours of a mask, largest first: outer ones and holes.
 
     Returns:
@@ -46,7 +48,7 @@ def outlines(vertebra: Vertebra) -> list[Polygon]:
     contours = find_contours(np.pad(vertebra.mask, 1).astype(np.float64), 0.5, fully_connected="high")
     shift = np.array(vertebra.origin) + 0.5 - 1.0
     polygons = [approximate_polygon(contour, 0.2)[:-1, ::-1] + shift for contour in contours]
-    return sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True)
+    return tuple(sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True))
 
 
 def overlay(
