@@ -1,13 +1,12 @@
 """A film with its vertebrae drawn on it."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
 from spinefm.anatomy import level_index, region
 from spinefm.structures import Landmark, Pixels, Vertebra
@@ -36,8 +35,7 @@ def level_colour(level: str | None) -> Colour:
     return _UNKNOWN if level is None else _PALETTE[region(level)][level_index(level) % 2]
 
 
-@lru_cache(maxsize=64)  # drawn and exported, both of one film after the other
-def outlines(vertebra: Vertebra) -> tuple[Polygon, ...]:
+def outlines(vertebra: Vertebra) -> list[Polygon]:
     """The contours of a mask, largest first: outer ones and holes.
 
     Returns:
@@ -47,8 +45,9 @@ def outlines(vertebra: Vertebra) -> tuple[Polygon, ...]:
     # cv2.findContours would run through the centres of the border pixels and lose half a pixel on every side.
     contours = find_contours(np.pad(vertebra.mask, 1).astype(np.float64), 0.5, fully_connected="high")
     shift = np.array(vertebra.origin) + 0.5 - 1.0
-    polygons = [approximate_polygon(contour, 0.2)[:-1, ::-1] + shift for contour in contours]
-    return tuple(sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True))
+    corners = [cv2.approxPolyDP(contour[:-1].astype(np.float32), 0.2, closed=True)[:, 0] for contour in contours]
+    polygons = [corner[:, ::-1].astype(np.float64) + shift for corner in corners]
+    return sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True)
 
 
 def overlay(

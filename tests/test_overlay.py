@@ -35,7 +35,7 @@ def test_the_largest_part_comes_first_and_an_empty_mask_has_none():
     mask = np.zeros((20, 30), dtype=bool)
     mask[:3, :3] = mask[8:, 10:] = True
     assert outlines(Vertebra(mask, (0, 0), (15, 10)))[0].min(0).tolist() == [10, 8]
-    assert outlines(Vertebra(np.zeros((1, 1), dtype=bool), (0, 0), (0.5, 0.5))) == ()
+    assert outlines(Vertebra(np.zeros((1, 1), dtype=bool), (0, 0), (0.5, 0.5))) == []
 
 
 def test_colours_tint_the_inside_and_nothing_far_away():
