@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.serialization import safe_globals
 
-from spinefm.atomic import atomic_path
 from spinefm.components import Component, SamAdapterComponent
 from spinefm.models.foundation import STATISTICS
 from spinefm.models.tuning import foundation_key
@@ -192,9 +191,3 @@ def _depth_adapters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Depth adapters of zeros: the original's code builds them, so that its file has to hold them."""
     space = ".Space_Adapter."
     return {key.replace(space, DEPTH_ADAPTER): torch.zeros_like(value) for key, value in state.items() if space in key}
-
-
-def write_torch_file(path: Path, content: Mapping[str, Any]) -> None:
-    """Write what `torch.load` reads, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save(dict(content), temporary)

@@ -1,9 +1,12 @@
-"""Files that `torch.save` wrote, opened without executing anything in them."""
+"""Files of `torch.save`: written whole or not at all, opened without executing anything in them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+
+from spinefm.atomic import atomic_path
 
 
 def read_torch_file(path: str | Path, expected: str, remedy: str, opened: BinaryIO | None = None) -> dict[str, Any]:
@@ -28,3 +31,9 @@ def read_torch_file(path: str | Path, expected: str, remedy: str, opened: Binary
         return dict(content)
     except Exception as error:  # The bytes of a damaged file may lead the unpickler to any exception.
         raise ValueError(f"Expected a {expected} at `{path}`, but could not read it as one ({type(error).__name__}). {remedy}") from error
+
+
+def write_torch_file(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write a dict that `read_torch_file` opens, atomically."""
+    with atomic_path(path) as temporary:
+        torch.save(dict(content), temporary)

@@ -20,7 +20,8 @@ from spinefm.components import COMPONENTS, Component
 from spinefm.components.base import read_checkpoint
 from spinefm.conf import CONF
 from spinefm.failures import run_script
-from spinefm.original import UNUSED_KEY, export_original, find_original, import_original, original_file, read_original, write_torch_file
+from spinefm.original import UNUSED_KEY, export_original, find_original, import_original, original_file, read_original
+from spinefm.torch_files import write_torch_file
 from spinefm.weight_files import WeightFile, catalogue, fetch, find, import_file, locate, store_folder, verify, weight_file
 
 SOME_NAMES = {"names": {"nargs": "+", "metavar": "name", "help": "as `list` shows it"}}

@@ -13,6 +13,7 @@ import torch
 import evaluate
 import infer
 import train
+from spinefm import weights as weights_script
 from spinefm.components import COMPONENTS
 from spinefm.data import check, convert
 from spinefm.failures import run_script
@@ -52,12 +53,25 @@ def run(script, folder, *arguments):
             logger.setLevel(level)
 
 
-def fails(script, folder, *arguments):
-    """Run a script that has to fail; gives what it says."""
+def run_weights(*arguments):
+    """Run `python -m spinefm.weights` in this process, as its command line would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        patch.setattr(sys, "argv", ["weights.py", *map(str, arguments)])
+        run_script(weights_script.main)
+
+
+def error_of(call, *arguments):
+    """What a script that has to fail says; Python prints it on the error stream and makes the exit code 1."""
     with pytest.raises(SystemExit) as caught:
-        run(script, folder, *arguments)
+        call(*arguments)
     assert isinstance(caught.value.code, str) and caught.value.code.startswith("Error: ")
     return caught.value.code
+
+
+def fails(script, folder, *arguments):
+    """Run a script that has to fail; gives what it says."""
+    return error_of(run, script, folder, *arguments)
 
 
 def process(script, folder, *arguments):

@@ -22,9 +22,9 @@ from spinefm.original import (
     original_key,
     our_key,
     read_original,
-    write_torch_file,
 )
 from spinefm.structures import PatchBox, Patches, Trails
+from spinefm.torch_files import write_torch_file
 from tests.originals import CLASSIFIER, DETECTOR, FILES, SAM, PointMlp, classifier, content, detector, foundation_of, scrambled, segmenter
 from tests.sams import images_of, original_masks
 from tests.scripts import every_component, names

@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from spinefm import weights
-from spinefm.failures import run_script
-from tests.scripts import ROOT
+from tests.scripts import ROOT, error_of, run_weights
 from tests.weight_store import Store, flip_a_byte
 
 
@@ -19,30 +18,19 @@ def store(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the script in this process, as its command line would; gives what it prints."""
+def run(capsys):
+    """Run the script; gives what it prints."""
 
     def call(*arguments):
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-        monkeypatch.setattr(sys, "argv", ["weights.py", *map(str, arguments)])
-        run_script(weights.main)
+        run_weights(*arguments)
         return capsys.readouterr().out
 
     return call
 
 
-@pytest.fixture
-def fails(run):
+def fails(*arguments):
     """Run the script, which has to fail; gives what it says."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            run(*arguments)
-        # Python prints a text it exits with on the error stream and makes the exit code 1.
-        assert isinstance(caught.value.code, str) and caught.value.code.startswith("Error: ")
-        return caught.value.code
-
-    return call
+    return error_of(run_weights, *arguments)
 
 
 def row(table, name):
@@ -66,12 +54,12 @@ def test_fetch_verify_and_list(store, run):
     assert row(run("list"), "tiny")[-1] == "yes"
 
 
-def test_fetch_looks_up_all_names_first(store, fails):
+def test_fetch_looks_up_all_names_first(store):
     assert fails("fetch", "tiny", "huge") == "Error: Expected the name of known weights (tiny, other, packed), but got `huge`."
     assert store.kept() == []
 
 
-def test_a_fetch_that_fails_is_one_sentence(store, fails):
+def test_a_fetch_that_fails_is_one_sentence(store):
     said = fails("fetch", "tiny")
     assert said.startswith("Error: Could not fetch `tiny` from http://127.0.0.1:1/tiny.pth (ConnectionError). ")
     assert "python -m spinefm.weights import tiny.pth" in said and "\n" not in said
@@ -84,7 +72,7 @@ def test_import_takes_several_files_and_can_be_repeated(store, run):
     assert store.kept() == ["other.pth", "tiny.pth"]
 
 
-def test_import_refuses_what_it_does_not_know(store, fails):
+def test_import_refuses_what_it_does_not_know(store):
     flip_a_byte(store.originals / "tiny.pth")
     assert "to be one of tiny (tiny.pth, " in fails("import", store.originals / "tiny.pth")
     assert "No file of weights at `absent.pth`" in fails("import", "absent.pth")
@@ -96,7 +84,7 @@ def test_verify_without_names_looks_at_what_is_there(store, run):
     assert run("verify") == f"packed: right, {path}\n"
 
 
-def test_verify_fails_if_one_is_wrong_and_looks_at_all(store, fails, capsys):
+def test_verify_fails_if_one_is_wrong_and_looks_at_all(store, capsys):
     flip_a_byte(store.put("tiny"))
     store.put("other")
     said = fails("verify")
@@ -104,7 +92,7 @@ def test_verify_fails_if_one_is_wrong_and_looks_at_all(store, fails, capsys):
     assert capsys.readouterr().out == f"other: right, {store.folder}/other.pth\n"
 
 
-def test_verify_fails_if_a_named_one_is_missing(store, fails):
+def test_verify_fails_if_a_named_one_is_missing(store):
     store.put("tiny")
     said = fails("verify", "tiny", "other", "packed")
     assert "2 of 3 weights" in said and "fetch other" in said and "pip install -e '.[packed]'" in said

@@ -2,7 +2,6 @@
 
 import functools
 import shutil
-import sys
 
 import pytest
 import pytorch_lightning as pl
@@ -11,11 +10,10 @@ from hydra import compose
 
 from spinefm import weights
 from spinefm.components import COMPONENTS
-from spinefm.failures import run_script
 from spinefm.original import FILES as PATTERNS
 from spinefm.original import our_key
 from tests.originals import FILES, TINY, PointMlp, classifier, content, detector, foundation_of, scrambled, segmenter
-from tests.scripts import every_component, names
+from tests.scripts import error_of, every_component, names, run_weights
 from tests.weight_store import Store, Touch, same
 
 EXPORTED = FILES | {"sam_adapter": "MSA_CSXA.pth"}
@@ -36,29 +34,21 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a subcommand in this process, as its command line would; gives what it prints."""
+def run(capsys):
+    """Run a subcommand; gives what it prints."""
 
     def call(*arguments):
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-        monkeypatch.setattr(sys, "argv", ["weights.py", *map(str, arguments)])
-        run_script(weights.main)
+        run_weights(*arguments)
         return capsys.readouterr().out
 
     return call
 
 
-@pytest.fixture
-def fails(run):
+def fails(*arguments):
     """Run a subcommand, which has to fail; gives what it says, in one line."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            run(*arguments)
-        assert isinstance(caught.value.code, str) and caught.value.code.startswith("Error: ") and "\n" not in caught.value.code
-        return caught.value.code.removeprefix("Error: ")
-
-    return call
+    said = error_of(run_weights, *arguments)
+    assert "\n" not in said
+    return said.removeprefix("Error: ")
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +141,7 @@ def test_foundation_weights_beside_the_files_are_taken_into_the_store(run, folde
     assert (component.weights, component.foundation_sha256) == ("sam_vit_b", store.entries["sam_vit_b"]["sha256"])
 
 
-def test_missing_foundation_weights_are_named_with_their_address(fails, originals, place, store):
+def test_missing_foundation_weights_are_named_with_their_address(originals, place, store):
     said = fails("convert-original", originals, "dataset=csxa", *TINY)
     assert said.startswith(
         f"No `sam_vit_b` weights at `{store.folder}/sam_vit_b.pth`. Get them from http://127.0.0.1:1/sam_vit_b.pth with "
@@ -160,7 +150,7 @@ def test_missing_foundation_weights_are_named_with_their_address(fails, original
     assert not (place / "checkpoints").exists()
 
 
-def test_a_foundation_file_that_is_not_what_it_is_called_is_refused(fails, folder, place, store):
+def test_a_foundation_file_that_is_not_what_it_is_called_is_refused(folder, place, store):
     (folder / "sam_vit_b.pth").write_bytes(b"half")
     assert f"Expected `{folder}/sam_vit_b.pth` to be one of " in fails("convert-original", folder, "dataset=csxa", *TINY)
     assert store.kept() == [] and not (place / "checkpoints").exists()
@@ -205,7 +195,7 @@ CASES = [(fault, "sam_adapter") for fault in FAULTS] + [(malicious, name) for na
 
 
 @pytest.mark.parametrize(("fault", "name"), CASES)
-def test_one_bad_file_of_four_is_named_and_nothing_is_written(fails, folder, place, foundation, contents, fault, name):
+def test_one_bad_file_of_four_is_named_and_nothing_is_written(folder, place, foundation, contents, fault, name):
     path = folder / FILES[name]
     fault(path, contents[name], place)
     said = fails("convert-original", folder, "dataset=csxa", *TINY, foundation)
@@ -213,7 +203,7 @@ def test_one_bad_file_of_four_is_named_and_nothing_is_written(fails, folder, pla
     assert names(place) == {"files"}
 
 
-def test_two_candidates_are_an_error_that_names_both(fails, folder, place):
+def test_two_candidates_are_an_error_that_names_both(folder, place):
     shutil.copy(folder / FILES["sam_adapter"], folder / "MSA_CSXA.pth")
     said = fails("convert-original", folder, "dataset=csxa")
     assert "Expected one `MSA*.pth` for sam_adapter and csxa" in said and "MSA_300b_CSXA.pth, MSA_CSXA.pth" in said
@@ -225,16 +215,16 @@ def test_two_candidates_are_an_error_that_names_both(fails, folder, place):
     ("overrides", "got"),
     [(["seed=1"], "none"), (["dataset=aasce"], "['aasce']"), (["dataset=csxa", "dataset=nhanes2"], "['csxa', 'nhanes2']")],
 )
-def test_the_data_set_has_to_be_one_of_two(fails, place, command, overrides, got):
+def test_the_data_set_has_to_be_one_of_two(place, command, overrides, got):
     assert fails(command, place, *overrides) == f"Expected one of dataset=csxa, dataset=nhanes2, but got {got}."
 
 
 @pytest.mark.parametrize("command", ["convert-original", "export-original"])
-def test_a_folder_that_is_not_there_is_named(fails, place, command):
+def test_a_folder_that_is_not_there_is_named(place, command):
     assert "`absent" in fails(command, "absent", "dataset=csxa", *TINY)
 
 
-def test_an_option_that_no_component_has_is_refused(fails, originals, foundation):
+def test_an_option_that_no_component_has_is_refused(originals, foundation):
     said = fails("convert-original", originals, "dataset=csxa", *TINY, foundation, "++component.module.backbone=a")
     assert "unexpected keyword argument 'backbone'" in said
 
@@ -293,7 +283,7 @@ def named_as_ours(name, state):
     return {our_key(name, key): value for key, value in state.items()}
 
 
-def test_one_of_four_that_has_not_the_original_s_shape_is_named_and_nothing_is_exported(fails, trained, place, foundation):
+def test_one_of_four_that_has_not_the_original_s_shape_is_named_and_nothing_is_exported(trained, place, foundation):
     spoilt = read(trained / "point_predictor.ckpt")
     spoilt["hyper_parameters"]["coordinates"] = "local"
     torch.save(spoilt, trained / "point_predictor.ckpt")

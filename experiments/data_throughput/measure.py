@@ -4,7 +4,6 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from hydra.utils import instantiate
 from rich.console import Console
 from rich.table import Table
 
+from spinefm.conf import CONF
 from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.views import ClassificationView, SegmentationView, View, class_names
@@ -22,7 +22,6 @@ from spinefm.geometry import PatchRule
 from spinefm.prompts import CentrePoint
 from spinefm.structures import Radiograph
 
-CONF = str(Path(__file__).resolve().parents[2] / "conf")
 INPUT_SIZE = 256
 NUM_PATCHES = 1000
 

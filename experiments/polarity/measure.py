@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -11,10 +10,9 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.composition import load_pipeline
+from spinefm.conf import CONF
 from spinefm.data.reading.polarity import is_inverted
 from spinefm.structures import Radiograph
-
-CONF = str(Path(__file__).resolve().parents[2] / "conf")
 
 
 def turned(film: Radiograph) -> Radiograph:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from spinefm.atomic import atomic_path
 from spinefm.data.dataset import Films, digest
 from spinefm.data.shrink import shrink
 from spinefm.structures import Landmark, Radiograph, Vertebra, View
+from spinefm.torch_files import write_torch_file
 
 logger = logging.getLogger(__name__)
 
@@ -100,8 +100,7 @@ def save_film(path: Path, film: Radiograph) -> None:
         "vertebrae": vertebrae,
         "landmarks": [(mark.level, mark.part, mark.point) for mark in film.landmarks],
     }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    write_torch_file(path, content)
 
 
 def load_film(path: Path) -> Radiograph:

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import torch
-
-from spinefm.atomic import atomic_path
 from spinefm.components.base import read_checkpoint
+from spinefm.torch_files import write_torch_file
 
 TRAINING_STATE = ("optimizer_states", "lr_schedulers", "loops", "callbacks")
 
@@ -19,6 +17,5 @@ def publish_checkpoint(checkpoint: str | Path, component: str, folder: str | Pat
     """
     content = read_checkpoint(checkpoint, component)
     target = Path(folder) / f"{component}.ckpt"
-    with atomic_path(target) as temporary:
-        torch.save({key: value for key, value in content.items() if key not in TRAINING_STATE}, temporary)
+    write_torch_file(target, {key: value for key, value in content.items() if key not in TRAINING_STATE})
     return target
