@@ -1,5 +1,6 @@
 """What inference found on one film, as files for other programs: a label map, JSON, and a picture to look at."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.atomic import atomic_path, write_json
-from spinefm.overlay import outlines, overlay
+from spinefm.overlay import outlines, overlay, write_picture
 from spinefm.structures import Radiograph, Spine, Vertebra
 
 UNKNOWN_BASE = 100
@@ -86,7 +87,7 @@ def _vertebra_to_dict(vertebra: Vertebra, label: int) -> dict[str, Any]:
 
 
 def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> None:
-    """Write `<id>_labels.png` (16 bit), `<id>_overlay.png` and `<id>.json`, each whole or not at all.
+    """Write `<id>_labels.png` (16 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
     that a film with JSON is complete.
@@ -105,12 +106,8 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Non
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
     stem = Path(folder) / radiograph.film_id
-    _write_png(stem.with_name(f"{stem.name}_labels.png"), label_map(spine), compression=6)
-    # A film is mostly noise: more effort takes three times as long and saves a few per cent.
-    _write_png(stem.with_name(f"{stem.name}_overlay.png"), overlay(radiograph.pixels, spine.vertebrae), compression=1)
+    with atomic_path(stem.with_name(f"{stem.name}_labels.png")) as temporary:
+        # Run lengths are all there is in a label map: smaller than with more effort, and faster.
+        Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
+    write_picture(stem.with_name(f"{stem.name}_overlay.jpg"), overlay(radiograph.pixels, spine.vertebrae))
     write_json(stem.with_name(f"{stem.name}.json"), spine_to_dict(radiograph, spine))
-
-
-def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16], compression: int) -> None:
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, compress_level=compression)

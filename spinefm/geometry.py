@@ -6,6 +6,7 @@ The coordinate frame is that of `spinefm.structures`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from matplotlib.path import Path as PolygonPath
@@ -13,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from spinefm.structures import Mask, PatchBox, Point, Vertebra
+from spinefm.structures import Mask, PatchBox, Pixels, Point, Vertebra
 
 
 def patch_box(centre: Point, side: float) -> PatchBox:
-    """The whole-pixel square of `side` pixels (at least 2) nearest to the one centred on `centre`."""
-    whole = max(2, round(side))
+    """The whole-pixel square nearest to the one of `side` pixels centred on `centre`; its side is even, so that it can be halved."""
+    whole = max(2, 2 * round(side / 2))
     return PatchBox(round(centre[0] - whole / 2), round(centre[1] - whole / 2), whole)
 
 
@@ -59,6 +60,31 @@ def _overlap(box: PatchBox, height: int, width: int) -> tuple[slice, slice, slic
     return slice(top, bottom), slice(left, right), rows, columns
 
 
+def film_patch(pixels: Pixels, box: PatchBox, size: int, device: torch.device | None = None) -> Tensor:
+    """What a network sees of a film: a square patch, 0 outside the film, with anti-aliased bilinear resampling.
+
+    A patch of at least four times that size is halved before, pixel by pixel, which changes it by a few grey levels and takes a third
+    of the time.
+
+    Args:
+        pixels: (H, W) of the film.
+        box: Where; may reach over the border or lie outside.
+        size: Side of the result in pixels.
+        device: Where to resample, and where the result is; only the patch goes there.
+
+    Returns:
+        (size, size) float32 in 0..255.
+    """
+    film_rows, film_columns, rows, columns = _overlap(box, *pixels.shape)
+    patch = pixels[film_rows, film_columns]
+    if patch.shape != (box.side, box.side):
+        patch = np.zeros((box.side, box.side), dtype=np.uint8)
+        patch[rows, columns] = pixels[film_rows, film_columns]
+    while len(patch) % 2 == 0 and len(patch) >= 4 * size:
+        patch = np.asarray(cv2.resize(patch, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return _resize(torch.from_numpy(patch)[None].to(device).float(), size)[0].clamp(0, 255)
+
+
 def crop_patch(film: Tensor, box: PatchBox, size: int | None = None, fill: float = 0.0) -> Tensor:
     """Cut a square patch, with anti-aliased bilinear resampling if `size` differs from the side of `box`.
 
@@ -71,9 +97,8 @@ def crop_patch(film: Tensor, box: PatchBox, size: int | None = None, fill: float
     Returns:
         (C, size, size) float32.
     """
-    channels, height, width = film.shape
-    film_rows, film_columns, rows, columns = _overlap(box, height, width)
-    patch = torch.full((channels, box.side, box.side), fill, dtype=torch.float32, device=film.device)
+    film_rows, film_columns, rows, columns = _overlap(box, *film.shape[1:])
+    patch = torch.full((len(film), box.side, box.side), fill, dtype=torch.float32, device=film.device)
     patch[:, rows, columns] = film[:, film_rows, film_columns].float()
     return _resize(patch, size or box.side)
 
@@ -106,6 +131,30 @@ def _resize(patch: Tensor, size: int) -> Tensor:
     if patch.shape[-1] == size:
         return patch
     return interpolate(patch[None], (size, size), mode="bilinear", antialias=True)[0]
+
+
+def resample_window(values: Tensor, side: int, rows: slice, columns: slice) -> Tensor:
+    """A part of what `crop_patch` and `paste_patch` would make of a square patch, at the cost of that part.
+
+    Args:
+        values: (S, S) float.
+        side: To which the patch is resized, pixels.
+        rows: Of the resized patch, within 0..side.
+        columns: Likewise.
+
+    Returns:
+        (h, w), those rows and columns.
+    """
+    return _resampling(values, side, rows) @ values @ _resampling(values, side, columns).T
+
+
+def _resampling(values: Tensor, side: int, part: slice) -> Tensor:
+    """(n, S) weights of S pixels in each of the resized ones in `part`: triangles, as PyTorch's anti-aliased bilinear filter has them."""
+    size = len(values)
+    middles = (torch.arange(part.start, part.stop, device=values.device) + 0.5) * (size / side)
+    distances = (middles[:, None] - torch.arange(size, device=values.device) - 0.5).abs()
+    weights = (1 - distances / max(size / side, 1)).clamp(min=0)
+    return weights / weights.sum(1, keepdim=True)
 
 
 def crop_mask(vertebra: Vertebra, box: PatchBox, size: int | None = None) -> Tensor:
@@ -230,12 +279,12 @@ def polygon_to_vertebra(polygon: ArrayLike, size: tuple[int, int], level: str | 
 def mask_iou(first: Vertebra, second: Vertebra) -> float:
     """Intersection over union of two masks of one film, 0..1."""
     shared = _intersection(first, second)
-    return shared / (int(first.mask.sum()) + int(second.mask.sum()) - shared)
+    return shared / (first.area + second.area - shared)
 
 
 def mask_dice(first: Vertebra, second: Vertebra) -> float:
     """2 |A and B| / (|A| + |B|) of two masks of one film, 0..1."""
-    return 2 * _intersection(first, second) / (int(first.mask.sum()) + int(second.mask.sum()))
+    return 2 * _intersection(first, second) / (first.area + second.area)
 
 
 def _intersection(first: Vertebra, second: Vertebra) -> int:

@@ -7,6 +7,7 @@ lies at (c + 0.5, r + 0.5).
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -89,6 +90,11 @@ class Vertebra:
         """(x0, y0, x1, y1) around the mask, pixels of the original film, x1 and y1 exclusive."""
         (x, y), (height, width) = self.origin, self.mask.shape
         return x, y, x + width, y + height
+
+    @cached_property
+    def area(self) -> int:
+        """Of the mask, pixels of the original film."""
+        return int(np.count_nonzero(self.mask))
 
 
 @dataclass(frozen=True)

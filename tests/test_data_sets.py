@@ -76,7 +76,7 @@ def test_the_pipeline_is_evaluated_and_infers(trained, tmp_path):
         run("infer", folder, f"input={film}", f"checkpoints=checkpoints/{name}", f"output={tmp_path / 'found'}")
     except SystemExit as ended:
         assert "1 of 1 films failed" in str(ended.code)
-    assert {f"{film.stem}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.png")} == names(tmp_path / "found")
+    assert {f"{film.stem}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")} == names(tmp_path / "found")
 
 
 @pytest.mark.parametrize("form", ["labelme", "coco"])

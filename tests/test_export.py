@@ -104,7 +104,7 @@ def test_a_failed_film_gets_its_files_too(tmp_path, radiograph):
     content = json.loads((tmp_path / "film.1.json").read_text())
     assert (content["failure"], content["vertebrae"]) == ("too_few_detections", [])
     assert not read_labels(tmp_path).any()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.1.json", "film.1_labels.png", "film.1_overlay.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.1.json", "film.1_labels.png", "film.1_overlay.jpg"]
 
 
 def test_the_spine_of_another_film_is_an_error(tmp_path, radiograph, spine):

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from skimage.draw import polygon2mask
+from torch.nn.functional import interpolate
 
 from spinefm.geometry import (
     PatchRule,
@@ -17,6 +19,7 @@ from spinefm.geometry import (
     clear_beyond,
     crop_mask,
     crop_patch,
+    film_patch,
     film_to_patch,
     local_spacings,
     mask_dice,
@@ -28,6 +31,7 @@ from spinefm.geometry import (
     patch_to_film,
     polygon_to_vertebra,
     principal_axis_order,
+    resample_window,
     weighted_centroid,
 )
 from spinefm.structures import PatchBox, Vertebra
@@ -90,11 +94,45 @@ def test_outside_the_film_a_patch_is_filled():
 
 
 @few
+@given(sides, sides, boxes, st.integers(1, 40))
+def test_a_film_patch_is_a_crop(height, width, box, size):
+    assume(box.side < 4 * size or box.side % 2)
+    film = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    expected = crop_patch(torch.from_numpy(film)[None], box, size)[0]
+    assert torch.equal(film_patch(film, box, size), expected.clamp(0, 255))
+
+
+@pytest.mark.parametrize("box", [PatchBox(40, 60, 256), PatchBox(-100, -30, 256), PatchBox(300, 350, 512), PatchBox(500, 0, 64)])
+def test_a_halved_film_patch_is_nearly_a_crop(box):
+    """Also where it reaches over the border."""
+    film = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (400, 500)).astype(np.float32), (0, 0), 4)
+    film = np.uint8(255 * (film - film.min()) / np.ptp(film))
+    expected = crop_patch(torch.from_numpy(film)[None], box, 32)[0]
+    assert (film_patch(film, box, 32) - expected).abs().max() < 8
+    assert (film_patch(film, box, 32) - expected).abs().mean() < 1.5
+
+
+def test_a_film_patch_goes_to_a_device():
+    assert film_patch(np.zeros((9, 9), dtype=np.uint8), PatchBox(0, 0, 4), 4, torch.device("meta")).device.type == "meta"
+
+
+@few
+@given(st.integers(1, 40), st.integers(1, 60), st.data())
+def test_a_resampled_window_is_a_part_of_pytorchs(size, side, data):
+    values = torch.from_numpy(np.random.default_rng(size).normal(size=(size, size)).astype(np.float32))
+    expected = interpolate(values[None, None], (side, side), mode="bilinear", antialias=True)[0, 0]
+    bounds = [sorted(data.draw(st.tuples(st.integers(0, side), st.integers(0, side)))) for _ in range(2)]
+    rows, columns = (slice(*each) for each in bounds)
+    torch.testing.assert_close(resample_window(values, side, rows, columns), expected[rows, columns], rtol=1e-4, atol=1e-4)
+
+
+@few
 @given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 60))
 def test_patch_box_is_the_nearest_one(x, y, side):
     box = patch_box((x, y), side)
     assert box.side >= 2
-    assert abs(box.side - max(2, side)) <= 0.5
+    assert box.side % 2 == 0
+    assert abs(box.side - max(2, side)) <= 1
     # Half a pixel, and what rounding makes of it: -49.99999999999999 is 0.5000000000000071 away from -50.5.
     assert abs(box.x + box.side / 2 - x) <= 0.5 + 1e-12
     assert abs(box.y + box.side / 2 - y) <= 0.5 + 1e-12

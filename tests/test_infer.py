@@ -22,7 +22,7 @@ def films(tmp_path_factory):
 
 
 def products(*film_ids):
-    return {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.png")}
+    return {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
 
 
 @pytest.mark.parametrize("films_at_once", [1, 4])

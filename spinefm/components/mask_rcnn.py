@@ -123,7 +123,7 @@ class MaskRCNNComponent(Component):
         return [self._detect_one(film) for film in films]
 
     def _detect_one(self, film: Radiograph) -> Detections:
-        pixels = torch.from_numpy(film.pixels)[None].float() / 255
+        pixels = torch.from_numpy(film.pixels)[None].to(self.device).float().div_(255)
         (found,) = self._predict([pixels], self.score_threshold, pastes_masks=False)
         triples = zip(found["masks"].cpu(), found["boxes"].cpu(), found["scores"].tolist(), strict=True)
         vertebrae = (self._vertebra(mask, box, score, film.size) for mask, box, score in triples)

@@ -25,7 +25,7 @@ def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], conte
         results: From `compute_metrics`.
         films: The films behind `results`.
         context: Anything worth knowing about the run; nested mappings and lists become dotted keys.
-        overlays: Folder with `<film_id>.png`; None for a report without pictures.
+        overlays: Folder with `<film_id>.jpg`; None for a report without pictures.
     """
     ranked = rank_films(films)
     worst = ranked[:NUM_WORST]
@@ -66,7 +66,7 @@ def _cards(films: Sequence[FilmRecord], overlays: Path | None) -> list[dict[str,
     return [
         {
             "film_id": film.film_id,
-            "image": None if overlays is None else embed_image(overlays / f"{film.film_id}.png"),
+            "image": None if overlays is None else embed_image(overlays / f"{film.film_id}.jpg"),
             "facts": _facts(film),
         }
         for film in films

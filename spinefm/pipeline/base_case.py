@@ -59,7 +59,7 @@ def is_regular(run: Sequence[Vertebra]) -> bool:
     """Whether vertebrae follow each other like neighbours in a spine."""
     steps = np.diff(centroids_of(run), axis=0)
     gaps = np.linalg.norm(steps, axis=1)
-    sizes = np.sqrt([(upper.mask.sum() + lower.mask.sum()) / 2 for upper, lower in pairwise(run)])
+    sizes = np.sqrt([(upper.area + lower.area) / 2 for upper, lower in pairwise(run)])
     fitting = (gaps > GAP_RANGE[0] * sizes) & (gaps < GAP_RANGE[1] * sizes)
     if not fitting.all() or gaps.max() > MAX_GAP_RATIO * gaps.min():
         return False

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import PatchRule, centroids_of, crop_patch, local_spacings, patch_box
+from spinefm.geometry import PatchRule, centroids_of, film_patch, local_spacings, patch_box
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.protocols import Classifier, Segmenter
 from spinefm.structures import Patches, Point, Radiograph, Vertebra
@@ -110,9 +110,9 @@ def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[
 def cut_patches(places: Sequence[Place], rule: PatchRule, input_size: int) -> Patches:
     """The patch around each place, as a network with that patch rule and input size sees it."""
     boxes = tuple(patch_box(place.centre, rule.side(place.spacing)) for place in places)
-    crops = [crop_patch(torch.from_numpy(p.film.pixels)[None], box, input_size) for p, box in zip(places, boxes, strict=True)]
+    crops = [film_patch(place.film.pixels, box, input_size) for place, box in zip(places, boxes, strict=True)]
     spacings, film_ids = tuple(place.spacing for place in places), tuple(place.film.film_id for place in places)
-    return Patches(torch.stack(crops).clamp(0, 255) / 255, boxes, spacings, film_ids)
+    return Patches(torch.stack(crops)[:, None] / 255, boxes, spacings, film_ids)
 
 
 def _moved(place: Place, vertebra: Vertebra | None) -> Place:

@@ -112,7 +112,7 @@ def test_without_overlays(tmp_path):
 
 
 def test_overlays_have_the_size_of_the_film(folder):
-    with Image.open(folder / "overlays" / "film_00.png") as image:
+    with Image.open(folder / "overlays" / "film_00.jpg") as image:
         assert image.size == (60, 100)
 
 

@@ -493,8 +493,8 @@ def test_a_patch_follows_the_last_two_steps():
     spine = original(film, max_steps=3, **parts)
     steps = np.linalg.norm(np.diff(centroids_of(spine.vertebrae), axis=0), axis=1)
     assert len(steps) == 2 + 2 * 3
-    assert sides[3:6] == [round((steps[i] + steps[i + 1]) / 2) for i in (3, 2, 1)]
-    assert sides[6:] == [round((steps[i] + steps[i + 1]) / 2) for i in (3, 4, 5)]
+    assert sides[3:6] == [2 * round((steps[i] + steps[i + 1]) / 4) for i in (3, 2, 1)]
+    assert sides[6:] == [2 * round((steps[i] + steps[i + 1]) / 4) for i in (3, 4, 5)]
 
 
 def test_the_predictor_knows_the_film():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
+from torch.nn.functional import interpolate
 
 from spinefm.geometry import paste_mask
 from spinefm.pipeline.postprocess import largest_part, patch_vertebra
@@ -108,6 +109,29 @@ def test_resized_logits_stay_in_place(size, side):
     expected = (10 + (columns.mean() + 0.5) * scale, 10 + (rows.mean() + 0.5) * scale)
     assert vertebra.centroid == pytest.approx(expected, abs=0.5)
     assert vertebra.mask.sum() == pytest.approx(mask.sum() * scale**2, rel=0.1)
+
+
+@pytest.mark.parametrize(("size", "side"), [(48, 300), (48, 30), (256, 60), (16, 700)])
+def test_enlarging_a_window_is_enlarging_the_patch(size, side):
+    """The largest part of a blurred map, cut by the film's border, against what the whole patch would give."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(side).normal(size=(size, size)), size / 12).astype(np.float32)
+    ring = np.hypot(*(np.mgrid[:size, :size] + 0.5 - size / 2)) / size
+    logits = torch.from_numpy(40 * noise + np.float32(12) * (ring < 0.3) - np.float32(9)).float()
+    box, film_size = PatchBox(-side // 5, 7, side), (side, side * 3 // 4)
+    vertebra = patch_vertebra(logits, box, film_size)
+
+    whole = interpolate(logits[None, None], (side, side), mode="bilinear", antialias=True)[0, 0].numpy()
+    canvas = np.full((4 * side, 4 * side), -9.0, dtype=np.float32)
+    canvas[side + box.y : side + box.y + side, side + box.x : side + box.x + side] = whole
+    film = canvas[side : side + film_size[0], side : side + film_size[1]]
+    expected = largest_part(film > 0)
+    found = paste_mask(vertebra, film_size)
+    assert (found & expected).sum() / (found | expected).sum() > 0.97
+    weights = torch.from_numpy(film).sigmoid().numpy() * found
+    rows, columns = np.mgrid[: film_size[0], : film_size[1]] + 0.5
+    centroid = ((columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum())
+    assert vertebra.centroid == pytest.approx(centroid, abs=0.02 * side)
+    assert vertebra.confidence == pytest.approx(weights.sum() / found.sum(), abs=0.02)
 
 
 def test_the_largest_part_without_holes():

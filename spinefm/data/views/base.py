@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from spinefm.anatomy import level_index
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import crop_patch, local_spacings
+from spinefm.geometry import film_patch, local_spacings
 from spinefm.structures import CENTROID, Landmark, PatchBox, Pixels, Point, Radiograph
 
 ItemT = TypeVar("ItemT")
@@ -68,7 +68,7 @@ class VertebraRef:
 
 def grey_patch(film: Radiograph, box: PatchBox, size: int) -> Pixels:
     """(size, size): the film under `box`, resized, in the 8 bits that `augment` works on."""
-    return crop_patch(torch.from_numpy(film.pixels)[None], box, size)[0].round().to(torch.uint8).numpy()
+    return film_patch(film.pixels, box, size).round().to(torch.uint8).numpy()
 
 
 def spine_points(film: Radiograph) -> list[tuple[int | None, str | None, Point]]:
