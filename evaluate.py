@@ -7,7 +7,6 @@ from typing import Any
 
 import hydra
 import pytorch_lightning as pl
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -15,11 +14,13 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.atomic import write_json
-from spinefm.components import COMPONENTS
-from spinefm.composition import check_device, load_pipeline
+from spinefm.components import COMPONENTS, Placement
+from spinefm.composition import load_pipeline
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
+from spinefm.distributed import check_one_folder, gather
 from spinefm.evaluation.evaluator import Evaluator
+from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
 from spinefm.overlapping import read_ahead
@@ -41,24 +42,43 @@ def main(config: DictConfig) -> None:
         evaluate_component(config, component, dataset, folder)
     else:
         evaluate_pipeline(config, dataset, folder)
-    Console().print(f"Results: {folder}")
 
 
 def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
     """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
-    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, config.device)
+    fabric = instantiate(config.trainer)
+    placement = Placement(fabric.device, fabric.autocast, config.compile, config.channels_last)
+    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, placement)
     films, evaluator, failures = dataset.split(config.split), Evaluator(folder / "overlays"), list[str]()
-    ahead = read_ahead(readable(films, failures), number=4)
-    for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(films)):
+    # What is wrong with the input has been said before there are more processes that would say it again.
+    fabric.launch()
+    check_one_folder(folder)
+    share = films[fabric.global_rank :: fabric.world_size]
+    ahead = read_ahead(readable(share, failures), number=4)
+    for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(share), disable=not fabric.is_global_zero):
         evaluator.update(film, spine)
-    if failures and not evaluator.films:
-        raise ValueError(_unusable(failures, len(films)))
+    records, failures = gather(evaluator.films), gather(failures)
+    if fabric.is_global_zero:
+        write_results(config, dataset, records, failures, folder)
+
+
+def write_results(
+    config: DictConfig, dataset: RadiographDataset, films: Sequence[FilmRecord], failures: Sequence[str], folder: Path
+) -> None:
+    """Write and print what all processes found."""
+    number = len(failures) + len(films)
+    unusable = "\n  ".join([f"{len(failures)} of {number} films cannot be used; results are of the others.", *failures])
+    if failures and not films:
+        raise ValueError(unusable)
+    evaluator = Evaluator(folder / "overlays")
+    evaluator.merge(films)
     record = run_record(_resolved(config), dataset.fingerprint)
     results = evaluator.write(folder, {"config": _resolved(config), **record})
     write_json(folder / "run.json", record)
     Console().print(results_table(results))
+    Console().print(f"Results: {folder}")
     if failures:
-        raise ValueError(_unusable(failures, len(films)))
+        raise ValueError(unusable)
 
 
 def readable(films: Sequence[Radiograph], failures: list[str]) -> Iterator[Radiograph]:
@@ -70,27 +90,21 @@ def readable(films: Sequence[Radiograph], failures: list[str]) -> Iterator[Radio
             failures.append(str(error))
 
 
-def _unusable(failures: Sequence[str], num_films: int) -> str:
-    return "\n  ".join([f"{len(failures)} of {num_films} films cannot be used; results are of the others.", *failures])
-
-
 def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset, folder: Path) -> None:
     """Test one component by its own metrics."""
+    options = {key: value for key, value in config.trainer.items() if key != "_target_"}
+    trainer = pl.Trainer(**options, logger=False, enable_checkpointing=False, default_root_dir=folder)
+    if trainer.world_size > 1:
+        raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
     component = COMPONENTS[name].load(Path(config.checkpoints) / f"{name}.ckpt")
+    component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
-    trainer = pl.Trainer(**_placement(config.device), logger=False, enable_checkpointing=False, default_root_dir=folder)
     (metrics,) = trainer.test(component, view, verbose=False)
     results = {name.removeprefix("test/"): {"value": value if isfinite(value) else None} for name, value in metrics.items()}
     write_json(folder / "results.json", results)
     write_json(folder / "run.json", run_record(_resolved(config), dataset.fingerprint))
     Console().print(component_table(component.name, results))
-
-
-def _placement(device: str) -> dict[str, Any]:
-    """The same device in Lightning's words."""
-    check_device(device)
-    place = torch.device(device)
-    return {"accelerator": place.type, "devices": 1 if place.index is None else [place.index]}
+    Console().print(f"Results: {folder}")
 
 
 def _resolved(config: DictConfig) -> Any:

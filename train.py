@@ -32,6 +32,7 @@ def main(config: DictConfig) -> float:
     if config.resume:
         check_resumable(config.resume, component)
     component.check()
+    component.accelerate(config.compile, config.channels_last)
     films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component)
     loggers = [instantiate(logger) for logger in config.logger.values()]

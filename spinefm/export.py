@@ -80,8 +80,8 @@ def _vertebra_to_dict(vertebra: Vertebra, label: int) -> dict[str, Any]:
     return {
         "level": vertebra.level,
         "label": label,
-        "confidence": float(vertebra.confidence),
-        "centroid": [float(coordinate) for coordinate in vertebra.centroid],
+        "confidence": round(float(vertebra.confidence), 4),
+        "centroid": [round(float(coordinate), 2) for coordinate in vertebra.centroid],
         "polygon": outlines(vertebra)[0].round(2).tolist() if vertebra.mask.any() else [],
     }
 

@@ -74,10 +74,11 @@ def fails(script, folder, *arguments):
     return error_of(run, script, folder, *arguments)
 
 
-def process(script, folder, *arguments):
+def process(script, folder, *arguments, launcher=()):
+    """Run a script in a process of its own, or in those that a launcher starts."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     environment.pop("HYDRA_FULL_ERROR", None)
-    command = [sys.executable, str(ROOT / f"{script}.py"), *map(str, arguments)]
+    command = [sys.executable, *launcher, str(ROOT / f"{script}.py"), *map(str, arguments)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -61,11 +61,5 @@ def test_a_swapped_checkpoint_is_refused(copied):
         load_pipeline(partial(InductivePipeline), copied)
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu", "", "xla"])
-def test_a_device_that_is_not_there_is_named(checkpoints, device):
-    with pytest.raises(ValueError, match=rf"Expected a device that is there, but got `{device}`[^\n]*Set `device=cpu`"):
-        load_pipeline(partial(InductivePipeline), checkpoints, device)
-
-
 def test_the_original_pipeline_does_not_turn_films_over(checkpoints):
     assert isinstance(load_pipeline(partial(OriginalPipeline), checkpoints), OriginalPipeline)

@@ -9,7 +9,19 @@ from spinefm.components import COMPONENTS
 from spinefm.data.convert import write_labelme
 from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
-from tests.scripts import FILMS, PIPELINES, every_component, fails, names, read_json, run, same_weights, trained_in, weights
+from tests.scripts import (
+    FILMS,
+    PIPELINES,
+    every_component,
+    fails,
+    names,
+    process,
+    read_json,
+    run,
+    same_weights,
+    trained_in,
+    weights,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +68,22 @@ def test_the_same_commands_give_the_same_results(workplace, evaluated, tiny, tmp
 def test_results_do_not_depend_on_the_batch(workplace, evaluated, tmp_path):
     run("evaluate", workplace, *FILMS, "pipeline.films_at_once=1", f"output={tmp_path / 'single'}")
     assert (tmp_path / "single" / "vertebrae.csv").read_bytes() == (evaluated["inductive"] / "vertebrae.csv").read_bytes()
+
+
+def test_two_processes_find_what_one_finds(workplace, evaluated, tmp_path):
+    """Three films: one has two of them, the other one."""
+    ended = process("evaluate", workplace, *FILMS, *PIPELINES["detector_only"], "trainer=ddp", f"output={tmp_path}")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("Results: ") == 1
+    for name in ("results.json", "vertebrae.csv"):
+        assert (tmp_path / name).read_bytes() == (evaluated["detector_only"] / name).read_bytes()
+    assert names(tmp_path / "overlays") == names(evaluated["detector_only"] / "overlays")
+
+
+def test_a_film_that_cannot_be_used_is_told_once_by_two_processes(workplace, own, tmp_path):
+    ended = process("evaluate", workplace, *own, "trainer=ddp", f"output={tmp_path / 'out'}")
+    assert ended.returncode == 1 and ended.stderr.count("Error: 1 of 3 films cannot be used") == 1
+    assert read_json(tmp_path / "out" / "results.json")["num_images"] == 2
 
 
 def test_the_table_is_on_the_terminal(workplace, tmp_path, capsys):
@@ -115,8 +143,12 @@ def test_another_split_can_be_evaluated(workplace, tmp_path):
         (["pipeline=absent"], ["pipeline/absent", "inductive"]),
         (["split=testing"], ["split", "testing"]),
         (["dataset.num_films.test=0"], ["Expected at least one"]),
-        (["device=cuda:77"], ["cuda:77", "device=cpu"]),
-        (["component=resnet", "device=cuda:77"], ["cuda:77", "device=cpu"]),
+        (["trainer=absent"], ["trainer/absent", "ddp"]),
+        (["trainer.accelerator=abacus"], ["abacus"]),
+        (["component=resnet", "trainer.accelerator=abacus"], ["abacus"]),
+        (["component=resnet", "trainer=ddp"], ["one process for a single component, but got 2", "trainer=ddp"]),
+        (["compile=swift"], ["`compile`", "inductor", "swift"]),
+        (["trainer.precision=7"], ["7"]),
         (["component=resnet", "split=testing"], ["split", "testing"]),
     ],
     ids=" ".join,

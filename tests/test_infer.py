@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from spinefm.data.synthetic import SyntheticDataset
-from tests.scripts import FILMS, PIPELINES, fails, names, read_json, run
+from tests.scripts import FILMS, PIPELINES, fails, names, process, read_json, run
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,26 @@ def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, fil
         assert found <= {vertebra["label"] for vertebra in told["vertebrae"]}
         for vertebra in told["vertebrae"]:
             assert {"level", "centroid", "polygon", "confidence"} <= set(vertebra)
+
+
+@pytest.mark.parametrize("launched", ["trainer=ddp", "torchrun"])
+def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launched):
+    """Every film once, its failure told once; networks see other batches then, which may change the last digits of a float."""
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"]]
+    fails("infer", workplace, *arguments, f"output={tmp_path / 'one'}")
+    launcher = [] if launched == "trainer=ddp" else ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    ended = process("infer", workplace, *arguments, "trainer=ddp", f"output={tmp_path / 'two'}", launcher=launcher)
+    assert ended.returncode == 1
+    assert ended.stderr.count("Error: 1 of 3 films failed") == 1 and "2 of 3 films" in ended.stdout
+    assert names(tmp_path / "two") == names(tmp_path / "one") == products("a_film", "c_film")
+    for film_id in ("a_film", "c_film"):
+        assert read_json(tmp_path / "two" / f"{film_id}.json") == read_json(tmp_path / "one" / f"{film_id}.json")
+
+
+def test_processes_started_from_outside_need_a_folder(workplace, films):
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    ended = process("infer", workplace, f"input={films}", "checkpoints=checkpoints/synthetic", "trainer=ddp", launcher=launcher)
+    assert ended.returncode != 0 and "Expected one output folder for all processes" in ended.stderr
 
 
 def test_a_single_film_with_the_baseline(workplace, films, tmp_path):

@@ -2,6 +2,7 @@
 
 from spinefm.components.base import Component
 from spinefm.components.mask_rcnn import MaskRCNNComponent
+from spinefm.components.placement import Placement
 from spinefm.components.point_predictor import PointPredictorComponent
 from spinefm.components.resnet import ResNetComponent
 from spinefm.components.sam_adapter import SamAdapterComponent
@@ -14,6 +15,7 @@ __all__ = [
     "COMPONENTS",
     "Component",
     "MaskRCNNComponent",
+    "Placement",
     "PointPredictorComponent",
     "ResNetComponent",
     "SamAdapterComponent",

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import pytorch_lightning as pl
 import torch
@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.utils.data import Dataset, default_collate
 
+from spinefm.components.placement import Placement, run_within
 from spinefm.structures import Radiograph
 from spinefm.torch_files import read_torch_file
 
@@ -29,11 +30,13 @@ class Component(pl.LightningModule, ABC):
         name: As in `component=<name>`.
         monitor: The metric that chooses the best checkpoint.
         mode: Whether that is the largest or the smallest value.
+        model: The network.
     """
 
     name: ClassVar[str]
     monitor: ClassVar[str]
     mode: ClassVar[Literal["min", "max"]]
+    model: Any
 
     def __init__(self, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, seed: int) -> None:
         """Keep what training needs.
@@ -47,6 +50,32 @@ class Component(pl.LightningModule, ABC):
         super().__init__()
         self.save_hyperparameters()
         self.optimizer_config, self.scheduler_config, self.seed = dict(optimizer), scheduler, seed
+
+    @property
+    def hot_module(self) -> nn.Module | None:
+        """Where nearly all of its time goes, and sizes seldom change: what is worth lower precision and compiling; None if nothing is."""
+        return cast(nn.Module, self.model)
+
+    def place(self, placement: Placement) -> Self:
+        """Move to a device and run there as it says, from now on."""
+        self.to(placement.device)
+        self.accelerate(placement.compiler, placement.channels_last)
+        if self.hot_module is not None:
+            run_within(placement.autocast, self.hot_module)
+        return self
+
+    def accelerate(self, compiler: str | None, channels_last: bool) -> None:
+        """Compile the network and arrange its memory; see `Placement`. What it computes stays the same, but for rounding.
+
+        Raises:
+            ValueError: If there is no such compiler.
+        """
+        if compiler is not None and compiler not in (known := torch.compiler.list_backends(exclude_tags=())):
+            raise ValueError(f"Expected `compile` to be null or one of {known}, but got `{compiler}`.")
+        if self.hot_module is not None and channels_last:
+            self.hot_module.to(memory_format=torch.channels_last)
+        if self.hot_module is not None and compiler is not None:
+            self.hot_module.compile(backend=compiler)
 
     def check(self) -> None:
         """Fail on what is missing before films are read, which may take minutes. Nothing is, unless a component says so."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.detection import MeanAveragePrecision
 
@@ -55,6 +55,12 @@ class MaskRCNNComponent(Component):
         self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), frozen_norm=coco_weights)
         self.recall = MeanMetric()
         self.average_precision = MeanAveragePrecision(iou_type="segm")
+
+    @property
+    def hot_module(self) -> nn.Module:
+        """See `Component`: what comes after the backbone depends on how much was found."""
+        module: nn.Module = self.model.backbone
+        return module
 
     def setup(self, stage: str) -> None:
         """Load the COCO weights, once, before training; a checkpoint already contains them."""

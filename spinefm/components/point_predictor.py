@@ -45,6 +45,10 @@ class PointPredictorComponent(Component):
         self.context, self.jitter = context, jitter
         self.step_error, self.mse = MeanMetric(), MeanMetric()
 
+    @property
+    def hot_module(self) -> None:
+        """See `Component`: coordinates of thousands of pixels do not fit into eight bits, and there is little to compute."""
+
     def view(self, films: Sequence[Radiograph], training: bool) -> TrailView:
         """See `Component.view`."""
         return TrailView(films, training, self.seed, self.context, self.jitter)

@@ -78,6 +78,12 @@ class SamAdapterComponent(Component):
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
         self.dice = MeanMetric()
 
+    @property
+    def hot_module(self) -> nn.Module:
+        """See `Component`."""
+        module: nn.Module = self.model.image_encoder
+        return module
+
     def check(self) -> None:
         """Make sure that the foundation's weights are there.
 

@@ -1,6 +1,6 @@
 """Film by film from (radiograph, spine) pairs to files a person and a program can read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,23 @@ class Evaluator:
         Raises:
             ValueError: If the film is not annotated or came before, or `spine` is of another film or size.
         """
-        if radiograph.film_id in self._films:
-            raise ValueError(f"Expected each film once, but `{radiograph.film_id}` came twice. Make the film ids of the data set unique.")
         record = record_film(radiograph, spine, self._min_dice)
+        self.merge([record])
         if self._overlays is not None:
             picture = overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae)
             write_picture(self._overlays / f"{radiograph.film_id}.jpg", picture)
-        self._films[radiograph.film_id] = record
         return record
+
+    def merge(self, films: Iterable[FilmRecord]) -> None:
+        """Take films that were recorded elsewhere, such as in another process.
+
+        Raises:
+            ValueError: If one of them came before.
+        """
+        for film in films:
+            if film.film_id in self._films:
+                raise ValueError(f"Expected each film once, but `{film.film_id}` came twice. Make the film ids of the data set unique.")
+            self._films[film.film_id] = film
 
     def compute(self) -> dict[str, Any]:
         """See `compute_metrics`."""
