@@ -63,9 +63,12 @@ class OracleDetector:
 
 
 RULE = PatchRule()
+CPU = torch.device("cpu")
 
 
 class OracleClassifier:
+    device = CPU
+
     def __init__(self, films, classes=LANDMARKS, terminals=("C2", "S1"), patch_rule=RULE, certainty=0.95):
         self.truth, self.classes, self.terminals, self.patch_rule = Truth(films), classes, terminals, patch_rule
         self.input_size, self.certainty = 8, certainty
@@ -114,6 +117,8 @@ class FunctionPredictor:
 class OracleSegmenter:
     """The true mask; patches of at least its `input_size` pixels lose none."""
 
+    device = CPU
+
     def __init__(self, films, input_size=64, patch_rule=None, certainty=6.0):
         self.truth, self.input_size, self.certainty = Truth(films), input_size, certainty
         self.patch_rule = patch_rule or PatchRule(pixels=input_size)
@@ -130,7 +135,7 @@ class OracleSegmenter:
 class DiscSegmenter:
     """A disc in the middle of every patch, wherever it lies, with background logits of -6."""
 
-    input_size = 32
+    input_size, device = 32, CPU
 
     def __init__(self, radius=6, patch_rule=None):
         self.patch_rule = patch_rule or PatchRule(pixels=32)
@@ -144,7 +149,7 @@ class DiscSegmenter:
 class SameClassifier:
     """One row of probabilities for everything."""
 
-    terminals, input_size, patch_rule = (), 4, RULE
+    terminals, input_size, patch_rule, device = (), 4, RULE, CPU
 
     def __init__(self, *probabilities, classes=("background", "vertebra")):
         self.probabilities, self.classes = torch.tensor(probabilities), classes

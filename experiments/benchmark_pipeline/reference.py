@@ -20,22 +20,22 @@ from spinefm.geometry import crop_patch, mask_to_vertebra, paste_patch, patch_bo
 from spinefm.models.fused_attention import FusedAttention
 from spinefm.pipeline import InductivePipeline
 from spinefm.pipeline.examination import Examiner, Finding, Place
-from spinefm.structures import Detections, Patches, Radiograph, Spine, Vertebra
+from spinefm.structures import Detections, Patches, Radiograph, Spine, StopReason, Vertebra
 
 
 class SequentialExaminer(Examiner):
     """One patch per forward pass; its logits are pasted on a film of their own, where everything else happens."""
 
-    def examine(self, places: Sequence[Place]) -> list[Finding | None]:
+    def examine(self, places: Sequence[Place]) -> list[Finding | StopReason]:
         """See `Examiner`."""
         return [self._look(place) for place in places]
 
-    def _look(self, place: Place) -> Finding | None:
+    def _look(self, place: Place) -> Finding | StopReason:
         logits = self._film_of_logits(place)
         inside = logits.sigmoid() > self.mask_threshold
         parts, number = ndimage.label(inside.numpy())
         if not number:
-            return None
+            return StopReason.EMPTY_MASK
         mask = ndimage.binary_fill_holes(parts == 1 + np.bincount(parts.ravel())[1:].argmax())
         weights = torch.where(torch.from_numpy(mask), logits.sigmoid(), 0.0)
         x, y = weighted_centroid(weights[None])[0].tolist()

@@ -1,7 +1,8 @@
 """Looking at points of films: cut a patch, segment it, move to the mask's centroid, classify what stands there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import PatchRule, centroids_of, film_patch, local_spacings, patch_box
+from spinefm.geometry import centroids_of, film_patch, local_spacings, patch_box
+from spinefm.pipeline.batch_size import BatchSize
 from spinefm.pipeline.postprocess import patch_vertebra
-from spinefm.pipeline.protocols import Classifier, Segmenter
-from spinefm.structures import Patches, Point, Radiograph, Vertebra
+from spinefm.pipeline.protocols import Classifier, PatchNetwork, Segmenter
+from spinefm.structures import Patches, Point, Radiograph, StopReason, Vertebra
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,42 +54,55 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examiner:
-    """Segmenter and classifier at work on any number of places, of any films, in one call each.
+    """Segmenter and classifier at work on any number of places, of any films, in as few calls as memory allows.
 
     Attributes:
         segmenter: Draws the mask.
         classifier: Names what stands at its centroid.
         mask_threshold: Probability above which a pixel belongs to a vertebra.
         refinements: How often a patch is cut and segmented again around the centroid just found.
+        background_above: Where the classifier, asked first, is surer than this of background, nothing is segmented; None does not ask.
     """
 
     segmenter: Segmenter
     classifier: Classifier
     mask_threshold: float = 0.5
     refinements: int = 0
+    background_above: float | None = None
+    _segmented: BatchSize = field(default_factory=BatchSize, init=False)
+    _classified: BatchSize = field(default_factory=BatchSize, init=False)
 
-    def examine(self, places: Sequence[Place]) -> list[Finding | None]:
-        """What stands at each place; None where the mask is empty."""
-        vertebrae = self._segment(places)
+    def examine(self, places: Sequence[Place]) -> list[Finding | StopReason]:
+        """What stands at each place; why a walk ends there, where there is no mask to find."""
+        promising = self._promising(places)
+        findings = iter(self._look([place for place, promises in zip(places, promising, strict=True) if promises]))
+        return [next(findings) if promises else StopReason.BACKGROUND for promises in promising]
+
+    def _promising(self, places: Sequence[Place]) -> list[bool]:
+        if self.background_above is None:
+            return [True] * len(places)
+        background = self.classifier.classes.index(BACKGROUND)
+        return [bool(row[background] <= self.background_above) for row in self._classify(places)]
+
+    def _look(self, places: Sequence[Place]) -> list[Finding | StopReason]:
+        vertebrae = self._segmented.map(self._segment, places)
         for _ in range(self.refinements):
             again = [_moved(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True)]
-            vertebrae = self._segment(again)
-        return self._classify(places, vertebrae)
+            vertebrae = self._segmented.map(self._segment, again)
+        found = [_moved(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True) if vertebra is not None]
+        rows = iter(self._classify(found))
+        return [StopReason.EMPTY_MASK if vertebra is None else self._finding(vertebra, next(rows)) for vertebra in vertebrae]
+
+    def _classify(self, places: Sequence[Place]) -> list[NDArray[np.float64]]:
+        return self._classified.map(partial(classify_places, self.classifier), places)
 
     def _segment(self, places: Sequence[Place]) -> list[Vertebra | None]:
-        if not places:
-            return []
-        patches = cut_patches(places, self.segmenter.patch_rule, self.segmenter.input_size)
+        patches = cut_patches(places, self.segmenter)
         logits = self.segmenter.segment(patches)
         return [
             patch_vertebra(one, box, place.film.size, self.mask_threshold)
             for one, box, place in zip(logits, patches.boxes, places, strict=True)
         ]
-
-    def _classify(self, places: Sequence[Place], vertebrae: Sequence[Vertebra | None]) -> list[Finding | None]:
-        found = [_moved(place, v) for place, v in zip(places, vertebrae, strict=True) if v is not None]
-        rows = iter(classify_places(self.classifier, found))
-        return [self._finding(v, next(rows)) if v is not None else None for v in vertebrae]
 
     def _finding(self, vertebra: Vertebra, probabilities: NDArray[np.float64]) -> Finding:
         return Finding(vertebra, probabilities, self.classifier.classes[int(probabilities.argmax())])
@@ -103,14 +118,15 @@ def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[
     """(N, K) class probabilities at each place."""
     if not places:
         return np.zeros((0, len(classifier.classes)))
-    probabilities: Tensor = classifier.classify(cut_patches(places, classifier.patch_rule, classifier.input_size))
+    probabilities: Tensor = classifier.classify(cut_patches(places, classifier))
     return probabilities.numpy().astype(np.float64)
 
 
-def cut_patches(places: Sequence[Place], rule: PatchRule, input_size: int) -> Patches:
-    """The patch around each place, as a network with that patch rule and input size sees it."""
-    boxes = tuple(patch_box(place.centre, rule.side(place.spacing)) for place in places)
-    crops = [film_patch(place.film.pixels, box, input_size) for place, box in zip(places, boxes, strict=True)]
+def cut_patches(places: Sequence[Place], network: PatchNetwork) -> Patches:
+    """The patch around each place, as a network sees it."""
+    boxes = tuple(patch_box(place.centre, network.patch_rule.side(place.spacing)) for place in places)
+    size, device = network.input_size, network.device
+    crops = [film_patch(place.film.pixels, box, size, device) for place, box in zip(places, boxes, strict=True)]
     spacings, film_ids = tuple(place.spacing for place in places), tuple(place.film.film_id for place in places)
     return Patches(torch.stack(crops)[:, None] / 255, boxes, spacings, film_ids)
 

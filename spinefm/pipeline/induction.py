@@ -1,14 +1,16 @@
 """The induction: from a base case up and down the spine, both directions together."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinefm.geometry import mask_iou
 from spinefm.pipeline.examination import Finding, Place
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
-from spinefm.structures import Direction, Point, Radiograph, StopReason
+from spinefm.structures import Direction, Radiograph, StopReason
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class InductionRules:
         terminals: Classes that are kept and end a walk.
         patience: How many steps a walk goes on beyond a first background or terminal; an ordinary vertebra there lets it go
             on as if nothing had been. 0 is arXiv:2411.00326, where one wrong answer of the classifier loses the rest of the spine.
+        lookahead: How many steps are examined at once, all but the first where predictions of predictions lead.
+        tolerance: How far a centroid may lie from its prediction, in spacings, for steps that were predicted from it to count.
     """
 
     max_steps: int = 25
@@ -29,6 +33,8 @@ class InductionRules:
     max_step_ratio: float = 2.5
     terminals: tuple[str, ...] = ()
     patience: int = 0
+    lookahead: int = 1
+    tolerance: float = 0.1
 
 
 @dataclass(eq=False)
@@ -67,14 +73,14 @@ class Walk:
         return self.findings[self.base_length : max(ends[-1], self.base_length)]
 
     @property
-    def centroids(self) -> np.ndarray:
+    def centroids(self) -> NDArray[np.float64]:
         """(n, 2) of all findings in the order of walking, pixels."""
         return np.array([finding.vertebra.centroid for finding in self.findings])
 
     @property
     def spacing(self) -> float:
         """Mean length of the last two steps, pixels."""
-        return float(np.linalg.norm(np.diff(self.centroids[-3:], axis=0), axis=1).mean())
+        return last_spacing(self.centroids)
 
     def append(self, finding: Finding) -> None:
         """Take a step to a new finding."""
@@ -104,32 +110,54 @@ def walk_on(walks: Sequence[Walk], context: int, rules: InductionRules) -> Proce
     for walk in walks:
         walk.weigh(walk.findings[-1], rules)
     while alive := [walk for walk in walks if walk.stop is None]:
-        points = yield Predict(alive[0].film, [walk.centroids[-context:] for walk in alive])
-        going = [(walk, place) for walk, point in zip(alive, points, strict=True) if (place := _next_place(walk, point, rules))]
-        findings = (yield Examine([place for _, place in going])) if going else []
-        for (walk, _), finding in zip(going, findings, strict=True):
-            _take_step(walk, finding, rules)
+        plans = yield from _plan(alive, context, rules)
+        places = [place for plan in plans for place in plan]
+        findings = iter((yield Examine(places)) if places else ())
+        for walk, plan in zip(alive, plans, strict=True):
+            _follow(walk, [(place, next(findings)) for place in plan], rules)
 
 
-def _next_place(walk: Walk, point: Point, rules: InductionRules) -> Place | None:
-    """Where a walk looks next; None, with a stop reason, if nowhere."""
-    place = Place(walk.film, point, walk.spacing)
-    if walk.steps >= rules.max_steps:
-        walk.stop = StopReason.MAX_STEPS
-    elif not _is_on_film(place):
-        walk.stop = StopReason.BORDER
-    return place if walk.stop is None else None
+def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedure[list[list[Place]]]:
+    """Where each walk looks next, up to `lookahead` places; nowhere, and with a stop reason, if there is no first one."""
+    trails, plans = [walk.centroids for walk in walks], [list[Place]() for _ in walks]
+    for ahead in range(rules.lookahead):
+        points = yield Predict(walks[0].film, [trail[-context:] for trail in trails])
+        for i, (walk, point) in enumerate(zip(walks, points, strict=True)):
+            place = Place(walk.film, point, last_spacing(trails[i]))
+            obstacle = _obstacle(place, walk.steps + ahead, rules)
+            if obstacle is None and len(plans[i]) == ahead:
+                plans[i].append(place)
+            elif ahead == 0:
+                walk.stop = obstacle
+            trails[i] = np.vstack([trails[i], point])
+    return plans
 
 
-def _is_on_film(place: Place) -> bool:
+def _obstacle(place: Place, steps: int, rules: InductionRules) -> StopReason | None:
+    """Why a walk that has made so many steps cannot look there."""
+    if steps >= rules.max_steps:
+        return StopReason.MAX_STEPS
     height, width = place.film.size
-    return 0 <= place.centre[0] < width and 0 <= place.centre[1] < height
+    return None if 0 <= place.centre[0] < width and 0 <= place.centre[1] < height else StopReason.BORDER
 
 
-def _take_step(walk: Walk, finding: Finding | None, rules: InductionRules) -> None:
+def last_spacing(centroids: NDArray[np.float64]) -> float:
+    """Mean length of the last two steps of a (N, 2) trail, N at least 2, pixels."""
+    return float(np.linalg.norm(np.diff(centroids[-3:], axis=0), axis=1).mean())
+
+
+def _follow(walk: Walk, looks: Sequence[tuple[Place, Finding | StopReason]], rules: InductionRules) -> None:
+    """Take the steps that were examined, as long as each centroid is near the place from which the next step was predicted."""
+    for place, finding in looks:
+        _take_step(walk, finding, rules)
+        if walk.stop is not None or math.dist(walk.findings[-1].vertebra.centroid, place.centre) > rules.tolerance * place.spacing:
+            return
+
+
+def _take_step(walk: Walk, finding: Finding | StopReason, rules: InductionRules) -> None:
     walk.steps += 1
-    if finding is None:
-        walk.stop = StopReason.EMPTY_MASK
+    if isinstance(finding, StopReason):
+        walk.stop = finding
     elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.taken):
         walk.stop = StopReason.OVERLAP
     elif not _goes_on(walk, finding, rules.max_step_ratio):

@@ -15,7 +15,7 @@ from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_on
 from spinefm.pipeline.labelling import assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.wavefront import Crew, Detect, Examine, Procedure, run_wavefront
-from spinefm.structures import Detections, Failure, Radiograph, Spine
+from spinefm.structures import Detections, Failure, Radiograph, Spine, StopReason
 
 
 class InductivePipeline(SpinePipeline):
@@ -37,10 +37,13 @@ class InductivePipeline(SpinePipeline):
         sam_adapter: Segmenter,
         mask_threshold: float = 0.5,
         refinements: int = 0,
+        background_above: float | None = None,
         base_attempts: int = 5,
         max_steps: int = 25,
         max_overlap: float = 0.1,
         patience: int = 2,
+        lookahead: int = 1,
+        tolerance: float = 0.1,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
         films_at_once: int = 8,
@@ -54,17 +57,22 @@ class InductivePipeline(SpinePipeline):
             sam_adapter: Draws the masks.
             mask_threshold: See `Examiner`.
             refinements: See `Examiner`.
+            background_above: See `Examiner`.
             base_attempts: How many base cases of a film are tried, the most promising first.
             max_steps: See `InductionRules`.
             max_overlap: See `InductionRules`.
             patience: See `InductionRules`.
+            lookahead: See `InductionRules`.
+            tolerance: See `InductionRules`.
             anomaly_rate: See `assign_levels`.
             unknown_below: See `assign_levels`.
             films_at_once: How many films are under way at once.
         """
         self.classifier = resnet
-        self.crew = Crew(mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements))
-        self.rules = InductionRules(max_steps, max_overlap, terminals=resnet.terminals, patience=patience)
+        self.crew = Crew(mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, background_above))
+        self.rules = InductionRules(
+            max_steps, max_overlap, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
+        )
         self.base_attempts, self.films_at_once = base_attempts, films_at_once
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
 
@@ -90,9 +98,9 @@ class InductivePipeline(SpinePipeline):
                 return base
         return Failure.BASE_CASE_REJECTED if options else Failure.TOO_FEW_DETECTIONS
 
-    def _sound(self, findings: Sequence[Finding | None]) -> list[Finding]:
+    def _sound(self, findings: Sequence[Finding | StopReason]) -> list[Finding]:
         """The findings of a base case; empty unless each is a vertebra and no two are the same one."""
-        sound = [finding for finding in findings if finding is not None and not finding.is_background]
+        sound = [finding for finding in findings if isinstance(finding, Finding) and not finding.is_background]
         distinct = all(mask_iou(a.vertebra, b.vertebra) <= self.rules.max_overlap for a, b in combinations(sound, 2))
         return sound if distinct and len(sound) == len(findings) else []
 

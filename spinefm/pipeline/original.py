@@ -211,7 +211,7 @@ class OriginalPipeline(SpinePipeline):
 
     def _examine(self, place: Place) -> Sighting | None:
         """Segment the patch around a place and classify the one around the centroid found; None if the mask is empty."""
-        patches = cut_patches([place], self.segmenter.patch_rule, self.segmenter.input_size)
+        patches = cut_patches([place], self.segmenter)
         logits = padded_logits(self.segmenter.segment(patches)[0], patches.boxes[0], place.film.size, self.decisions.upsampling)
         centroid = logits.centroid(self.decisions.weigh_padding)
         vertebra = logits.vertebra(self.decisions.mask_logit, centroid, self.decisions.largest_part)

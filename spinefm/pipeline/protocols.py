@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from spinefm.geometry import PatchRule
@@ -18,7 +19,26 @@ class Detector(Protocol):
         ...
 
 
-class Classifier(Protocol):
+class PatchNetwork(Protocol):
+    """Looks at patches of films."""
+
+    @property
+    def input_size(self) -> int:
+        """S of the patches it sees."""
+        ...
+
+    @property
+    def patch_rule(self) -> PatchRule:
+        """How much of the film it sees."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where its patches are brought to their size, and where it gets them."""
+        ...
+
+
+class Classifier(PatchNetwork, Protocol):
     """Tells what stands in the middle of a patch."""
 
     @property
@@ -31,18 +51,8 @@ class Classifier(Protocol):
         """Landmark levels that end a walk."""
         ...
 
-    @property
-    def input_size(self) -> int:
-        """S of the patches it sees."""
-        ...
-
-    @property
-    def patch_rule(self) -> PatchRule:
-        """How much of the film it sees."""
-        ...
-
     def classify(self, patches: Patches) -> Tensor:
-        """(N, K) probabilities."""
+        """(N, K) probabilities, on the CPU."""
         ...
 
 
@@ -59,21 +69,11 @@ class NextPoint(Protocol):
         ...
 
 
-class Segmenter(Protocol):
+class Segmenter(PatchNetwork, Protocol):
     """Draws the vertebra in the middle of a patch."""
 
-    @property
-    def input_size(self) -> int:
-        """S of the patches it sees."""
-        ...
-
-    @property
-    def patch_rule(self) -> PatchRule:
-        """How much of the film it sees."""
-        ...
-
     def segment(self, patches: Patches) -> Tensor:
-        """(N, L, L) logits, L of the network's choice: they cover the whole patch."""
+        """(N, L, L) logits, on the CPU, L of the network's choice: they cover the whole patch."""
         ...
 
 

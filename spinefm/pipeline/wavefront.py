@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spinefm.pipeline.examination import Examiner, Finding, Place
 from spinefm.pipeline.protocols import Detector, NextPoint
-from spinefm.structures import Detections, Point, Radiograph, Spine, Trails
+from spinefm.structures import Detections, Point, Radiograph, Spine, StopReason, Trails
 
 ResultT = TypeVar("ResultT")
 
@@ -42,7 +42,7 @@ class Predict:
 
 @dataclass(frozen=True)
 class Examine:
-    """What stands there? Answered by a finding each, or None where the mask is empty."""
+    """What stands there? Answered by a finding each, or by why a walk ends there."""
 
     places: Sequence[Place]
 
@@ -81,7 +81,7 @@ class Crew:
         points = iter(self.predictor.predict_next(trails).tolist())
         return [[(x, y) for _, (x, y) in zip(question.trails, points, strict=False)] for question in questions]
 
-    def examine(self, questions: Sequence[Examine]) -> list[list[Finding | None]]:
+    def examine(self, questions: Sequence[Examine]) -> list[list[Finding | StopReason]]:
         """One answer per question, all of them in one call."""
         findings = iter(self.examiner.examine([place for question in questions for place in question.places]))
         return [[next(findings) for _ in question.places] for question in questions]
@@ -125,7 +125,8 @@ def run_wavefront(procedures: Iterable[Procedure[Spine]], crew: Crew, capacity: 
     """
     coming, tasks = iter(procedures), list[_Task]()
     while True:
-        _answer(tasks, Predict, crew)
+        while _answer(tasks, Predict, crew):
+            pass
         while tasks and (result := tasks[0].result) is not None:
             tasks.pop(0)
             yield result
@@ -147,8 +148,10 @@ def _admit(coming: Iterator[Procedure[Spine]], tasks: list[_Task], crew: Crew, c
         _answer(tasks, Detect, crew)
 
 
-def _answer(tasks: Iterable[_Task], kind: type[Question], crew: Crew) -> None:
+def _answer(tasks: Iterable[_Task], kind: type[Question], crew: Crew) -> bool:
+    """Answer all questions of a kind; False if there are none."""
     asking = [task for task in tasks if isinstance(task.question, kind)]
     if asking:
         for task, answer in zip(asking, crew.answer(kind, [task.question for task in asking]), strict=True):
             task.go_on(answer)
+    return bool(asking)

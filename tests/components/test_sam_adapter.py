@@ -94,7 +94,7 @@ def test_the_pipeline_asks_what_validation_asks_for_the_same_place(build, make_f
     film = make_film(spacing=19)
     view = component.view([film], training=False)
     validated = torch.stack([view[ItemKey(0, index)][1] for index in range(len(view))])
-    patches = cut_patches(places_along(film, film.vertebrae), component.patch_rule, component.input_size)
+    patches = cut_patches(places_along(film, film.vertebrae), component)
     asked = prompts_for(component, patches)
     assert len(asked) == 7
     torch.testing.assert_close(asked, validated, rtol=0, atol=1e-4)

@@ -145,6 +145,60 @@ def test_ended_walks_ask_no_component():
     assert all(trail[-1][1] > trail[0][1] for trail in calls)  # C2 ends the walk up before it begins
 
 
+SPINE = make_film(levels=levels_between("T1", "L5"), size=(700, 120), bend=0.3)
+
+
+class Counted(OracleSegmenter):
+    """Counts its calls and patches."""
+
+    calls = patches = 0
+
+    def segment(self, patches):
+        self.calls, self.patches = self.calls + 1, self.patches + len(patches.boxes)
+        return super().segment(patches)
+
+
+@pytest.mark.parametrize("lookahead", [2, 3, 30])
+def test_looking_ahead_finds_the_same_in_fewer_calls(lookahead):
+    plain, ahead = Counted([SPINE]), Counted([SPINE])
+    one_by_one = walk(SPINE, slice(7, 10), segmenter=plain)
+    together = walk(SPINE, slice(7, 10), segmenter=ahead, lookahead=lookahead)
+    for first, second in zip(one_by_one, together, strict=True):
+        assert (first.stop, first.steps, indices(first, SPINE)) == (second.stop, second.steps, indices(second, SPINE))
+    assert ahead.calls <= plain.calls // lookahead + 2 < plain.calls
+
+
+def test_what_was_predicted_from_a_wrong_place_is_done_again():
+    """Predictions lie off the middle, and those from there further off: none but the first one counts."""
+    drifting = FunctionPredictor(lambda film_id, trail: straight(film_id, trail) + (5, 4))
+    plain, ahead = Counted([SPINE]), Counted([SPINE])
+    one_by_one = walk(SPINE, slice(7, 10), drifting, plain)
+    together = walk(SPINE, slice(7, 10), drifting, ahead, lookahead=3, tolerance=0.05)
+    assert [indices(each, SPINE) for each in together] == [indices(each, SPINE) for each in one_by_one]
+    assert ahead.calls == plain.calls and ahead.patches > 2 * plain.patches
+    trusting = Counted([SPINE])
+    walk(SPINE, slice(7, 10), drifting, trusting, lookahead=3, tolerance=10.0)
+    assert trusting.calls < plain.calls
+
+
+def test_looking_ahead_stops_at_the_border_and_at_the_last_step():
+    for max_steps in (1, 2, 5, 25):
+        alone = walk(SPINE, slice(7, 10), FunctionPredictor(straight), max_steps=max_steps)
+        ahead = walk(SPINE, slice(7, 10), FunctionPredictor(straight), max_steps=max_steps, lookahead=4)
+        assert [(each.stop, each.steps) for each in ahead] == [(each.stop, each.steps) for each in alone]
+
+
+def test_certain_background_ends_a_walk_at_once():
+    """However patient it is."""
+    film, segmenter = make_film(levels=CERVICAL[:5], size=(700, 120)), Counted([FILM])
+    segmenter.truth = OracleSegmenter([film]).truth
+    examiner = Examiner(segmenter, OracleClassifier([film]), background_above=0.9)
+    walks = both_walks(film, [Finding(v, np.ones(4), "vertebra") for v in film.vertebrae[1:4]])
+    rules = InductionRules(patience=2)
+    answered(walk_on(walks, 3, rules), Crew(None, OraclePredictor([film]), examiner))
+    assert {each.stop for each in walks} <= {StopReason.BACKGROUND, StopReason.BORDER} and segmenter.patches == 2
+
+
 def test_the_patch_follows_the_last_step():
     """A segmenter that sees a multiple of the spacing gets larger patches where vertebrae are further apart."""
     boxes = []
@@ -219,19 +273,19 @@ def predictors():
     return st.one_of(constant, random, noisy, sometimes_nan, jumping).map(FunctionPredictor)
 
 
-def any_pipeline(predictor, discs, max_overlap=0.1):
+def any_pipeline(predictor, discs, max_overlap=0.1, **settings):
     """Either sees true vertebrae only, or a vertebra everywhere."""
     if not discs:
-        return inductive_pipeline(TRIO, predictor=predictor, max_steps=12, max_overlap=max_overlap)
-    settings = {"segmenter": DiscSegmenter(), "classifier": SameClassifier(0.1, 0.9)}
+        return inductive_pipeline(TRIO, predictor=predictor, max_steps=12, max_overlap=max_overlap, **settings)
+    settings |= {"segmenter": DiscSegmenter(), "classifier": SameClassifier(0.1, 0.9)}
     return inductive_pipeline(TRIO, predictor=predictor, max_steps=12, max_overlap=max_overlap, **settings)
 
 
 @settings(max_examples=50, deadline=None)
-@given(predictors(), st.booleans(), st.sampled_from([0.0, 0.1, 0.3]))
-def test_whatever_the_predictor_says(predictor, discs, max_overlap):
+@given(predictors(), st.booleans(), st.sampled_from([0.0, 0.1, 0.3]), st.integers(1, 3))
+def test_whatever_the_predictor_says(predictor, discs, max_overlap, lookahead):
     """Defect 6: every walk ends with a reason, on the film, within its steps, without finding anything twice."""
-    for spine in any_pipeline(predictor, discs, max_overlap)(TRIO):
+    for spine in any_pipeline(predictor, discs, max_overlap, lookahead=lookahead)(TRIO):
         assert spine.failure is None
         assert set(spine.stops) == set(Direction)
         assert 3 <= len(spine.vertebrae) <= 3 + 2 * 12
@@ -243,9 +297,9 @@ def test_whatever_the_predictor_says(predictor, discs, max_overlap):
 
 
 @settings(max_examples=20, deadline=None)
-@given(predictors(), st.booleans(), st.permutations(TRIO))
-def test_a_spine_does_not_depend_on_its_neighbours(predictor, discs, batch):
-    pipeline = any_pipeline(predictor, discs)
+@given(predictors(), st.booleans(), st.permutations(TRIO), st.sampled_from([1, 3]))
+def test_a_spine_does_not_depend_on_its_neighbours(predictor, discs, batch, lookahead):
+    pipeline = any_pipeline(predictor, discs, lookahead=lookahead)
 
     def content(spine):
         return spine.film_id, spine.stops, [(v.level, v.origin, v.centroid, v.confidence, v.mask.tobytes()) for v in spine.vertebrae]

@@ -54,6 +54,18 @@ def test_a_new_one_enters_when_another_is_done():
     assert sizes == [2] * 5 + [1] * 3
 
 
+def test_predictions_of_predictions_keep_nobody_waiting():
+    def asks(number, predictions):
+        for _ in range(3):
+            for step in range(predictions):
+                yield Predict(number, (step,))
+            yield Examine((number,))
+        return number
+
+    assert list(run_wavefront((asks(number, number) for number in range(1, 4)), CREW, 3)) == [1, 2, 3]
+    assert [size for kind, size in CALLS if kind == "Examine"] == [3, 3, 3]
+
+
 @pytest.mark.parametrize("capacity", [1, 3])
 def test_no_more_are_taken_than_there_is_room_for(capacity):
     taken = []

@@ -1,0 +1,80 @@
+"""What is asked of segmenter and classifier, and in what order."""
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.pipeline.examination import Examiner, Place, cut_patches, places_along
+from spinefm.structures import StopReason
+from tests.oracles import DiscSegmenter, OracleClassifier, OracleSegmenter, SameClassifier, make_film
+
+FILM = make_film()
+PLACES = places_along(FILM, FILM.vertebrae)
+BESIDE = Place(FILM, (3.0, 3.0), 30.0)
+
+
+class Scarce(OracleSegmenter):
+    """Runs out of memory beyond three patches."""
+
+    def segment(self, patches):
+        self.sizes = [*getattr(self, "sizes", []), len(patches.boxes)]
+        if len(patches.boxes) > 3:
+            raise torch.OutOfMemoryError
+        return super().segment(patches)
+
+
+class Recording(OracleSegmenter):
+    """Notes the boxes that it segments."""
+
+    def segment(self, patches):
+        self.seen = [*getattr(self, "seen", []), *patches.boxes]
+        return super().segment(patches)
+
+
+def boxes(findings):
+    return [finding if isinstance(finding, StopReason) else finding.vertebra.box for finding in findings]
+
+
+def test_findings_are_the_same_with_little_memory():
+    plenty = Examiner(OracleSegmenter([FILM]), OracleClassifier([FILM]))
+    scarce = Examiner(Scarce([FILM]), OracleClassifier([FILM]))
+    assert boxes(scarce.examine(PLACES)) == boxes(plenty.examine(PLACES)) == [v.box for v in FILM.vertebrae]
+    assert scarce.segmenter.sizes == [7, 3, 3, 1]
+    scarce.examine(PLACES[:5])
+    assert scarce.segmenter.sizes[4:] == [3, 2]
+
+
+def test_certain_background_is_not_segmented():
+    segmenter = Recording([FILM])
+    examiner = Examiner(segmenter, OracleClassifier([FILM], certainty=0.95), background_above=0.9)
+    findings = examiner.examine([PLACES[0], BESIDE, PLACES[1]])
+    assert boxes(findings) == [FILM.vertebrae[0].box, StopReason.BACKGROUND, FILM.vertebrae[1].box]
+    assert len(segmenter.seen) == 2
+    assert examiner.examine([BESIDE]) == [StopReason.BACKGROUND] and len(segmenter.seen) == 2
+
+
+def test_background_that_is_less_certain_is_segmented():
+    segmenter = Recording([FILM])
+    examiner = Examiner(segmenter, OracleClassifier([FILM], certainty=0.95), background_above=0.96)
+    assert examiner.examine([BESIDE]) == [StopReason.EMPTY_MASK] and len(segmenter.seen) == 1
+
+
+@pytest.mark.parametrize("background_above", [None, 0.5])
+def test_nowhere_to_look(background_above):
+    assert Examiner(DiscSegmenter(), SameClassifier(0.6, 0.4), background_above=background_above).examine([]) == []
+
+
+def test_patches_are_cut_where_the_network_is():
+    segmenter = OracleSegmenter([FILM])
+    segmenter.device = torch.device("meta")
+    patches = cut_patches(PLACES, segmenter)
+    assert patches.pixels.device.type == "meta" and patches.pixels.shape == (7, 1, 64, 64)
+
+
+def test_a_patch_is_the_film_in_0_to_1():
+    film = make_film()
+    film.pixels[:] = np.random.default_rng(0).integers(0, 256, film.size)
+    patches = cut_patches(places_along(film, film.vertebrae), OracleSegmenter([film]))
+    box = patches.boxes[3]
+    inside = film.pixels[box.y : box.y + box.side, box.x : box.x + box.side]
+    assert np.array_equal(np.uint8(np.round(255 * patches.pixels[3, 0].numpy())), inside)
