@@ -18,6 +18,7 @@ from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_r
 from spinefm.training.films import FilmDataModule
 from spinefm.training.parameters import parameter_table
 from spinefm.training.publish import publish_checkpoint
+from spinefm.training.throughput import Throughput
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,9 @@ def main(config: DictConfig) -> float:
     component.accelerate(config.compile, config.channels_last)
     films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component)
+    callbacks = [best, LastCheckpoint(folder), Throughput()]
     loggers = [instantiate(logger) for logger in config.logger.values()]
-    trainer = instantiate(config.trainer, logger=loggers or False, callbacks=[best, LastCheckpoint(folder)], default_root_dir=folder)
+    trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
     if trainer.is_global_zero:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         Console().print(parameter_table(component.model))
