@@ -35,20 +35,20 @@ def label_values(spine: Spine) -> list[int]:
     return values
 
 
-def label_map(spine: Spine) -> NDArray[np.uint16]:
+def label_map(spine: Spine) -> NDArray[np.uint8]:
     """Paint all vertebrae into one image; where two overlap, the more confident one wins.
 
     Returns:
         (H, W) label values; see `level_table`.
     """
-    labels = np.zeros(spine.size, dtype=np.uint16)
+    labels = np.zeros(spine.size, dtype=np.uint8)
     painted = sorted(zip(spine.vertebrae, label_values(spine), strict=True), key=lambda pair: pair[0].confidence)
     for vertebra, value in painted:
         _paint(labels, vertebra, value)
     return labels
 
 
-def _paint(labels: NDArray[np.uint16], vertebra: Vertebra, value: int) -> None:
+def _paint(labels: NDArray[np.uint8], vertebra: Vertebra, value: int) -> None:
     """Write `value` under the mask, whose parts outside the film are cut off."""
     (height, width), (x0, y0, x1, y1) = labels.shape, vertebra.box
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
@@ -87,7 +87,7 @@ def _vertebra_to_dict(vertebra: Vertebra, label: int) -> dict[str, Any]:
 
 
 def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> None:
-    """Write `<id>_labels.png` (16 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
+    """Write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
     that a film with JSON is complete.

@@ -35,7 +35,7 @@ def spine():
 
 def read_labels(folder):
     with Image.open(folder / "film.1_labels.png") as image:
-        assert image.mode == "I;16"
+        assert image.mode == "L"
         return np.array(image)
 
 

@@ -34,7 +34,7 @@ def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, fil
     assert names(output) == products("a_film", "c_film")
     for film_id in ("a_film", "c_film"):
         with Image.open(films / f"{film_id}.png") as film, Image.open(output / f"{film_id}_labels.png") as labels:
-            assert labels.size == film.size and labels.mode == "I;16"
+            assert labels.size == film.size and labels.mode == "L"
             found = set(np.unique(np.array(labels)).tolist()) - {0}
         told = read_json(output / f"{film_id}.json")
         assert told["film_id"] == film_id

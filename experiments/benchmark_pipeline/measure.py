@@ -1,164 +1,121 @@
-"""The engine against the plain way, same networks and films, in turn: `python measure.py [checkpoints=<folder>] [films=8] ...`."""
+"""The engine against the plain way, same networks and films, in turn: `python measure.py [checkpoints=<folder>] [films=16] ...`."""
 
-import sys
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
 import torch
-from reference import ReferencePipeline, save_full_size
+import torch.multiprocessing as mp
 from rich.console import Console
 from rich.table import Table
+from ways import Engine, Reference, Stages, chosen, encoder_work, load, matrix_rate, peak_memory, reset_peak_memory, save_films, simulated
 
-from spinefm.components import COMPONENTS, Component
-from spinefm.data.synthetic import SyntheticDataset
-from spinefm.export import write_spine
+from spinefm.components import COMPONENTS
 from spinefm.geometry import mask_iou
-from spinefm.overlapping import work_behind
-from spinefm.pipeline import InductivePipeline, film_spines
-from spinefm.structures import Radiograph, Spine
+from spinefm.structures import Spine
 
-OPTIONS = {"checkpoints": "checkpoints/synthetic", "films": "8", "device": "cpu", "threads": "2", "rounds": "3"}
-SIZE = [1900, 1500]
-Run = Callable[[Sequence[Radiograph], Path, "Stages"], list[Spine]]
-Way = tuple[Run, "Stages"]
-
-
-class Stages:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.calls: dict[str, int] = defaultdict(int)
-
-    @contextmanager
-    def measured(self, stage: str, count: int = 1) -> Iterator[None]:
-        """Add the time that the block takes."""
-        start = time.perf_counter()
-        yield
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        self.seconds[stage] += time.perf_counter() - start
-        self.calls[stage] += count
-
-    def watch(self, component: Component) -> None:
-        """Measure a component's network."""
-        method = "low_resolution" if component.name == "sam_adapter" else "forward"
-        original = getattr(component.model, method)
-
-        def watched(*arguments: Any, **options: Any) -> Any:
-            with self.measured(component.name, len(arguments[0])):
-                return original(*arguments, **options)
-
-        setattr(component.model, method, watched)
+DEFAULTS = {
+    "checkpoints": "checkpoints/synthetic",
+    "films": "16",
+    "device": "cpu",
+    "precision": "fp32",  # of the engine; bf16 on GPUs
+    "processes": "2",
+    "threads": "1",  # of each process
+    "rounds": "3",
+}
 
 
-def watched(components: dict[str, Component]) -> Stages:
-    """Stages that the networks of these components fill."""
-    stages = Stages()
-    for component in components.values():
-        stages.watch(component)
-    return stages
-
-
-def load(folder: str, device: str) -> dict[str, Component]:
-    """The four components."""
-    return {name: component.load(Path(folder) / f"{name}.ckpt").to(device) for name, component in COMPONENTS.items()}
-
-
-def run_engine(pipeline: InductivePipeline, films: Sequence[Radiograph], folder: Path, stages: Stages) -> list[Spine]:
-    """All films, written behind the networks as `infer.py` does."""
-
-    def write(found: tuple[Radiograph, Spine]) -> Spine:
-        with stages.measured("write"):
-            write_spine(folder, *found)
-        return found[1]
-
-    return list(work_behind(write, film_spines(pipeline, films), number=4))
-
-
-def run_reference(pipeline: ReferencePipeline, films: Sequence[Radiograph], folder: Path, stages: Stages) -> list[Spine]:
-    """All films, written as full-size maps."""
-    spines = []
-    for film in films:
-        spines.append(pipeline(film))
-        with stages.measured("write"):
-            save_full_size(folder, film, spines[-1].vertebrae)
-    return spines
-
-
-def check_same(ours: Sequence[Spine], theirs: Sequence[Spine]) -> float:
-    """The least IoU of two spines' vertebrae; no time is worth anything before this."""
+def least_iou(ours: Sequence[Spine], theirs: Sequence[Spine], bound: float) -> float:
+    """The least IoU of two spines' vertebrae; no time is worth anything if it is below the bound."""
     if [len(spine.vertebrae) for spine in ours] != [len(spine.vertebrae) for spine in theirs]:
         raise ValueError("Expected the same vertebrae from both, but their numbers differ.")
     pairs = (pair for a, b in zip(ours, theirs, strict=True) for pair in zip(a.vertebrae, b.vertebrae, strict=True))
     least = min(mask_iou(*pair) for pair in pairs)
-    if least < 0.99:
+    if least < bound:
         raise ValueError(f"Expected the same vertebrae from both, but the least IoU is {least:.3f}.")
     return least
 
 
-def row(name: str, seconds: float, films: int, stages: Stages) -> list[str]:
-    """Films per second, seconds per film in each network, in everything else but writing, and in writing, and encodes per film.
+def measure(rank: int, options: dict[str, str], paths: Sequence[Path], together: Barrier, outcomes: Any) -> None:
+    """One process's share of the films, both ways in turn, beginning with the others."""
+    torch.set_num_threads(int(options["threads"]))
+    share = paths[rank :: int(options["processes"])]
+    ways = {"reference": Reference(load(options | {"precision": "fp32"})), "engine": Engine(load(options))}
+    seconds, memory, least = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0), 1.0
+    for number in range(int(options["rounds"]) + 1):
+        spines = {}
+        for name, way in ways.items():
+            reset_peak_memory(options["device"])
+            with TemporaryDirectory() as folder:
+                together.wait()
+                start = perf_counter()
+                spines[name] = way(share, Path(folder))
+                together.wait()
+                seconds[name] += perf_counter() - start
+            memory[name] = max(memory[name], peak_memory(options["device"]))
+            if number == 0:  # warms up
+                seconds[name] = 0.0
+                way.stages.clear()
+        least = least_iou(spines["engine"], spines["reference"], 0.99)
+    outcomes[rank] = {name: (seconds[name], memory[name], way.stages.seconds, way.stages.items) for name, way in ways.items()}, least
 
-    The engine writes in a thread of its own, so that its parts may add up to more than the time that passes.
-    """
-    networks = [stages.seconds[each] for each in COMPONENTS]
-    written = stages.seconds["write"] if name == "reference" else 0.0
-    parts = [*networks, seconds - sum(networks) - written, stages.seconds["write"]]
-    return [name, f"{films / seconds:.2f}", *(f"{part / films:.3f}" for part in parts), f"{stages.calls['sam_adapter'] / films:.1f}"]
+
+def summed(stages: Sequence[dict[str, float]]) -> Stages:
+    """The stages of all processes."""
+    total = Stages()
+    for each in stages:
+        for stage, value in each.items():
+            total.seconds[stage] += value
+    return total
+
+
+def row(name: str, outcomes: Sequence[Any], films: int, processes: int, peak_rate: float, work: float) -> list[str]:
+    """Films per second, share of what is not networks, seconds per film and process by stage, encodes per film, encoder's rate, memory."""
+    parts = [outcome[0][name] for outcome in outcomes]
+    seconds, stages = max(part[0] for part in parts), summed([part[2] for part in parts])
+    encodes = sum(part[3]["sam_adapter"] for part in parts)
+    networks = sum(stages.seconds[each] for each in COMPONENTS)
+    by_stage = [f"{stages.seconds[each] / films:.3f}" for each in (*COMPONENTS, "read", "write")]
+    rate = work * encodes / stages.seconds["encoder"]
+    rest = 1 - networks / processes / seconds
+    memory = max(part[1] for part in parts)
+    return [name, f"{films / seconds:.2f}", *by_stage, f"{rest:.0%}", f"{encodes / films:.1f}", f"{rate / peak_rate:.0%}", f"{memory:.2f}"]
 
 
 def main() -> None:
-    """Run both in turn, check that they agree, print the table."""
-    options = OPTIONS | dict(argument.split("=", 1) for argument in sys.argv[1:])
+    """Run both in turn in every process, check that they agree, print the table."""
+    options = chosen(DEFAULTS)
+    processes, rounds = int(options["processes"]), int(options["rounds"])
     torch.set_num_threads(int(options["threads"]))
-    films = simulated(int(options["films"]))
-    components = load(options["checkpoints"], options["device"])
-    reference = ReferencePipeline(components)
-    ways: dict[str, Way] = {
-        "reference": (partial(run_reference, reference), watched(reference.components)),
-        "engine": (partial(run_engine, InductivePipeline(**components)), watched(components)),
-    }
-    seconds = dict.fromkeys(ways, 0.0)
-    for counted in [False, *[True] * int(options["rounds"])]:
-        spines = {name: timed(run, stages, films, seconds, name, counted) for name, (run, stages) in ways.items()}
-        least = check_same(spines["engine"], spines["reference"])
-    count = len(films) * int(options["rounds"])
-    title = f"seconds per film; {options['device']}, {options['threads']} threads"
-    table = Table("", "films/s", *COMPONENTS, "rest", "write", "encodes/film", title=title)
-    for name, (_, stages) in ways.items():
-        table.add_row(*row(name, seconds[name], count, stages))
-    Console().print(table)
-    ratio = seconds["reference"] / seconds["engine"]
-    Console().print(f"The engine does {ratio:.2f} times as many films; the same vertebrae, least IoU {least:.4f}. {sys.argv}")
-
-
-def simulated(number: int) -> list[Radiograph]:
-    """Films of 1500 x 1900 px, lateral cervical, lateral lumbar and AP in turn."""
-    count = {"train": 0, "val": 0, "test": number}
-    views = ["lateral_cervical", "lateral_lumbar", "ap_spine"]
-    return list(
-        SyntheticDataset(count, seed=0, views=views, size=SIZE, scale=1.0, landmarks=[], terminals=[], cache_dir=None).split("test")
+    work, rate = encoder_work(load(options)), matrix_rate(options)
+    with TemporaryDirectory() as folder, mp.Manager() as manager:
+        paths, outcomes = save_films(simulated(int(options["films"])), Path(folder)), manager.dict()
+        mp.spawn(measure, (options, paths, mp.get_context("spawn").Barrier(processes), outcomes), nprocs=processes)
+        found = list(outcomes.values())
+    columns = (
+        "",
+        "films/s",
+        *COMPONENTS,
+        "read",
+        "write",
+        "all but networks",
+        "encodes/film",
+        "encoder, of matrix rate",
+        "peak memory, GB",
     )
-
-
-def timed(run: Run, stages: Stages, films: Sequence[Radiograph], seconds: dict[str, float], name: str, counted: bool) -> list[Spine]:
-    """Run one way over all films; only counted rounds go into the sums, the first one warms up."""
-    with TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        spines = run(films, Path(folder), stages)
-        if counted:
-            seconds[name] += time.perf_counter() - start
-        else:
-            stages.seconds.clear()
-            stages.calls.clear()
-    return spines
+    table = Table(*columns, title=f"seconds per film; {options}")
+    films = len(paths) * rounds
+    for name in ("reference", "engine"):
+        table.add_row(*row(name, found, films, processes, rate, work))
+    seconds = {name: max(outcome[0][name][0] for outcome in found) for name in ("reference", "engine")}
+    console = Console(width=180)
+    console.print(table)
+    console.print(f"One core's matrix rate: {rate / 1e9:.0f} GFLOP/s; an encode: {work / 1e9:.2f} GFLOP.")
+    ratio, least = seconds["reference"] / seconds["engine"], min(outcome[1] for outcome in found)
+    console.print(f"The engine does {ratio:.2f} times as many films; the same vertebrae, least IoU {least:.4f}.")
 
 
 if __name__ == "__main__":

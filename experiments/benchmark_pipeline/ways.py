@@ -1,0 +1,180 @@
+"""Two ways from the files of films to files of results, and where their time goes."""
+
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from reference import ReferencePipeline, save_full_size
+from torch.utils.flop_counter import FlopCounterMode
+
+from spinefm.components import COMPONENTS, Component, Placement
+from spinefm.data.reading.film_files import read_film
+from spinefm.data.synthetic import SyntheticDataset
+from spinefm.export import write_spine
+from spinefm.overlapping import read_ahead, work_behind
+from spinefm.pipeline import InductivePipeline, film_spines
+from spinefm.structures import Radiograph, Spine
+
+SIZE = [1900, 1500]
+
+
+class Stages:
+    """Seconds and calls by stage, and the work of the encoder."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.items: dict[str, int] = defaultdict(int)
+
+    def clear(self) -> None:
+        """Forget what was measured."""
+        self.seconds.clear()
+        self.items.clear()
+
+    @contextmanager
+    def measured(self, stage: str, items: int = 1) -> Iterator[None]:
+        """Add the time that the block takes."""
+        start = time.perf_counter()
+        yield
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.seconds[stage] += time.perf_counter() - start
+        self.items[stage] += items
+
+    def watch(self, stage: str, owner: Any, method: str) -> None:
+        """Measure every call of a method."""
+        original = getattr(owner, method)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            with self.measured(stage, len(arguments[0])):
+                return original(*arguments, **options)
+
+        setattr(owner, method, watched)
+
+    def watch_networks(self, components: dict[str, Component]) -> None:
+        """Measure the four networks, and of the segmenter's the encoder."""
+        for name, component in components.items():
+            self.watch(name, component.model, "low_resolution" if name == "sam_adapter" else "forward")
+        self.watch("encoder", components["sam_adapter"].model, "encode")
+
+
+def load(options: dict[str, str]) -> dict[str, Component]:
+    """The four components, where and in the precision that the options name."""
+    device = options["device"]
+    if options["precision"] == "bf16":
+        place = Placement(device, partial(torch.autocast, torch.device(device).type, dtype=torch.bfloat16))
+    else:
+        place = Placement(device)
+    return {name: component.load(Path(options["checkpoints"]) / f"{name}.ckpt").place(place) for name, component in COMPONENTS.items()}
+
+
+def simulated(number: int, size: Sequence[int] = SIZE, views: Sequence[str] = ("lateral_cervical", "lateral_lumbar", "ap_spine")) -> Any:
+    """Films that are simulated when they are indexed, the views in turn."""
+    count = {"train": 0, "val": 0, "test": number}
+    none = {"landmarks": [], "terminals": [], "cache_dir": None}
+    return SyntheticDataset(count, seed=0, views=list(views), size=list(size), scale=1.0, **none).split("test")
+
+
+def save_films(films: Sequence[Radiograph], folder: Path) -> list[Path]:
+    """Write films as PNG."""
+    paths = []
+    for film in films:
+        folder.mkdir(exist_ok=True)
+        paths.append(folder / f"{film.film_id}.png")
+        Image.fromarray(film.pixels).save(paths[-1], compress_level=1)
+    return paths
+
+
+def read(paths: Sequence[Path], stages: Stages) -> Iterator[Radiograph]:
+    """The films of files."""
+    for path in paths:
+        with stages.measured("read"):
+            film = Radiograph(path.stem, read_film(path).pixels)
+        yield film
+
+
+class Engine:
+    """`pipeline=inductive`, with what `infer.py` does around it."""
+
+    def __init__(self, components: dict[str, Component], **settings: Any) -> None:
+        self.stages, self.pipeline = Stages(), InductivePipeline(**components, **settings)
+        self.stages.watch_networks(components)
+
+    def __call__(self, paths: Sequence[Path], folder: Path) -> list[Spine]:
+        """Read ahead, write behind."""
+
+        def write(found: tuple[Radiograph, Spine]) -> Spine:
+            with self.stages.measured("write"):
+                write_spine(folder, *found)
+            return found[1]
+
+        return list(work_behind(write, film_spines(self.pipeline, read_ahead(read(paths, self.stages), 4)), number=4))
+
+
+class Reference:
+    """Film by film, patch by patch; results as full-size maps."""
+
+    def __init__(self, components: dict[str, Component]) -> None:
+        self.stages, self.pipeline = Stages(), ReferencePipeline(components)
+        self.stages.watch_networks(self.pipeline.components)
+
+    def __call__(self, paths: Sequence[Path], folder: Path) -> list[Spine]:
+        """One after the other."""
+        spines = []
+        for film in read(paths, self.stages):
+            spines.append(self.pipeline(film))
+            with self.stages.measured("write"):
+                save_full_size(folder, film, spines[-1].vertebrae)
+        return spines
+
+
+def encoder_work(components: dict[str, Component]) -> float:
+    """Floating-point operations of one encode."""
+    sam = components["sam_adapter"]
+    image = torch.zeros(1, 1, sam.input_size, sam.input_size, device=sam.device)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        sam.model.encode(image)
+    return float(counter.get_total_flops())
+
+
+def matrix_rate(options: dict[str, str], size: int = 2048, seconds: float = 1.0) -> float:
+    """Best rate of a product of two large matrices, operations per second: what this machine can do at most."""
+    dtype = torch.bfloat16 if options["precision"] == "bf16" else torch.float32
+    a, b = (torch.rand(size, size, device=options["device"], dtype=dtype) for _ in range(2))
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        stages = Stages()
+        with stages.measured("product"):
+            a @ b
+        best = min(best, stages.seconds["product"])
+    return 2 * size**3 / best
+
+
+def reset_peak_memory(device: str) -> None:
+    """Let `peak_memory` begin anew."""
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+    elif sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device: str) -> float:
+    """Of this process, or of the GPU where there is one, since the last reset where that is possible; GB."""
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated() / 1e9
+    if sys.platform == "linux":
+        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
+
+
+def chosen(defaults: dict[str, str]) -> dict[str, str]:
+    """Defaults and what the command line says."""
+    return defaults | dict(argument.split("=", 1) for argument in sys.argv[1:])
