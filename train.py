@@ -9,9 +9,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import LambdaCallback
 from rich.console import Console
 
 from spinefm.atomic import write_json, write_text
+from spinefm.distributed import check_one_folder
 from spinefm.failures import run_script
 from spinefm.provenance import run_record
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
@@ -36,7 +38,8 @@ def main(config: DictConfig) -> float:
     component.accelerate(config.compile, config.channels_last)
     films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component)
-    callbacks = [best, LastCheckpoint(folder), Throughput()]
+    one_folder = LambdaCallback(on_fit_start=lambda *_: check_one_folder(folder))
+    callbacks = [one_folder, best, LastCheckpoint(folder), Throughput()]
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
     if trainer.is_global_zero:

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from PIL import Image
 from reference import ReferencePipeline, save_full_size
 from torch.utils.flop_counter import FlopCounterMode
 
 from spinefm.components import COMPONENTS, Component, Placement
+from spinefm.conf import CONF
 from spinefm.data.reading.film_files import read_film
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.export import write_spine
@@ -66,13 +69,24 @@ class Stages:
 
 
 def load(options: dict[str, str]) -> dict[str, Component]:
-    """The four components, where and in the precision that the options name."""
+    """The four components, where and in the precision that the options name; `checkpoints=untrained` is the default recipe's shapes."""
     device = options["device"]
     if options["precision"] == "bf16":
         place = Placement(device, partial(torch.autocast, torch.device(device).type, dtype=torch.bfloat16))
     else:
         place = Placement(device)
+    if options["checkpoints"] == "untrained":
+        return {name: untrained(name).eval().place(place) for name in COMPONENTS}
     return {name: component.load(Path(options["checkpoints"]) / f"{name}.ckpt").place(place) for name, component in COMPONENTS.items()}
+
+
+def untrained(name: str) -> Component:
+    """A component of the default recipe's shape with random weights, which detects something everywhere."""
+    certain = ["component.module.score_threshold=0"] if name == "mask_rcnn" else []
+    with initialize_config_dir(CONF, version_base=None):
+        config = compose("train", [f"component={name}", "dataset=synthetic", *certain])
+    component: Component = instantiate(config.component.module, _recursive_=False, _convert_="all")
+    return component
 
 
 def simulated(number: int, size: Sequence[int] = SIZE, views: Sequence[str] = ("lateral_cervical", "lateral_lumbar", "ap_spine")) -> Any:

@@ -1,23 +1,34 @@
 """As many items at once as a device's memory takes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import torch
+
+from spinefm.pipeline.protocols import PatchNetwork
+
+CPU_PIXELS = 1024**2
+"""Of one batch on a CPU: one patch for SAM at its full size, a hundred for a small one."""
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
 class BatchSize:
-    """All items at once, until a device runs out of memory; from then on no more than went well.
+    """All items at once, until a GPU runs out of memory; from then on half as many.
 
     Attributes:
         limit: Most items at once; None while no limit has been met.
     """
 
-    def __init__(self) -> None:
-        self.limit: int | None = None
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+
+    @classmethod
+    def of_patches(cls, network: PatchNetwork) -> Self:
+        """How many patches a network gets at once: on a CPU, where memory that runs out ends the process and many large patches gain
+        nothing over few, about a million pixels."""
+        return cls(max(1, CPU_PIXELS // network.input_size**2) if network.device.type == "cpu" else None)
 
     def map(self, function: Callable[[Sequence[ItemT]], Iterable[ResultT]], items: Sequence[ItemT]) -> list[ResultT]:
         """Call a function of many items on all of them, in as few calls as memory allows; one result per item.

@@ -1,7 +1,7 @@
 """Looking at points of films: cut a patch, segment it, move to the mask's centroid, classify what stands there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -52,7 +52,7 @@ class Finding:
         return self.name == BACKGROUND
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Examiner:
     """Segmenter and classifier at work on any number of places, of any films, in as few calls as memory allows.
 
@@ -69,8 +69,9 @@ class Examiner:
     mask_threshold: float = 0.5
     refinements: int = 0
     background_above: float | None = None
-    _segmented: BatchSize = field(default_factory=BatchSize, init=False)
-    _classified: BatchSize = field(default_factory=BatchSize, init=False)
+
+    def __post_init__(self) -> None:
+        self._segmented, self._classified = BatchSize.of_patches(self.segmenter), BatchSize.of_patches(self.classifier)
 
     def examine(self, places: Sequence[Place]) -> list[Finding | StopReason]:
         """What stands at each place; why a walk ends there, where there is no mask to find."""

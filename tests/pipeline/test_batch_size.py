@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinefm.pipeline.batch_size import BatchSize
+from tests.oracles import OracleSegmenter
 
 
 class Device:
@@ -39,6 +40,15 @@ def test_the_limit_is_found_once():
     assert device.sizes == [20, 10, 5, 5, 5, 5] and batch_size.limit == 5
     batch_size.map(device.square, range(7))
     assert device.sizes[6:] == [5, 2]
+
+
+@pytest.mark.parametrize(
+    ("size", "device", "limit"), [(1024, "cpu", 1), (1500, "cpu", 1), (256, "cpu", 16), (96, "cpu", 113), (1024, "cuda", None)]
+)
+def test_large_patches_go_alone_on_a_cpu(size, device, limit):
+    network = OracleSegmenter([], input_size=size)
+    network.device = torch.device(device)
+    assert BatchSize.of_patches(network).limit == limit
 
 
 def test_no_room_for_a_single_item_is_an_error():
