@@ -17,15 +17,18 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         paths = save_films(list(simulated(1, [side, side])), Path(folder))
         small = save_films(list(simulated(1, [256, 256])), Path(folder, "small"))
-        engine = Engine(load(options))
+        components = load(options)
+        weights = sum(p.nbytes for component in components.values() for p in component.parameters()) / 1e9
+        engine = Engine(components)
         engine(small, Path(folder, "out"))  # libraries that are loaded at first use
         reset_peak_memory(options["device"])
         before, start = peak_memory(options["device"]), perf_counter()
         (spine,) = engine(paths, Path(folder, "out"))
         seconds, peak = perf_counter() - start, peak_memory(options["device"])
-    Console().print(
-        f"{side} x {side} px, {len(spine.vertebrae)} vertebrae, {seconds:.2f} s: {peak:.2f} GB at the peak, "
-        f"{before:.2f} GB before, {peak - before:.2f} GB for the film."
+    Console(width=140).print(
+        f"{side} x {side} px, {len(spine.vertebrae)} vertebrae, {seconds:.1f} s: {peak:.2f} GB at the peak, "
+        f"of which {weights:.2f} GB are weights; "
+        f"{before:.2f} GB before the film."
     )
 
 
