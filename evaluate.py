@@ -1,6 +1,7 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,17 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.atomic import write_json
-from spinefm.components import COMPONENTS, Placement
-from spinefm.composition import load_pipeline
+from spinefm.components import COMPONENTS
+from spinefm.composition import load_pipeline, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
-from spinefm.distributed import check_one_folder, gather
+from spinefm.distributed import Team, check_one_folder
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
 from spinefm.overlapping import read_ahead
-from spinefm.pipeline import film_spines
+from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import run_record
 from spinefm.structures import Radiograph
 from spinefm.training.films import FilmDataModule
@@ -47,19 +48,24 @@ def main(config: DictConfig) -> None:
 def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
     """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
     fabric = instantiate(config.trainer)
-    placement = Placement(fabric.device, fabric.autocast, config.compile, config.channels_last)
-    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, placement)
+    where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
+    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, where)
     films, evaluator, failures = dataset.split(config.split), Evaluator(folder / "overlays"), list[str]()
-    # What is wrong with the input has been said before there are more processes that would say it again.
-    fabric.launch()
-    check_one_folder(folder)
-    share = films[fabric.global_rank :: fabric.world_size]
-    ahead = read_ahead(readable(share, failures), number=4)
-    for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(share), disable=not fabric.is_global_zero):
-        evaluator.update(film, spine)
-    records, failures = gather(evaluator.films), gather(failures)
-    if fabric.is_global_zero:
+    with Team(fabric) as team:
+        check_one_folder(folder)
+        team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, quiet=not team.is_first))
+        records, failures = team.gather(evaluator.films), sorted(team.gather(failures))
+    if team.is_first:
         write_results(config, dataset, records, failures, folder)
+
+
+def run_pipeline(
+    pipeline: SpinePipeline, films: Sequence[Radiograph], evaluator: Evaluator, failures: list[str], quiet: bool = False
+) -> None:
+    """Show the evaluator what is found on every film; why some cannot be used goes into `failures`."""
+    ahead = read_ahead(readable(films, failures), number=4)
+    for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(films), disable=quiet):
+        evaluator.update(film, spine)
 
 
 def write_results(
@@ -92,8 +98,8 @@ def readable(films: Sequence[Radiograph], failures: list[str]) -> Iterator[Radio
 
 def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset, folder: Path) -> None:
     """Test one component by its own metrics."""
-    options = {key: value for key, value in config.trainer.items() if key != "_target_"}
-    trainer = pl.Trainer(**options, logger=False, enable_checkpointing=False, default_root_dir=folder)
+    lightning = dict(config.trainer) | {"_target_": "pytorch_lightning.Trainer"}
+    trainer = instantiate(lightning, logger=False, enable_checkpointing=False, default_root_dir=folder)
     if trainer.world_size > 1:
         raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
     component = COMPONENTS[name].load(Path(config.checkpoints) / f"{name}.ckpt")

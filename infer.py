@@ -12,15 +12,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.components import Placement
-from spinefm.composition import load_pipeline
+from spinefm.composition import load_pipeline, placement
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
-from spinefm.distributed import check_one_folder, gather
+from spinefm.distributed import Team, check_one_folder
 from spinefm.export import write_spine
 from spinefm.failures import run_script
 from spinefm.overlapping import read_ahead, work_behind
-from spinefm.pipeline import film_spines
+from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
 
 AHEAD = 4
@@ -32,28 +31,32 @@ def main(config: DictConfig) -> None:
     """Write labels, JSON and overlay of every film; a film that fails does not stop the others."""
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     ids, failures = film_ids(find_films(Path(config.input))), dict[str, str]()
-    placement = Placement(fabric.device, fabric.autocast, config.compile, config.channels_last)
-    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, placement)
-    # What is wrong with the input has been said before there are more processes that would say it again.
-    fabric.launch()
-    check_one_folder(folder)
-    share = dict(list(ids.items())[fabric.global_rank :: fabric.world_size])
-    films = read_ahead(readable(share, failures), AHEAD)
+    where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
+    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, where)
+    with Team(fabric) as team:
+        check_one_folder(folder)
+        share = dict(team.share(list(ids.items())))
+        team.together(partial(segment, pipeline, share, folder, failures, quiet=not team.is_first))
+        failures = dict(team.gather(list(failures.items())))
+    if team.is_first:
+        report(folder, list(ids.values()), failures)
+
+
+def segment(pipeline: SpinePipeline, ids: dict[Path, str], folder: Path, failures: dict[str, str], quiet: bool = False) -> None:
+    """Write what is found on every film; why some fail goes into `failures`."""
+    films = read_ahead(readable(ids, failures), AHEAD)
     written = work_behind(partial(write, folder), film_spines(pipeline, films), AHEAD)
-    for spine in track(written, "Films", total=len(share), disable=not fabric.is_global_zero):
+    for spine in track(written, "Films", total=len(ids), disable=quiet):
         if spine.failure is not None:
             failures[spine.film_id] = spine.failure
-    failures = dict(gather(list(failures.items())))
-    if fabric.is_global_zero:
-        tell(folder, list(ids.values()), failures)
 
 
-def tell(folder: Path, film_ids: list[str], failures: dict[str, str]) -> None:
+def report(folder: Path, films: list[str], failures: dict[str, str]) -> None:
     """Print the outcome; films that failed are named in the order in which they were found, and fail the run."""
-    Console().print(f"{len(film_ids) - len(failures)} of {len(film_ids)} films: {folder}")
+    Console().print(f"{len(films) - len(failures)} of {len(films)} films: {folder}")
     if failures:
-        reasons = "\n".join(f"  {film_id}: {failures[film_id]}" for film_id in film_ids if film_id in failures)
-        raise ValueError(f"{len(failures)} of {len(film_ids)} films failed; look at them by hand:\n{reasons}")
+        reasons = "\n".join(f"  {film_id}: {failures[film_id]}" for film_id in films if film_id in failures)
+        raise ValueError(f"{len(failures)} of {len(films)} films failed; look at them by hand:\n{reasons}")
 
 
 def write(folder: Path, found: tuple[Radiograph, Spine]) -> Spine:

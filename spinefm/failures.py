@@ -1,6 +1,7 @@
 """How a script ends when its input is at fault: one sentence, and an exit code that is not 0."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,22 +11,35 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException)
 
 
+QUIET = "SPINEFM_QUIET"
+"""Set in the environment of processes that a script starts, which find `HYDRA_FULL_ERROR` set by the script and not by the user."""
+
+
 def run_script(main: Callable[[], object]) -> None:
     """Run a Hydra main; a fault of the input becomes one sentence on the error stream, `HYDRA_FULL_ERROR=1` shows the trace."""
-    trace_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    before = {name: os.environ.get(name) for name in ("HYDRA_FULL_ERROR", QUIET)}
+    trace_wanted = before == {"HYDRA_FULL_ERROR": "1", QUIET: None}
     # Hydra would print a trace of its own and exit; like this it lets the exception through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    if not trace_wanted:
+        os.environ[QUIET] = "1"
     try:
         main()
     except INPUT_FAULTS as error:
         if trace_wanted:
             raise
         sys.exit(f"Error: {_sentence(error)}")
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        return _sentence(error.__cause__)
+        key = re.search(r"full_key: (\S+)", str(error))
+        # What Lightning says of devices that are not there names no option.
+        hint = f" Check `{key[1]}`." if key and not isinstance(error.__cause__, INPUT_FAULTS) else ""
+        return _sentence(error.__cause__) + hint
     if isinstance(error, MissingMandatoryValue):
         return f"Expected a value for `{error.full_key}`, but none was given. Add `{error.full_key}=...` to the command."
     return str(error)

@@ -5,27 +5,62 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from lightning_fabric import Fabric
 
 from spinefm import distributed
-from spinefm.distributed import check_one_folder, gather
+from spinefm.distributed import Team, check_one_folder
 
 
-def test_alone_one_has_what_one_has():
-    assert gather(("a", "b")) == ["a", "b"] and gather([]) == []
-    check_one_folder(Path("out"))
+def test_alone_one_has_everything():
+    with Team(Fabric(accelerator="cpu", devices=1)) as team:
+        assert team.is_first and team.share([1, 2, 3]) == [1, 2, 3] and team.gather(("a", "b")) == ["a", "b"]
+        assert team.together(lambda: 7) == 7
+        check_one_folder(Path("out"))
+        with pytest.raises(ZeroDivisionError):
+            team.together(lambda: 1 / 0)
 
 
-def gather_in(rank, folder):
-    """One of three processes; the second one has nothing."""
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=3)
-    share = [[("a", 1), ("b", 2)], [], [("c", 3)]][rank]
-    Path(folder, f"{rank}.txt").write_text(repr(gather(share)))
-    dist.destroy_process_group()
+class Started:
+    """Stands for a Fabric in one of three processes."""
+
+    def __init__(self, rank, folder):
+        self.global_rank, self.world_size, self.folder = rank, 3, folder
+
+    def launch(self):
+        dist.init_process_group("gloo", init_method=f"file://{self.folder}/meeting", rank=self.global_rank, world_size=3)
 
 
-def test_everyone_gets_everything_in_the_order_of_ranks(tmp_path):
-    mp.spawn(gather_in, (str(tmp_path),), nprocs=3)
-    assert {(tmp_path / f"{rank}.txt").read_text() for rank in range(3)} == {"[('a', 1), ('b', 2), ('c', 3)]"}
+def member(rank, folder, failing=None):
+    """One of three processes, of which one may fail at its share; what it knows in the end is in a file."""
+
+    def work():
+        if rank == failing:
+            raise ValueError("a fault")
+        return team.share("abcdefg")
+
+    with Team(Started(rank, folder)) as team:
+        try:
+            share = team.together(work)
+            outcome = repr(team.gather(list(share)))
+        except (ValueError, SystemExit) as end:
+            outcome = repr(end)
+    Path(folder, f"{rank}.txt").write_text(f"{outcome} {dist.is_initialized()}")
+
+
+def outcomes(folder, *arguments):
+    mp.spawn(member, (str(folder), *arguments), nprocs=3)
+    return [(folder / f"{rank}.txt").read_text() for rank in range(3)]
+
+
+def test_every_item_is_one_processs_and_everyone_gets_everything(tmp_path):
+    assert outcomes(tmp_path) == ["['a', 'd', 'g', 'b', 'e', 'c', 'f'] False"] * 3
+
+
+@pytest.mark.parametrize("failing", [0, 2])
+def test_when_one_fails_all_end_and_it_says_why(tmp_path, failing):
+    expected = ["SystemExit(1) False"] * 3
+    expected[failing] = "ValueError('a fault') False"
+    assert outcomes(tmp_path, failing) == expected
 
 
 def test_two_folders_are_refused(monkeypatch):

@@ -15,6 +15,7 @@ from spinefm.failures import run_script
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.delenv("SPINEFM_QUIET", raising=False)
 
 
 def raising(error):
@@ -73,3 +74,26 @@ def test_success_passes_without_an_exit():
     seen = []
     run_script(lambda: seen.append(os.environ["HYDRA_FULL_ERROR"]))
     assert seen == ["1"]
+
+
+def test_processes_that_a_script_starts_do_not_take_its_environment_for_a_wish():
+    seen = []
+
+    def main():
+        seen.append({name: os.environ.get(name) for name in ("HYDRA_FULL_ERROR", "SPINEFM_QUIET")})
+        if len(seen) == 1:
+            with pytest.raises(SystemExit, match="a sentence"):
+                run_script(raising(ValueError("a sentence")))
+
+    run_script(main)
+    assert seen == [{"HYDRA_FULL_ERROR": "1", "SPINEFM_QUIET": "1"}]
+    assert os.environ["HYDRA_FULL_ERROR"] == "0" and "SPINEFM_QUIET" not in os.environ
+
+
+def test_what_a_library_says_of_an_option_names_it():
+    config = OmegaConf.create({"trainer": {"_target_": "lightning_fabric.Fabric", "accelerator": "abacus"}})
+    with pytest.raises(SystemExit, match=r"abacus"):
+        run_script(lambda: instantiate(config.trainer))
+    config.trainer = {"_target_": "builtins.int", "_args_": [[]]}
+    with pytest.raises(SystemExit, match=r"Error: .*int\(\).* Check `trainer`\.$"):
+        run_script(lambda: instantiate(config.trainer))

@@ -70,6 +70,17 @@ def test_a_single_film_with_the_baseline(workplace, films, tmp_path):
     assert len(read_json(tmp_path / "out" / "a_film.json")["vertebrae"]) > 0
 
 
+def test_in_lower_precision_compiled_and_with_channels_last(workplace, films, tmp_path):
+    """All at once, as on a GPU; hardly trained networks see the same boxes, but not the same scores."""
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"]]
+    run("infer", workplace, *arguments, f"output={tmp_path / 'plain'}")
+    run("infer", workplace, *arguments, "channels_last=true", "compile=aot_eager", f"output={tmp_path / 'same'}")
+    run("infer", workplace, *arguments, "trainer.precision=bf16-mixed", f"output={tmp_path / 'half'}")
+    plain, same, half = (read_json(tmp_path / name / "a_film.json")["vertebrae"] for name in ("plain", "same", "half"))
+    assert [v["centroid"] for v in same] == [pytest.approx(v["centroid"], abs=0.1) for v in plain]
+    assert half and half != plain
+
+
 def test_films_of_one_name_in_two_formats_keep_apart(workplace, films, tmp_path):
     (tmp_path / "in").mkdir()
     with Image.open(films / "a_film.png") as film:

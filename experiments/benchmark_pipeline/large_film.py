@@ -19,7 +19,7 @@ def main() -> None:
         small = save_films(list(simulated(1, [256, 256])), Path(folder, "small"))
         components = load(options)
         weights = sum(p.nbytes for component in components.values() for p in component.parameters()) / 1e9
-        engine = Engine(components)
+        engine = Engine(components, options["device"])
         engine(small, Path(folder, "out"))  # libraries that are loaded at first use
         reset_peak_memory(options["device"])
         before, start = peak_memory(options["device"]), perf_counter()

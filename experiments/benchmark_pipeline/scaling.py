@@ -13,7 +13,6 @@ DEFAULTS = {
     "checkpoints": "checkpoints/synthetic",
     "device": "cpu",
     "precision": "fp32",
-    "threads": "1",
     "films": "16,64,256",
     "steps": "1,3,5,7",  # of each walk, so that films of one kind have 5 to 17 vertebrae
 }
@@ -21,7 +20,7 @@ DEFAULTS = {
 
 def measure(options: dict[str, str], paths: list[Path], **settings: int) -> list[str]:
     """Films, vertebrae per film, seconds per film, seconds per vertebra, peak memory."""
-    engine = Engine(load(options), **settings)
+    engine = Engine(load(options), options["device"], **settings)
     with TemporaryDirectory() as folder:
         engine(paths[:4], Path(folder))  # warms up
         reset_peak_memory(options["device"])
@@ -36,7 +35,7 @@ def measure(options: dict[str, str], paths: list[Path], **settings: int) -> list
 def main() -> None:
     """Print both tables."""
     options = chosen(DEFAULTS)
-    torch.set_num_threads(int(options["threads"]))
+    torch.set_num_threads(1)
     numbers = [int(number) for number in options["films"].split(",")]
     columns = ("films", "vertebrae/film", "seconds/film", "seconds/vertebra", "peak memory, GB")
     with TemporaryDirectory() as folder:

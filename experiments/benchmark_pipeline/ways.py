@@ -14,7 +14,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image
-from reference import ReferencePipeline, save_full_size
+from reference import ReferencePipeline, plain_copy, save_full_size
 from torch.utils.flop_counter import FlopCounterMode
 
 from spinefm.components import COMPONENTS, Component, Placement
@@ -23,16 +23,18 @@ from spinefm.data.reading.film_files import read_film
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.export import write_spine
 from spinefm.overlapping import read_ahead, work_behind
-from spinefm.pipeline import InductivePipeline, film_spines
+from spinefm.pipeline import EitherPolarity, InductivePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
 
 SIZE = [1900, 1500]
 
 
 class Stages:
-    """Seconds and calls by stage, and the work of the encoder."""
+    """Seconds and items by stage; on a CPU seconds of the thread that works, since others share the core."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
+        self.clock = time.thread_time if device == "cpu" else time.perf_counter
+        self.device = device
         self.seconds: dict[str, float] = defaultdict(float)
         self.items: dict[str, int] = defaultdict(int)
 
@@ -42,21 +44,25 @@ class Stages:
         self.items.clear()
 
     @contextmanager
-    def measured(self, stage: str, items: int = 1) -> Iterator[None]:
-        """Add the time that the block takes."""
-        start = time.perf_counter()
+    def measured(self, stage: str, items: int = 1, on_gpu: bool = False) -> Iterator[None]:
+        """Add the time that the block takes, and a GPU takes for it."""
+        self._finish(on_gpu)
+        start = self.clock()
         yield
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        self.seconds[stage] += time.perf_counter() - start
+        self._finish(on_gpu)
+        self.seconds[stage] += self.clock() - start
         self.items[stage] += items
 
+    def _finish(self, on_gpu: bool) -> None:
+        if on_gpu and self.device != "cpu":
+            torch.cuda.synchronize()
+
     def watch(self, stage: str, owner: Any, method: str) -> None:
-        """Measure every call of a method."""
+        """Measure every call of a network's method."""
         original = getattr(owner, method)
 
         def watched(*arguments: Any, **options: Any) -> Any:
-            with self.measured(stage, len(arguments[0])):
+            with self.measured(stage, len(arguments[0]), on_gpu=True):
                 return original(*arguments, **options)
 
         setattr(owner, method, watched)
@@ -117,8 +123,8 @@ def read(paths: Sequence[Path], stages: Stages) -> Iterator[Radiograph]:
 class Engine:
     """`pipeline=inductive`, with what `infer.py` does around it."""
 
-    def __init__(self, components: dict[str, Component], **settings: Any) -> None:
-        self.stages, self.pipeline = Stages(), InductivePipeline(**components, **settings)
+    def __init__(self, components: dict[str, Component], device: str, **settings: Any) -> None:
+        self.stages, self.pipeline = Stages(device), EitherPolarity(InductivePipeline(**components, **settings))
         self.stages.watch_networks(components)
 
     def __call__(self, paths: Sequence[Path], folder: Path) -> list[Spine]:
@@ -135,39 +141,43 @@ class Engine:
 class Reference:
     """Film by film, patch by patch; results as full-size maps."""
 
-    def __init__(self, components: dict[str, Component]) -> None:
-        self.stages, self.pipeline = Stages(), ReferencePipeline(components)
-        self.stages.watch_networks(self.pipeline.components)
+    def __init__(self, components: dict[str, Component], device: str) -> None:
+        self.stages, reference = Stages(device), ReferencePipeline(components)
+        self.stages.watch_networks(reference.components)
+        self.pipeline = EitherPolarity(reference.pipeline)
 
     def __call__(self, paths: Sequence[Path], folder: Path) -> list[Spine]:
         """One after the other."""
         spines = []
         for film in read(paths, self.stages):
-            spines.append(self.pipeline(film))
+            spines += self.pipeline([film])
             with self.stages.measured("write"):
                 save_full_size(folder, film, spines[-1].vertebrae)
         return spines
 
 
 def encoder_work(components: dict[str, Component]) -> float:
-    """Floating-point operations of one encode."""
-    sam = components["sam_adapter"]
+    """Floating-point operations of one encode, as segment_anything writes them."""
+    sam = plain_copy(components["sam_adapter"])
     image = torch.zeros(1, 1, sam.input_size, sam.input_size, device=sam.device)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         sam.model.encode(image)
     return float(counter.get_total_flops())
 
 
-def matrix_rate(options: dict[str, str], size: int = 2048, seconds: float = 1.0) -> float:
-    """Best rate of a product of two large matrices, operations per second: what this machine can do at most."""
+def matrix_rate(options: dict[str, str], seconds: float = 2.0) -> float:
+    """Best rate of products of two large matrices, operations per second: what a core, or a GPU, can do at most."""
+    on_cpu = options["device"] == "cpu"
+    size, repeats = (2048, 1) if on_cpu else (8192, 20)
     dtype = torch.bfloat16 if options["precision"] == "bf16" else torch.float32
     a, b = (torch.rand(size, size, device=options["device"], dtype=dtype) for _ in range(2))
     best, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
-        stages = Stages()
-        with stages.measured("product"):
-            a @ b
-        best = min(best, stages.seconds["product"])
+        stages = Stages(options["device"])
+        with stages.measured("products", on_gpu=True):
+            for _ in range(repeats):
+                a @ b
+        best = min(best, stages.seconds["products"] / repeats)
     return 2 * size**3 / best
 
 

@@ -53,7 +53,7 @@ class Component(pl.LightningModule, ABC):
 
     @property
     def hot_module(self) -> nn.Module | None:
-        """Where nearly all of its time goes, and sizes seldom change: what is worth lower precision and compiling; None if nothing is."""
+        """Where nearly all of its time goes: what is worth lower precision and compiling; None if nothing is."""
         return cast(nn.Module, self.model)
 
     def place(self, placement: Placement) -> Self:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import torch
@@ -32,11 +33,11 @@ def run_within(context: Callable[[], AbstractContextManager[None]], module: nn.M
 
     What comes after it (heads, mask decoder) thus keeps its precision.
     """
-    forward = module.forward
+    kind = type(module)
 
-    def within(*arguments: Any, **options: Any) -> Any:
+    def within(self: nn.Module, *arguments: Any, **options: Any) -> Any:
         with context():
-            result = forward(*arguments, **options)
+            result = kind.forward(self, *arguments, **options)
         return apply_to_collection(result, Tensor, Tensor.float)
 
-    module.forward = within
+    module.forward = MethodType(within, module)  # a copy of the module gets one of its own

@@ -62,6 +62,9 @@ class Examiner:
         mask_threshold: Probability above which a pixel belongs to a vertebra.
         refinements: How often a patch is cut and segmented again around the centroid just found.
         background_above: Where the classifier, asked first, is surer than this of background, nothing is segmented; None does not ask.
+
+    Raises:
+        ValueError: If a probability is not one.
     """
 
     segmenter: Segmenter
@@ -71,6 +74,10 @@ class Examiner:
     background_above: float | None = None
 
     def __post_init__(self) -> None:
+        if not 0 < self.mask_threshold < 1:
+            raise ValueError(f"Expected `mask_threshold` to be above 0 and below 1, but got {self.mask_threshold}.")
+        if self.background_above is not None and not 0 < self.background_above <= 1:
+            raise ValueError(f"Expected `background_above` to be null or above 0 and at most 1, but got {self.background_above}.")
         self._segmented, self._classified = BatchSize.of_patches(self.segmenter), BatchSize.of_patches(self.classifier)
 
     def examine(self, places: Sequence[Place]) -> list[Finding | StopReason]:

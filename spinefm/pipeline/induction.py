@@ -36,6 +36,10 @@ class InductionRules:
     lookahead: int = 1
     tolerance: float = 0.1
 
+    def __post_init__(self) -> None:
+        if self.lookahead < 1:
+            raise ValueError(f"Expected `lookahead` to be at least 1, but got {self.lookahead}.")
+
 
 @dataclass(eq=False)
 class Walk:

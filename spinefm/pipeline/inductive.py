@@ -67,7 +67,12 @@ class InductivePipeline(SpinePipeline):
             anomaly_rate: See `assign_levels`.
             unknown_below: See `assign_levels`.
             films_at_once: How many films are under way at once.
+
+        Raises:
+            ValueError: If an option is out of its range.
         """
+        if films_at_once < 1:
+            raise ValueError(f"Expected `films_at_once` to be at least 1, but got {films_at_once}.")
         self.classifier = resnet
         self.crew = Crew(mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, background_above))
         self.rules = InductionRules(

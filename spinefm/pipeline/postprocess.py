@@ -37,7 +37,7 @@ def patch_vertebra(logits: Tensor, box: PatchBox, film_size: tuple[int, int], th
     # Only what holds the part is enlarged: with what a film shows of it, a patch would be ten times as large.
     rows, columns = _reach(part, 1, box.side, rows), _reach(part, 0, box.side, columns)
     enlarged = resample_window(torch.from_numpy(values), box.side, rows, columns).numpy()
-    inside = enlarged > limit
+    inside = largest_part(enlarged > limit)  # shrinking may have parted it
     if not inside.any():
         return None
     origin = (box.x + columns.start, box.y + rows.start)

@@ -10,6 +10,7 @@ from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.views.sampling import EpochSampler
 from spinefm.structures import Split
+from spinefm.training.throughput import TimedLoader
 
 
 class FilmDataModule(pl.LightningDataModule):
@@ -58,7 +59,7 @@ class FilmDataModule(pl.LightningDataModule):
     def loader(self, split: Split, training: bool) -> DataLoader[Any]:
         """The component's view of a split; shuffled and augmented if `training`."""
         view = self.component.view(self.films(split), training)
-        return DataLoader(
+        return TimedLoader(
             view,
             batch_size=self.batch_size,
             sampler=EpochSampler(len(view), self.component.seed, shuffle=training),  # type: ignore[arg-type]
