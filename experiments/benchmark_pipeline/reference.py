@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +15,11 @@ from segment_anything.modeling.image_encoder import Attention
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from spinefm.components import Component
-from spinefm.geometry import crop_patch, mask_to_vertebra, paste_patch, patch_box, weighted_centroid
+from spinefm.geometry import mask_to_vertebra, paste_patch, weighted_centroid
 from spinefm.models.fused_attention import FusedAttention
 from spinefm.pipeline import InductivePipeline
-from spinefm.pipeline.examination import Examiner, Finding, Place
-from spinefm.structures import Detections, Patches, Radiograph, Spine, StopReason, Vertebra
+from spinefm.pipeline.examination import Examiner, Finding, Place, classify_places, cut_patches
+from spinefm.structures import Detections, Radiograph, Spine, StopReason, Vertebra
 
 
 class SequentialExaminer(Examiner):
@@ -40,19 +39,13 @@ class SequentialExaminer(Examiner):
         weights = torch.where(torch.from_numpy(mask), logits.sigmoid(), 0.0)
         x, y = weighted_centroid(weights[None])[0].tolist()
         vertebra = mask_to_vertebra(mask, centroid=(x, y), confidence=float(logits.sigmoid()[mask].mean()))
-        (probabilities,) = self.classifier.classify(self._patch(Place(place.film, (x, y), place.spacing), self.classifier)).numpy()
-        return Finding(vertebra, probabilities.astype(np.float64), self.classifier.classes[int(probabilities.argmax())])
+        (probabilities,) = classify_places(self.classifier, [Place(place.film, (x, y), place.spacing)])
+        return Finding(vertebra, probabilities, self.classifier.classes[int(probabilities.argmax())])
 
     def _film_of_logits(self, place: Place) -> torch.Tensor:
-        patch = self._patch(place, self.segmenter)
+        patch = cut_patches([place], self.segmenter)
         logits = self.segmenter.segment(patch)
         return paste_patch(logits, patch.boxes[0], *place.film.size, fill=float(logits.min()))[0]
-
-    @staticmethod
-    def _patch(place: Place, network: Any) -> Patches:
-        box = patch_box(place.centre, network.patch_rule.side(place.spacing))
-        crop = crop_patch(torch.from_numpy(place.film.pixels)[None], box, network.input_size).clamp(0, 255) / 255
-        return Patches(crop[None], (box,), (place.spacing,), (place.film.film_id,))
 
 
 class FullSizeDetector:

@@ -5,7 +5,6 @@ from math import ceil, floor
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 from torch import Tensor
 
@@ -29,24 +28,43 @@ def patch_vertebra(logits: Tensor, box: PatchBox, film_size: tuple[int, int], th
     Source: arXiv:2411.00326 refines by the weighted centroid; here only the mask's own pixels weigh, since those of the
     background around it would pull the point to the patch's middle.
     """
-    limit = float(logit(threshold))
-    rows, columns = (_on_film(start, box.side, end) for start, end in zip((box.y, box.x), film_size, strict=True))
-    values, part = _only_largest_part(logits.numpy(), limit, box.side, rows, columns)
-    if not part.any():
+    limit, values = float(logit(threshold)), logits.numpy()
+    window = _window_of_largest_part(values > limit, box, film_size)
+    if window is None:
         return None
-    # Only what holds the part is enlarged: with what a film shows of it, a patch would be ten times as large.
-    rows, columns = _reach(part, 1, box.side, rows), _reach(part, 0, box.side, columns)
-    enlarged = resample_window(torch.from_numpy(values), box.side, rows, columns).numpy()
-    inside = largest_part(enlarged > limit)  # shrinking may have parted it
+    # Only what holds the largest part is enlarged: a patch is ten times as large.
+    enlarged = resample_window(torch.from_numpy(values), box.side, *window).numpy()
+    inside = largest_part(enlarged > limit)
     if not inside.any():
         return None
-    origin = (box.x + columns.start, box.y + rows.start)
     weights = np.where(inside, expit(enlarged), np.float32(0))
     total = float(weights.sum())
+    origin = (box.x + window[1].start, box.y + window[0].start)
     x = float(weights.sum(0) @ np.arange(0.5, weights.shape[1])) / total
     y = float(weights.sum(1) @ np.arange(0.5, weights.shape[0])) / total
-    centroid = (origin[0] + x, origin[1] + y)
-    return mask_to_vertebra(inside, origin, centroid, confidence=total / np.count_nonzero(inside))
+    return mask_to_vertebra(inside, origin, (origin[0] + x, origin[1] + y), confidence=total / np.count_nonzero(inside))
+
+
+def _window_of_largest_part(mask: Mask, box: PatchBox, film_size: tuple[int, int]) -> tuple[slice, slice] | None:
+    """Rows and columns of a patch, in pixels of the film from its corner, that hold the largest part of its mask on the film.
+
+    Args:
+        mask: (L, L), of the whole patch. Parts that touch at a corner are one here, since they may become one when they are enlarged.
+        box: Where the patch was cut.
+        film_size: (H, W) of the film, pixels.
+
+    Returns:
+        None if the mask is empty on the film.
+    """
+    scale = len(mask) / box.side
+    on_film = [_on_film(start, box.side, end) for start, end in zip((box.y, box.x), film_size, strict=True)]
+    seen = [slice(floor(part.start * scale), ceil(part.stop * scale)) for part in on_film]
+    number, parts, statistics, _ = cv2.connectedComponentsWithStats(np.pad(mask[seen[0], seen[1]], 1).astype(np.uint8), connectivity=8)
+    if number == 1:
+        return None
+    part = parts[1:-1, 1:-1] == 1 + statistics[1:, cv2.CC_STAT_AREA].argmax()
+    rows, columns = (_reach(part, axis, seen[axis].start, scale, on_film[axis]) for axis in (0, 1))
+    return rows, columns
 
 
 def _on_film(start: int, side: int, end: int) -> slice:
@@ -55,35 +73,11 @@ def _on_film(start: int, side: int, end: int) -> slice:
     return slice(first, max(first, min(side, end - start)))
 
 
-def _only_largest_part(
-    logits: NDArray[np.float32], limit: float, side: int, rows: slice, columns: slice
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Make the largest part on the film the only one, and fill its holes: logits on the wrong side of `limit` are mirrored at it.
-
-    Args:
-        logits: (L, L).
-        limit: Above it a pixel belongs to the mask.
-        side: Of the patch, pixels of the film.
-        rows: That lie on the film, pixels of the film from the patch's edge.
-        columns: Likewise.
-
-    Returns:
-        The logits, and the (L, L) part.
-    """
-    scale = len(logits) / side
-    seen = tuple(slice(floor(part.start * scale), ceil(part.stop * scale)) for part in (rows, columns))
-    part = np.zeros(logits.shape, dtype=bool)
-    part[seen] = largest_part(logits[seen] > limit)
-    mended = logits.copy()
-    mended[seen] = np.where((logits[seen] > limit) == part[seen], logits[seen], 2 * limit - logits[seen])
-    return mended, part
-
-
-def _reach(part: Mask, along: int, side: int, on_film: slice) -> slice:
-    """Rows (columns for `along` 0) of the film, from the patch's edge, that an (L, L) part can reach when it is enlarged."""
-    scale, indices = side / len(part), np.flatnonzero(part.any(along))
-    margin = max(1, ceil(1 / scale))  # as far as a pixel looks when it is enlarged or shrunk
-    start, stop = floor((indices[0] - margin) * scale), ceil((indices[-1] + 1 + margin) * scale)
+def _reach(part: Mask, axis: int, first: int, scale: float, on_film: slice) -> slice:
+    """Along an axis, what a part can reach when it is enlarged, in pixels of the film; it was cut from `first` on."""
+    taken = first + np.flatnonzero(part.any(1 - axis))
+    margin = max(1, ceil(scale))  # as far as a pixel looks
+    start, stop = floor((taken[0] - margin) / scale), ceil((taken[-1] + 1 + margin) / scale)
     return slice(max(start, on_film.start), min(stop, on_film.stop))
 
 
