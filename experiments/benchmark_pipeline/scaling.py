@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from ways import Engine, chosen, load, peak_memory, reset_peak_memory, save_films, simulated
 
+AP_SIZE = [1900, 800]
+"""Of AP films, pixels: the whole spine fills them."""
 DEFAULTS = {
     "checkpoints": "checkpoints/synthetic",
     "device": "cpu",
@@ -44,7 +46,7 @@ def main() -> None:
         for number in numbers:
             growing.add_row(*measure(options, paths[:number]))
     with TemporaryDirectory() as folder:
-        paths = save_films(simulated(min(numbers), views=["ap_spine"]), Path(folder))
+        paths = save_films(simulated(min(numbers), AP_SIZE, views=["ap_spine"]), Path(folder))
         longer = Table("steps", *columns, title="more vertebrae, AP films")
         for steps in options["steps"].split(","):
             longer.add_row(steps, *measure(options, paths, max_steps=int(steps)))
