@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
 
+import cv2
 import torch
 import torch.multiprocessing as mp
 from rich.console import Console
@@ -66,6 +67,7 @@ def least_iou(ours: Sequence[Spine], theirs: Sequence[Spine]) -> float:
 def measure(rank: int, options: dict[str, str], paths: Sequence[Path], together: Barrier, found: Any) -> None:
     """One process's share of the films, both ways in turn, beginning with the others; the first round warms up."""
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     device, share = options["device"], paths[rank :: int(options["processes"])]
     ways = {"reference": Reference(load(options | {"precision": "fp32"}), device), "engine": Engine(load(options), device)}
     outcomes, least = {name: Outcome() for name in ways}, 1.0
@@ -139,6 +141,7 @@ def main() -> None:
     options = chosen(DEFAULTS)
     processes = int(options["processes"])
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     work, rate = encoder_work(load(options)), matrix_rate(options)
     with TemporaryDirectory() as folder, mp.Manager() as manager:
         paths, found = save_films(simulated(int(options["films"])), Path(folder)), manager.dict()
