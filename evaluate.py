@@ -50,7 +50,8 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     fabric = instantiate(config.trainer)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, where)
-    films, evaluator, failures = dataset.split(config.split), Evaluator(folder / "overlays"), list[str]()
+    evaluator = Evaluator(folder / "overlays", instantiate(config.evaluation))
+    films, failures = dataset.split(config.split), list[str]()
     with Team(fabric) as team:
         check_one_folder(folder)
         team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, quiet=not team.is_first))

@@ -86,6 +86,12 @@ def test_a_film_that_cannot_be_used_is_told_once_by_two_processes(workplace, own
     assert read_json(tmp_path / "out" / "results.json")["num_images"] == 2
 
 
+def test_the_papers_protocol(workplace, tmp_path):
+    run("evaluate", workplace, *FILMS, *PIPELINES["detector_only"], "evaluation=spinefm_paper", f"output={tmp_path}")
+    results = read_json(tmp_path / "results.json")
+    assert results["false_positives_per_image"]["value"] is None and results["identification_rate"]["value"] is not None
+
+
 def test_the_table_is_on_the_terminal(workplace, tmp_path, capsys):
     run("evaluate", workplace, *FILMS, *PIPELINES["detector_only"], f"output={tmp_path / 'out'}")
     told = capsys.readouterr().out
@@ -143,6 +149,8 @@ def test_another_split_can_be_evaluated(workplace, tmp_path):
         (["pipeline=absent"], ["pipeline/absent", "inductive"]),
         (["split=testing"], ["split", "testing"]),
         (["dataset.num_films.test=0"], ["Expected at least one"]),
+        (["evaluation.min_dice=1.5"], ["`min_dice`", "1.5"]),
+        (["evaluation=absent"], ["evaluation/absent", "spinefm_paper"]),
         (["trainer=absent"], ["trainer/absent", "ddp"]),
         (["trainer.accelerator=abacus"], ["abacus"]),
         (["component=resnet", "trainer.accelerator=abacus"], ["abacus"]),

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from spinefm.atomic import atomic_path, write_json, write_text
-from spinefm.evaluation.matching import MIN_DICE
+from spinefm.evaluation.matching import OURS, Protocol
 from spinefm.evaluation.metrics import compute_metrics
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.report import render_report
@@ -22,12 +22,12 @@ class Evaluator:
     Args:
         overlays: Folder into which `update` draws `<film_id>.jpg`, by custom `overlays` in the folder given to `write`;
             None draws nothing, and the report then has no pictures.
-        min_dice: A true vertebra is identified by a prediction above this Dice.
+        protocol: What counts as found.
     """
 
-    def __init__(self, overlays: str | Path | None = None, min_dice: float = MIN_DICE) -> None:
+    def __init__(self, overlays: str | Path | None = None, protocol: Protocol = OURS) -> None:
         self._overlays = None if overlays is None else Path(overlays)
-        self._min_dice = min_dice
+        self._protocol = protocol
         self._films: dict[str, FilmRecord] = {}
 
     @property
@@ -41,7 +41,7 @@ class Evaluator:
         Raises:
             ValueError: If the film is not annotated or came before, or `spine` is of another film or size.
         """
-        record = record_film(radiograph, spine, self._min_dice)
+        record = record_film(radiograph, spine, self._protocol)
         self.merge([record])
         if self._overlays is not None:
             picture = overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae)

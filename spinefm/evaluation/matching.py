@@ -31,12 +31,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Matching:
-    """One-to-one matching of the vertebrae of one film.
+    """Which vertebrae of one film stand for each other.
 
     Attributes:
         pairs: In the order of the true vertebrae.
         missed: Indices of true vertebrae without a partner.
-        spurious: Indices of predicted vertebrae without a partner.
+        spurious: Indices of predicted vertebrae without a partner; none where they are free.
     """
 
     pairs: tuple[Pair, ...]
@@ -44,26 +44,53 @@ class Matching:
     spurious: tuple[int, ...]
 
 
-def match_vertebrae(truth: Sequence[Vertebra], predicted: Sequence[Vertebra], min_dice: float = MIN_DICE) -> Matching:
-    """Match one to one, so that the sum of Dice over the pairs above `min_dice` is as large as possible.
+@dataclass(frozen=True)
+class Protocol:
+    """What counts as found.
+
+    Attributes:
+        min_dice: A prediction can stand for a true vertebra only above it, 0..1.
+        one_to_one: Whether a prediction stands for one true vertebra at most; otherwise every true one takes the best.
+        count_spurious: Whether predictions that stand for none are false positives; otherwise they are free.
+    """
+
+    min_dice: float = MIN_DICE
+    one_to_one: bool = True
+    count_spurious: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_dice < 1:
+            raise ValueError(f"Expected `min_dice` to be at least 0 and below 1, but got {self.min_dice}.")
+
+
+OURS = Protocol()
+"""One to one, and everything that is left over is a false positive."""
+
+
+def match_vertebrae(truth: Sequence[Vertebra], predicted: Sequence[Vertebra], protocol: Protocol = OURS) -> Matching:
+    """Match so that the sum of Dice over the pairs that count is as large as possible.
 
     Args:
         truth: Annotated vertebrae of a film.
         predicted: Vertebrae found on the same film; levels play no part in the matching.
-        min_dice: A pair counts only above it, 0..1.
+        protocol: Which pairs count.
 
-    Source: arXiv:2411.00326; differs in that there one prediction may identify several true vertebrae.
+    Source: arXiv:2411.00326, where one prediction may identify several true vertebrae.
     """
     dice = _dice_matrix(truth, predicted)
-    # Pairs that do not count must not attract a partner away from pairs that do, hence 0 before the assignment.
-    rows, columns = linear_sum_assignment(np.where(dice > min_dice, dice, 0.0), maximize=True)
+    min_dice = protocol.min_dice
+    if protocol.one_to_one or not predicted:
+        # Pairs that do not count must not attract a partner away from pairs that do, hence 0 before the assignment.
+        rows, columns = linear_sum_assignment(np.where(dice > min_dice, dice, 0.0), maximize=True)
+    else:
+        rows, columns = np.arange(len(truth)), dice.argmax(axis=1)
     pairs = tuple(
         Pair(int(row), int(column), float(dice[row, column]))
         for row, column in zip(rows, columns, strict=True)
         if dice[row, column] > min_dice
     )
     missed = set(range(len(truth))) - {pair.truth for pair in pairs}
-    spurious = set(range(len(predicted))) - {pair.predicted for pair in pairs}
+    spurious = set(range(len(predicted))) - {pair.predicted for pair in pairs} if protocol.count_spurious else set[int]()
     return Matching(pairs, tuple(sorted(missed)), tuple(sorted(spurious)))
 
 

@@ -1,100 +1,168 @@
 """From matched films to the numbers of a table.
 
-Policy for the empty case: a metric without anything to measure is None, never nan, 0 or 1, and a failed film stays in every
-denominator with all its vertebrae missed.
+Every metric is a mean: a sum over films divided by a count. Policy for the empty case: a metric without anything to measure is None,
+never nan, 0 or 1, and a failed film stays in every denominator with all its vertebrae missed. Distances are of matched vertebrae only,
+so that no mask is empty; what is missed counts in the rates.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from statistics import fmean
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from spinefm.anatomy import LEVELS
+from spinefm.anatomy import LEVELS, level_index
+from spinefm.evaluation.calibration import calibration
+from spinefm.evaluation.intervals import bootstrap_interval
 from spinefm.evaluation.records import FilmRecord, VertebraRecord
 from spinefm.structures import View
 
 UNKNOWN_LEVEL = "unknown"
-"""Key of annotated vertebrae without a level in `per_level`."""
+"""Key of annotated vertebrae without a level in `per_level`, and of predictions without one in `confusion`."""
 
-Rows = Sequence[VertebraRecord]
-
-
-def mean(values: Iterable[float]) -> float | None:
-    """Mean that does not depend on the order of `values`; None for none."""
-    known = list(values)
-    return fmean(known) if known else None
+SumAndCount = tuple[float, int]
+"""What a film adds to a metric's sum, and to its count."""
 
 
-def identification_rate(rows: Rows) -> float | None:
-    """Share of true vertebrae with a matched prediction, 0..1."""
-    return mean(float(row.identified) for row in rows if row.is_true)
+def _total(values: Iterable[float | None]) -> SumAndCount:
+    known = [value for value in values if value is not None]
+    return math.fsum(known), len(known)
 
 
-def labelled_identification_rate(rows: Rows) -> float | None:
-    """Share of true vertebrae with a matched prediction of the same level, 0..1; without those whose true level is unknown."""
-    return mean(float(row.labelled) for row in rows if row.is_true and row.true_level is not None)
+def _matched(measure: Callable[[VertebraRecord], float | None]) -> Callable[[FilmRecord], SumAndCount]:
+    """Of the vertebrae that were identified."""
+    return lambda film: _total(measure(row) for row in film.true_vertebrae if row.identified)
 
 
-def dice_identified(rows: Rows) -> float | None:
-    """Mean Dice over identified vertebrae, 0..1. Source: the Dice of arXiv:2411.00326."""
-    return mean(row.dice for row in rows if row.dice is not None)
+def _in_mm(measure: Callable[[VertebraRecord], float | None]) -> Callable[[FilmRecord], SumAndCount]:
+    """The same in mm, of the films whose spacing is known."""
+
+    def measured(film: FilmRecord) -> SumAndCount:
+        total, count = _matched(measure)(film)
+        return (total * film.spacing_mm, count) if film.spacing_mm is not None else (0.0, 0)
+
+    return measured
 
 
-def dice_all(rows: Rows) -> float | None:
-    """Mean Dice over all true vertebrae, 0..1; a missed one counts 0."""
-    return mean(row.dice or 0.0 for row in rows if row.is_true)
+def _of_known_level(film: FilmRecord) -> list[VertebraRecord]:
+    return [row for row in film.true_vertebrae if row.true_level is not None]
 
 
-def false_positives_per_image(films: Sequence[FilmRecord]) -> float | None:
-    """Mean number of predictions per film that match no true vertebra."""
-    return mean(float(film.num_false_positives) for film in films)
+def offsets(film: FilmRecord) -> list[int]:
+    """How many levels too low each identified vertebra was called; of those with both levels known."""
+    pairs = [(row.predicted_level, row.true_level) for row in film.true_vertebrae if row.identified]
+    return [level_index(found) - level_index(true) for found, true in pairs if found is not None and true is not None]
 
 
-VERTEBRA_METRICS: dict[str, Callable[[Rows], float | None]] = {
-    "identification_rate": identification_rate,
-    "labelled_identification_rate": labelled_identification_rate,
-    "dice_identified": dice_identified,
-    "dice_all": dice_all,
+def is_shifted(film: FilmRecord) -> bool:
+    """Whether every identified vertebra of a film, two at least, was called the same number of levels too low or too high."""
+    return len(shifts := offsets(film)) > 1 and len(set(shifts)) == 1 and shifts[0] != 0
+
+
+def has_duplicates(film: FilmRecord) -> bool:
+    """Whether two predictions on a film have the same level."""
+    levels = [row.predicted_level for row in film.vertebrae if row.predicted_level is not None]
+    return len(set(levels)) < len(levels)
+
+
+def is_all_correct(film: FilmRecord) -> bool:
+    """Whether every true vertebra of known level was found with it, and nothing else was."""
+    return all(row.labelled for row in _of_known_level(film)) and not film.num_false_positives
+
+
+VERTEBRA_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
+    "identification_rate": lambda film: _total(float(row.identified) for row in film.true_vertebrae),
+    "labelled_identification_rate": lambda film: _total(float(row.labelled) for row in _of_known_level(film)),
+    "centroid_identification_rate": lambda film: _total(row.found_by_centroid for row in film.true_vertebrae),
+    "dice_identified": _matched(lambda row: row.dice),
+    "dice_all": lambda film: _total(row.dice or 0.0 for row in film.true_vertebrae),
+    "hd95_px": _matched(lambda row: row.hd95),
+    "hd95_mm": _in_mm(lambda row: row.hd95),
+    "surface_distance_px": _matched(lambda row: row.surface_distance),
+    "surface_distance_mm": _in_mm(lambda row: row.surface_distance),
+    "centroid_error_px": _matched(lambda row: row.centroid_error),
+    "centroid_error_mm": _in_mm(lambda row: row.centroid_error),
 }
+"""Means over true vertebrae, of all levels or of one."""
+
+FILM_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
+    "false_positives_per_image": lambda film: (float(film.num_false_positives), 1) if film.spurious_counted else (0.0, 0),
+    "all_correct_films": lambda film: (float(is_all_correct(film)), 1),
+    "shifted_films": lambda film: (float(is_shifted(film)), 1),
+    "duplicate_level_films": lambda film: (float(has_duplicates(film)), 1),
+}
+"""Means over films."""
 
 
 def compute_metrics(films: Sequence[FilmRecord]) -> dict[str, Any]:
-    """All metrics of a set of films, in a fixed order; counts as numbers, metrics as `{"value": v}`, undefined ones as `{"value": None}`.
+    """All metrics of a set of films, in a fixed order.
+
+    Counts are numbers; a metric is `{"value": v, "ci95": [low, high]}`, a mean and its 95 % bootstrap interval by patient, None where
+    there is nothing to measure, or fewer than two patients.
 
     Returns:
-        The headline (four vertebra metrics, `false_positives_per_image`, `num_images`, `num_vertebrae`, `num_failures`),
-        `per_level` {level: {num, four vertebra metrics}} from head to foot, and `per_view` {view: headline}.
+        The headline (`VERTEBRA_METRICS`, `FILM_METRICS`, `num_images`, `num_patients`, `num_vertebrae`, `num_failures`), `per_level`
+        {level: {num, vertebra metrics}} from head to foot, `per_view` {view: headline}, `confusion` {true level: {found level: number}}
+        of identified vertebrae, and `calibration`, see there.
     """
     views = [view for view in View if any(film.view == view for film in films)]
     return {
         **headline(films),
-        "per_level": _per_level(_rows(films)),
+        "per_level": _per_level(films),
         "per_view": {view.value: headline([film for film in films if film.view == view]) for view in views},
+        "confusion": _confusion(films),
+        "calibration": calibration([row for film in films for row in film.vertebrae]),
     }
 
 
 def headline(films: Sequence[FilmRecord]) -> dict[str, Any]:
     """The metrics of a set of films without any breakdown; see `compute_metrics`."""
     return {
-        **_vertebra_metrics(_rows(films)),
-        "false_positives_per_image": {"value": false_positives_per_image(films)},
+        **_measured(VERTEBRA_METRICS | FILM_METRICS, films),
         "num_images": len(films),
+        "num_patients": len({film.patient_id for film in films}),
         "num_vertebrae": sum(len(film.true_vertebrae) for film in films),
         "num_failures": sum(film.failure is not None for film in films),
     }
 
 
-def _rows(films: Sequence[FilmRecord]) -> list[VertebraRecord]:
-    return [row for film in films for row in film.vertebrae]
+def _measured(metrics: Mapping[str, Callable[[FilmRecord], SumAndCount]], films: Sequence[FilmRecord]) -> dict[str, Any]:
+    return {name: _measure(metric, films) for name, metric in metrics.items()}
 
 
-def _vertebra_metrics(rows: Rows) -> dict[str, Any]:
-    return {name: {"value": metric(rows)} for name, metric in VERTEBRA_METRICS.items()}
+def _measure(metric: Callable[[FilmRecord], SumAndCount], films: Sequence[FilmRecord]) -> dict[str, Any]:
+    """A metric's value, and its interval by patient."""
+    of_patients: dict[str, list[SumAndCount]] = {}
+    for film in films:
+        of_patients.setdefault(film.patient_id, []).append(metric(film))
+    sums = [math.fsum(total for total, _ in each) for each in of_patients.values()]
+    counts = [sum(count for _, count in each) for each in of_patients.values()]
+    value = math.fsum(sums) / sum(counts) if sum(counts) else None
+    return {"value": value, "ci95": bootstrap_interval(sums, counts)}
 
 
-def _per_level(rows: Rows) -> dict[str, Any]:
+def mean_dice(film: FilmRecord) -> float | None:
+    """Mean Dice over the true vertebrae of a film, 0..1; a missed one counts 0."""
+    total, count = VERTEBRA_METRICS["dice_all"](film)
+    return total / count if count else None
+
+
+def _per_level(films: Sequence[FilmRecord]) -> dict[str, Any]:
     """Grouped by the TRUE level: a mislabelled vertebra counts against the level it is, not the one it was called."""
-    groups: dict[str, list[VertebraRecord]] = {level: [] for level in (*LEVELS, UNKNOWN_LEVEL)}
-    for row in rows:
-        if row.is_true:
-            groups[row.true_level or UNKNOWN_LEVEL].append(row)
-    return {level: {"num": len(group), **_vertebra_metrics(group)} for level, group in groups.items() if group}
+    entries = {}
+    for level in (*LEVELS, UNKNOWN_LEVEL):
+        rows = [tuple(row for row in film.true_vertebrae if (row.true_level or UNKNOWN_LEVEL) == level) for film in films]
+        parts = [replace(film, vertebrae=its) for film, its in zip(films, rows, strict=True) if its]
+        if parts:
+            entries[level] = {"num": sum(map(len, rows)), **_measured(VERTEBRA_METRICS, parts)}
+    return entries
+
+
+def _confusion(films: Sequence[FilmRecord]) -> dict[str, dict[str, int]]:
+    rows = [row for film in films for row in film.true_vertebrae if row.identified and row.true_level is not None]
+    order = {level: index for index, level in enumerate((*LEVELS, UNKNOWN_LEVEL))}
+    counts = Counter((row.true_level or "", row.predicted_level or UNKNOWN_LEVEL) for row in rows)
+    table: dict[str, dict[str, int]] = {}
+    for true, found in sorted(counts, key=lambda pair: (order[pair[0]], order[pair[1]])):
+        table.setdefault(true, {})[found] = counts[true, found]
+    return table

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from spinefm.evaluation.matching import MIN_DICE, match_vertebrae
+from spinefm.evaluation.matching import OURS, Protocol, match_vertebrae
+from spinefm.evaluation.surface import surface_distances
+from spinefm.geometry import centroids_of, local_spacings, mask_dice
 from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 
 LANDMARK_MARGIN = 0.1
@@ -14,6 +16,9 @@ LANDMARK_MARGIN = 0.1
 
 MAX_RELATIVE_SIZE = 1.5
 """Longest side of a mask on a landmark, in longest sides of the film's true vertebrae."""
+
+NEAR_MM = 20.0
+"""How far a centroid may lie from the true one. Source: VerSe."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class VertebraRecord:
         confidence: Of the prediction; None where missed.
         true_centroid: (x, y), pixels of the original film; None for a false positive.
         predicted_centroid: (x, y), pixels of the original film; None where missed.
+        hd95: See `surface_distances`, pixels of the original film; None unless matched.
+        surface_distance: Likewise, the mean.
+        found_by_centroid: Whether the level is right by centroids alone; see `found_by_centroid`. None unless the true level is known.
     """
 
     true_level: str | None = None
@@ -35,6 +43,9 @@ class VertebraRecord:
     confidence: float | None = None
     true_centroid: Point | None = None
     predicted_centroid: Point | None = None
+    hd95: float | None = None
+    surface_distance: float | None = None
+    found_by_centroid: bool | None = None
 
     @property
     def is_true(self) -> bool:
@@ -45,6 +56,13 @@ class VertebraRecord:
     def identified(self) -> bool:
         """Whether a prediction was matched to this true vertebra."""
         return self.dice is not None
+
+    @property
+    def centroid_error(self) -> float | None:
+        """Distance of the two centroids, pixels of the original film; None unless matched."""
+        if self.dice is None or self.true_centroid is None or self.predicted_centroid is None:
+            return None
+        return math.dist(self.true_centroid, self.predicted_centroid)
 
     @property
     def labelled(self) -> bool:
@@ -59,16 +77,22 @@ class FilmRecord:
     Attributes:
         film_id: The film's.
         view: Its projection and region.
+        patient_id: Films of one patient are not independent.
+        spacing_mm: Side of a pixel in the patient's plane; None where unknown.
         failure: Why there is no spine; None where there is one.
         stops: Why the walk in each direction ended.
         vertebrae: True ones from head to foot, then false positives.
+        spurious_counted: Whether there is a row for each false positive.
     """
 
     film_id: str
     view: View
+    patient_id: str = ""
+    spacing_mm: float | None = None
     failure: Failure | None = None
     stops: dict[Direction, StopReason] = field(default_factory=dict)
     vertebrae: tuple[VertebraRecord, ...] = ()
+    spurious_counted: bool = True
 
     @property
     def true_vertebrae(self) -> tuple[VertebraRecord, ...]:
@@ -81,7 +105,7 @@ class FilmRecord:
         return len(self.vertebrae) - len(self.true_vertebrae)
 
 
-def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE) -> FilmRecord:
+def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS) -> FilmRecord:
     """Match what was found on a film with its annotations.
 
     A prediction on the centroid, or on all corners, of a vertebra that is annotated without a mask, such as C2 in CSXA and S1 in
@@ -90,21 +114,51 @@ def record_film(radiograph: Radiograph, spine: Spine, min_dice: float = MIN_DICE
     Args:
         radiograph: Film with annotations.
         spine: What a pipeline found on it; empty with a failure counts every true vertebra as missed.
-        min_dice: See `match_vertebrae`.
+        protocol: What counts as found.
 
     Raises:
         ValueError: If the film is not annotated, or `spine` is of another film or size.
     """
     _check_pair(radiograph, spine)
-    matching = match_vertebrae(radiograph.vertebrae, spine.vertebrae, min_dice)
-    partners = {pair.truth: pair for pair in matching.pairs}
-    rows = []
-    for index, truth in enumerate(radiograph.vertebrae):
-        pair = partners.get(index)
-        rows.append(_record(truth, spine.vertebrae[pair.predicted], pair.dice) if pair else _record(truth, None))
+    matching = match_vertebrae(radiograph.vertebrae, spine.vertebrae, protocol)
+    partners = {pair.truth: spine.vertebrae[pair.predicted] for pair in matching.pairs}
+    by_centroid = found_by_centroid(radiograph, spine.vertebrae)
+    rows = [_record(truth, partners.get(index), by_centroid[index]) for index, truth in enumerate(radiograph.vertebrae)]
     excused = _on_landmarks([spine.vertebrae[index] for index in matching.spurious], radiograph)
     rows.extend(_record(None, spine.vertebrae[index]) for index, its in zip(matching.spurious, excused, strict=True) if not its)
-    return FilmRecord(radiograph.film_id, radiograph.view, spine.failure, dict(spine.stops), tuple(rows))
+    return FilmRecord(
+        radiograph.film_id,
+        radiograph.view,
+        radiograph.patient_id or radiograph.film_id,
+        radiograph.spacing_mm,
+        spine.failure,
+        dict(spine.stops),
+        tuple(rows),
+        protocol.count_spurious,
+    )
+
+
+def found_by_centroid(film: Radiograph, found: Sequence[Vertebra]) -> list[bool | None]:
+    """Which true vertebrae have a prediction of their level that is near, and nearer to them than to any other true one.
+
+    Near is within 20 mm where the film's spacing is known, else within half the distance of neighbouring vertebrae there. Of several
+    predictions of one level the most confident one counts.
+
+    Returns:
+        One per true vertebra; None where its level is unknown.
+
+    Source: the identification rate of VerSe (Sekuboyina et al., Medical Image Analysis 2021), which is about centroids, not masks.
+    """
+    truth = centroids_of(film.vertebrae)
+    spacings = local_spacings(truth) if len(truth) > 1 else np.full(len(truth), np.inf)
+    best = {vertebra.level: vertebra for vertebra in sorted(found, key=lambda vertebra: vertebra.confidence)}
+    answers: list[bool | None] = []
+    for index, vertebra in enumerate(film.vertebrae):
+        reach = NEAR_MM / film.spacing_mm if film.spacing_mm else spacings[index] / 2
+        distances = np.linalg.norm(truth - best[vertebra.level].centroid, axis=1) if vertebra.level in best else None
+        right = distances is not None and int(distances.argmin()) == index and distances[index] <= reach
+        answers.append(None if vertebra.level is None else bool(right))
+    return answers
 
 
 def _on_landmarks(spurious: Sequence[Vertebra], film: Radiograph) -> list[bool]:
@@ -158,12 +212,16 @@ def _check_pair(radiograph: Radiograph, spine: Spine) -> None:
         )
 
 
-def _record(truth: Vertebra | None, predicted: Vertebra | None, dice: float | None = None) -> VertebraRecord:
-    return VertebraRecord(
+def _record(truth: Vertebra | None, predicted: Vertebra | None, by_centroid: bool | None = None) -> VertebraRecord:
+    row = VertebraRecord(
         true_level=truth.level if truth else None,
         predicted_level=predicted.level if predicted else None,
-        dice=dice,
         confidence=predicted.confidence if predicted else None,
         true_centroid=truth.centroid if truth else None,
         predicted_centroid=predicted.centroid if predicted else None,
+        found_by_centroid=by_centroid,
     )
+    if truth is None or predicted is None:
+        return row
+    hd95, surface_distance = surface_distances(truth, predicted)
+    return replace(row, dice=mask_dice(truth, predicted), hd95=hd95, surface_distance=surface_distance)

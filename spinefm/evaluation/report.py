@@ -9,13 +9,13 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from spinefm.evaluation.figures import dice_histogram, embed_image
-from spinefm.evaluation.metrics import VERTEBRA_METRICS, dice_all
+from spinefm.evaluation.metrics import FILM_METRICS, VERTEBRA_METRICS, mean_dice
 from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import TITLES, format_value, metric_cells, number
 
 NUM_WORST, NUM_BEST = 8, 4
 
-_COLUMNS = [*VERTEBRA_METRICS, "false_positives_per_image", "num_images", "num_failures"]
+_COLUMNS = [*VERTEBRA_METRICS, *FILM_METRICS, "num_images", "num_failures"]
 
 
 def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], context: Mapping[str, Any], overlays: Path | None) -> str:
@@ -46,7 +46,7 @@ def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], conte
 
 def rank_films(films: Sequence[FilmRecord]) -> list[FilmRecord]:
     """From the worst to the best mean Dice (missed = 0), then from the most to the fewest false positives."""
-    return sorted(films, key=lambda film: (dice_all(film.vertebrae) or 0.0, -film.num_false_positives, film.film_id))
+    return sorted(films, key=lambda film: (mean_dice(film) or 0.0, -film.num_false_positives, film.film_id))
 
 
 def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -77,7 +77,7 @@ def _facts(film: FilmRecord) -> list[str]:
     truth = film.true_vertebrae
     found, labelled = sum(row.identified for row in truth), sum(row.labelled for row in truth)
     facts = [
-        f"Dice {format_value('dice_all', dice_all(truth))}",
+        f"Dice {format_value('dice_all', mean_dice(film))}",
         f"{found} of {len(truth)} identified",
         f"{labelled} with the right level",
         f"false positives: {film.num_false_positives}",

@@ -12,10 +12,21 @@ from spinefm.structures import Direction, Point
 TITLES = {
     "identification_rate": "Identification",
     "labelled_identification_rate": "Identification, right level",
+    "centroid_identification_rate": "Right level, by centroid",
     "dice_identified": "Dice, identified",
     "dice_all": "Dice, missed = 0",
+    "hd95_px": "HD95, px",
+    "hd95_mm": "HD95, mm",
+    "surface_distance_px": "Mean surface distance, px",
+    "surface_distance_mm": "Mean surface distance, mm",
+    "centroid_error_px": "Centroid error, px",
+    "centroid_error_mm": "Centroid error, mm",
     "false_positives_per_image": "False positives per image",
+    "all_correct_films": "Images without a mistake",
+    "shifted_films": "Images off by whole levels",
+    "duplicate_level_films": "Images with a level twice",
     "num_images": "Images",
+    "num_patients": "Patients",
     "num_vertebrae": "True vertebrae",
     "num_failures": "Failed images",
     "num": "True vertebrae",
@@ -30,18 +41,23 @@ _TERMINAL_TITLES = {
     "false_positives_per_image": "FP per\nimage",
 }
 
-_PERCENT = ("identification_rate", "labelled_identification_rate")
-
 
 def format_value(key: str, value: float | None) -> str:
-    """A metric as a person reads it: per cent for rates, three decimals for Dice, a dash where undefined."""
+    """A metric as a person reads it: per cent for rates, three decimals for Dice, two for distances, a dash where undefined."""
     if value is None:
         return "–"
-    if key in _PERCENT:
+    if key.endswith(("_rate", "_films")):
         return f"{100 * value:.1f} %"
-    if key == "false_positives_per_image":
+    if key.endswith(("_px", "_mm", "_per_image")):
         return f"{value:.2f}"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def format_interval(key: str, entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Both ends of the interval of a metric's entry; two empty texts where there is none."""
+    found = entry.get(key)
+    low, high = (found.get("ci95") if isinstance(found, dict) else None) or (None, None)
+    return ("", "") if low is None else (format_value(key, low), format_value(key, high))
 
 
 def metric_cells(entry: dict[str, Any], keys: Iterable[str]) -> list[str]:
@@ -67,7 +83,10 @@ def results_table(results: dict[str, Any]) -> Table:
     table.add_column("", no_wrap=True)
     for title in ["True", *_TERMINAL_TITLES.values()]:
         table.add_column(title, justify="right")
-    table.add_row("all", *metric_cells(results, ["num_vertebrae", *keys]), style="bold", end_section=True)
+    table.add_row("all", *metric_cells(results, ["num_vertebrae", *keys]), style="bold")
+    lows, highs = zip(*(format_interval(key, results) for key in keys), strict=True)
+    table.add_row("95 % from", "", *lows)
+    table.add_row("to", "", *highs, end_section=True)
     for view, entry in results["per_view"].items():
         table.add_row(view, *metric_cells(entry, ["num_vertebrae", *keys]))
     table.add_section()
@@ -77,7 +96,8 @@ def results_table(results: dict[str, Any]) -> Table:
 
 
 def _caption(results: dict[str, Any]) -> str:
-    return f"{results['num_images']} images, of which {results['num_failures']} failed"
+    images = f"{results['num_images']} images ({results['num_failures']} failed) of {results['num_patients']} patients"
+    return f"{images}; intervals by bootstrap over patients"
 
 
 def component_table(component: str, results: dict[str, Any]) -> Table:
@@ -98,12 +118,18 @@ def _cells(film: FilmRecord, row: VertebraRecord) -> dict[str, Any]:
     predicted_x, predicted_y = _coordinates(row.predicted_centroid)
     return {
         "film_id": film.film_id,
+        "patient_id": film.patient_id,
         "view": film.view.value,
         "true_level": row.true_level,
         "predicted_level": row.predicted_level,
         "dice": row.dice,
         "identified": row.identified,
         "labelled": row.labelled,
+        "found_by_centroid": row.found_by_centroid,
+        "hd95_px": row.hd95,
+        "surface_distance_px": row.surface_distance,
+        "centroid_error_px": row.centroid_error,
+        "spacing_mm": film.spacing_mm,
         "confidence": row.confidence,
         "true_x": true_x,
         "true_y": true_y,

@@ -135,7 +135,7 @@ def test_the_terminal_table_fits_80_columns(folder):
         console.print(results_table(json.loads((folder / "results.json").read_text())))
     text = capture.get()
     assert "…" not in text
-    assert "lateral_cervical" in text and "15 images, of which 1 failed" in text
+    assert "lateral_cervical" in text and "15 images (1 failed) of 15 patients" in text
 
 
 def test_flatten():

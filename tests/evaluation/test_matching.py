@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.evaluation.matching import match_vertebrae
+from spinefm.evaluation.matching import Protocol, match_vertebrae
 from spinefm.structures import Vertebra
 
 
@@ -37,15 +37,15 @@ def test_two_predictions_of_one_true_vertebra_count_once():
 
 def test_the_threshold_is_exclusive():
     truth, found = square(0, 0), square(6, 0)
-    assert match_vertebrae([truth], [found], min_dice=0.39).pairs[0].dice == pytest.approx(0.4)
-    assert match_vertebrae([truth], [found], min_dice=0.4).pairs == ()
+    assert match_vertebrae([truth], [found], Protocol(min_dice=0.39)).pairs[0].dice == pytest.approx(0.4)
+    assert match_vertebrae([truth], [found], Protocol(min_dice=0.4)).pairs == ()
 
 
 def test_pairs_that_do_not_count_take_no_partner_away():
     """Summed over all pairs, 0.4 + 0.3 would beat the single 0.6."""
     truth = [square(0, 0), square(0, 14)]
     found = [square(0, 4), square(0, -7)]
-    matching = match_vertebrae(truth, found, min_dice=0.4)
+    matching = match_vertebrae(truth, found, Protocol(min_dice=0.4))
     assert [(pair.truth, pair.predicted) for pair in matching.pairs] == [(0, 0)]
 
 

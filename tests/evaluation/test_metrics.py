@@ -5,7 +5,8 @@ import pytest
 import torch
 from torchmetrics.functional.classification import binary_f1_score
 
-from spinefm.evaluation.metrics import compute_metrics
+from spinefm.evaluation.matching import OURS, Protocol
+from spinefm.evaluation.metrics import FILM_METRICS, VERTEBRA_METRICS, compute_metrics
 from spinefm.evaluation.records import record_film
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra, View
 
@@ -14,9 +15,9 @@ def square(y, level, shift=0):
     return Vertebra(np.ones((10, 10), dtype=bool), (20 + shift, y), (25.0 + shift, y + 5.0), level)
 
 
-def record(film_id, truth, found, failure=None, view=View.LATERAL_CERVICAL):
-    radiograph = Radiograph(film_id, np.zeros((100, 60), dtype=np.uint8), tuple(truth), view)
-    return record_film(radiograph, Spine(film_id, (100, 60), tuple(found), failure))
+def record(film_id, truth, found, failure=None, view=View.LATERAL_CERVICAL, protocol=OURS, **known):
+    radiograph = Radiograph(film_id, np.zeros((100, 60), dtype=np.uint8), tuple(truth), view, **known)
+    return record_film(radiograph, Spine(film_id, (100, 60), tuple(found), failure), protocol)
 
 
 def value(results, *keys):
@@ -46,9 +47,9 @@ def test_headline(results):
 def test_levels_are_those_of_the_truth_from_head_to_foot(results):
     assert list(results["per_level"]) == ["C3", "C4", "C5"]
     c4 = results["per_level"]["C4"]
-    assert {key: value(c4, key) for key in c4} == pytest.approx(
-        {"num": 2, "identification_rate": 0.5, "labelled_identification_rate": 0.0, "dice_identified": 0.8, "dice_all": 0.4}
-    )
+    expected = {"num": 2, "identification_rate": 0.5, "labelled_identification_rate": 0.0, "dice_identified": 0.8, "dice_all": 0.4}
+    assert {key: value(c4, key) for key in expected} == pytest.approx(expected)
+    assert set(c4) == {"num", *VERTEBRA_METRICS}
 
 
 def test_views(results):
@@ -66,17 +67,88 @@ def test_undefined_is_none_and_missed_is_zero(results):
 
 def test_no_film_at_all():
     results = compute_metrics([])
-    assert {key: value(results, key) for key in results if not key.startswith("per_")} == {
-        "identification_rate": None,
-        "labelled_identification_rate": None,
-        "dice_identified": None,
-        "dice_all": None,
-        "false_positives_per_image": None,
-        "num_images": 0,
-        "num_vertebrae": 0,
-        "num_failures": 0,
-    }
-    assert results["per_level"] == results["per_view"] == {}
+    assert {results[key]["value"] for key in VERTEBRA_METRICS | FILM_METRICS} == {None}
+    assert {results[key]["ci95"] for key in VERTEBRA_METRICS | FILM_METRICS} == {None}
+    assert [results[key] for key in ("num_images", "num_patients", "num_vertebrae", "num_failures")] == [0, 0, 0, 0]
+    assert results["per_level"] == results["per_view"] == results["confusion"] == {}
+    assert results["calibration"] == {"expected_calibration_error": {"value": None}, "bins": []}
+
+
+def test_distances_of_matched_vertebrae_in_pixels_and_mm():
+    """The second film has no spacing; the missed vertebra is in no distance."""
+    truth = [square(0, "C3"), square(20, "C4")]
+    films = [record("a", truth, [square(0, "C3", shift=2)], spacing_mm=0.5), record("b", truth, [square(0, "C3", shift=4)])]
+    results = compute_metrics(films)
+    assert value(results, "centroid_error_px") == pytest.approx(3.0) and value(results, "centroid_error_mm") == pytest.approx(1.0)
+    assert value(results, "hd95_px") == pytest.approx(3.0) and value(results, "hd95_mm") == pytest.approx(1.0)
+    assert value(results, "surface_distance_mm") == pytest.approx(films[0].vertebrae[0].surface_distance / 2)
+    assert value(results, "per_level", "C4", "hd95_px") is None
+
+
+@pytest.mark.parametrize(
+    ("found", "mistakes"),
+    [
+        (["C3", "C4", "C5"], {}),
+        (["C4", "C5", "C6"], {"all_correct_films": 0, "shifted_films": 1}),
+        (["C2", "C3", "C4"], {"all_correct_films": 0, "shifted_films": 1}),
+        (["C3", "C4", "C4"], {"all_correct_films": 0, "duplicate_level_films": 1}),
+        (["C4", "C5", "C5"], {"all_correct_films": 0, "duplicate_level_films": 1}),
+        (["C4"], {"all_correct_films": 0}),
+        (["C3", "C4", None], {"all_correct_films": 0}),
+    ],
+    ids=str,
+)
+def test_mistakes_of_a_whole_film(found, mistakes):
+    truth = [square(20 * i, level) for i, level in enumerate(("C3", "C4", "C5"))]
+    results = compute_metrics([record("a", truth, [square(20 * i, level) for i, level in enumerate(found)])])
+    expected = {"all_correct_films": 1, "shifted_films": 0, "duplicate_level_films": 0} | mistakes
+    assert {key: value(results, key) for key in expected} == expected
+
+
+def test_a_false_positive_is_a_mistake():
+    truth = [square(0, "C3")]
+    results = compute_metrics([record("a", truth, [square(0, "C3"), square(40, None)])])
+    assert value(results, "all_correct_films") == 0 and value(results, "labelled_identification_rate") == 1
+
+
+def test_confusion_of_levels():
+    truth = [square(0, "C3"), square(20, "C4"), square(40, "C5"), square(60, None)]
+    found = [square(0, "C3"), square(20, "C5"), square(40, None), square(60, "C6")]
+    assert compute_metrics([record("a", truth, found)])["confusion"] == {"C3": {"C3": 1}, "C4": {"C5": 1}, "C5": {"unknown": 1}}
+
+
+def test_intervals_are_by_patient():
+    """Four films of one patient say no more than one."""
+    truth, wrong = [square(0, "C3"), square(20, "C4")], [square(0, "C3"), square(20, "C5")]
+    patients = [("p", truth), ("q", truth), ("r", wrong)]
+    once = compute_metrics([record(f"{name}", truth, found, patient_id=name) for name, found in patients])
+    often = compute_metrics([record(f"{name}{i}", truth, found, patient_id=name) for name, found in patients for i in range(4)])
+    assert once["labelled_identification_rate"] == often["labelled_identification_rate"]
+    low, high = once["labelled_identification_rate"]["ci95"]
+    assert (low, high) == (0.5, 1.0) and once["num_patients"] == often["num_patients"] == 3 and often["num_images"] == 12
+    assert compute_metrics([record("a", truth, truth)])["labelled_identification_rate"]["ci95"] is None
+
+
+def test_nothing_depends_on_the_order_of_films():
+    rng = np.random.default_rng(0)
+    films = []
+    for index in range(12):
+        truth = [square(20 * i, level) for i, level in enumerate(("C3", "C4", "C5"))]
+        found = [square(20 * i, level, int(rng.integers(0, 5))) for i, level in enumerate(rng.choice(["C3", "C4", "C5"], 3))]
+        films.append(record(f"{index}", truth, found, patient_id=str(index // 2)))
+    assert compute_metrics(films) == compute_metrics(films[::-1])
+
+
+def test_the_papers_protocol():
+    """Any mask above 0.4, also for two vertebrae, and what is left over is free."""
+    truth = [square(0, "C3"), square(8, "C4")]
+    tall = Vertebra(np.ones((18, 10), dtype=bool), (20, 0), (25.0, 9.0), "C3")
+    paper = Protocol(one_to_one=False, count_spurious=False)
+    strict, free = (compute_metrics([record("a", truth, [tall, square(60, "C6")], protocol=each)]) for each in (OURS, paper))
+    assert value(strict, "identification_rate") == 0.5 and value(strict, "false_positives_per_image") == 1
+    assert value(free, "identification_rate") == 1.0 and value(free, "false_positives_per_image") is None
+    assert value(free, "dice_identified") == pytest.approx(2 * 100 / 280)
+    assert value(compute_metrics([record("a", truth, [], protocol=paper)]), "identification_rate") == 0
 
 
 def test_one_shifted_chain_identifies_all_and_labels_none():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinefm.evaluation.records import record_film
+from spinefm.evaluation.records import found_by_centroid, record_film
 from spinefm.structures import CENTROID, Landmark, Radiograph, Spine, Vertebra
 
 SIZE = (120, 60)
@@ -81,3 +81,38 @@ def test_without_landmarks_every_unmatched_prediction_has_a_row():
 def test_a_film_of_landmarks_alone_cannot_be_evaluated():
     with pytest.raises(ValueError, match=r"`film` to be annotated, but it has no vertebrae.*infer\.py"):
         record_film(replace(FILM, vertebrae=()), Spine("film", SIZE))
+
+
+def by_centroid(*found, film=FILM):
+    return found_by_centroid(film, found)
+
+
+def test_the_right_level_by_centroids():
+    """Vertebrae are 20 apart, so that near is within 10."""
+    assert by_centroid(square(20, "C3"), square(40, "C4")) == [True, True]
+    assert by_centroid(square(29, "C3"), square(40, "C4")) == [True, True]
+    assert by_centroid(square(20, "C4"), square(40, "C3")) == [False, False]
+    assert by_centroid(square(20, None), square(40, "C4")) == [False, True]
+    assert by_centroid() == [False, False]
+    assert by_centroid(square(20, "C3", x=31), square(40, "C4")) == [False, True]  # beside it, too far away
+
+
+def test_near_is_within_20_mm_where_the_spacing_is_known():
+    for spacing, near in ((1.0, True), (2.0, False)):
+        assert by_centroid(square(20, "C3", x=35), film=replace(FILM, spacing_mm=spacing))[0] is near
+
+
+def test_nearer_to_another_vertebra_is_not_found():
+    close = replace(FILM, vertebrae=(square(20, "C3"), square(24, "C4")), spacing_mm=0.1)
+    assert by_centroid(square(23, "C3"), film=close) == [False, False]
+
+
+def test_of_two_predictions_of_one_level_the_more_confident_counts():
+    sure, unsure = replace(square(20, "C3"), confidence=0.9), replace(square(40, "C3"), confidence=0.2)
+    assert by_centroid(unsure, sure)[0] is by_centroid(sure, unsure)[0] is True
+
+
+def test_unknown_true_levels_are_not_asked_for_and_one_vertebra_is_enough():
+    film = replace(FILM, vertebrae=(square(20, None), square(40, "C4")))
+    assert by_centroid(square(40, "C4"), film=film) == [None, True]
+    assert by_centroid(square(20, "C3"), film=replace(FILM, vertebrae=(square(20, "C3"),))) == [True]
