@@ -1,9 +1,18 @@
-"""The components composed: SpineFM's induction along the spine, ours and as released, and the detector alone as its baseline."""
+"""The components composed: SpineFM's induction along the spine, and the detector alone as its baseline."""
 
 from spinefm.pipeline.detector_only import DetectorOnlyPipeline
 from spinefm.pipeline.either_polarity import EitherPolarity
 from spinefm.pipeline.inductive import InductivePipeline
+from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.pipeline.original import OriginalPipeline
 from spinefm.pipeline.protocols import SpinePipeline, film_spines
 
-__all__ = ["DetectorOnlyPipeline", "EitherPolarity", "InductivePipeline", "OriginalPipeline", "SpinePipeline", "film_spines"]
+__all__ = [
+    "DetectorOnlyPipeline",
+    "EitherPolarity",
+    "InductivePipeline",
+    "OraclePipeline",
+    "OriginalPipeline",
+    "SpinePipeline",
+    "film_spines",
+]

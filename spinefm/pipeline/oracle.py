@@ -1,0 +1,159 @@
+"""The inductive pipeline with some components replaced by the annotation: which one is to blame?"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spinefm.anatomy import BACKGROUND, VERTEBRA
+from spinefm.geometry import crop_mask
+from spinefm.pipeline.inductive import InductivePipeline
+from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
+from spinefm.structures import CENTROID, Detections, Patches, Point, Radiograph, Spine, Trails, Vertebra
+
+MASK_SIZE = 256
+"""Pixels along a side of a true mask in its patch: fine enough for a Dice above 0.99."""
+CERTAIN = 8.0
+"""Logit of a true mask; also that of the true class over the others."""
+
+
+@dataclass
+class Truth:
+    """The annotations of the films under way.
+
+    Attributes:
+        films: By film id.
+    """
+
+    films: dict[str, Radiograph] = field(default_factory=dict)
+
+    def known(self, films: Iterable[Radiograph]) -> Iterator[Radiograph]:
+        """The films, known from when they are taken.
+
+        Raises:
+            ValueError: If one is not annotated.
+        """
+        for film in films:
+            if not film.vertebrae:
+                raise ValueError(f"Expected annotated films for `pipeline=oracle`, but `{film.film_id}` is not. Use `pipeline=inductive`.")
+            self.films[film.film_id] = film
+            yield film
+
+    def nearest(self, film_id: str, point: Point) -> int:
+        """Index of the true vertebra whose centroid is nearest."""
+        return int(np.argmin([np.hypot(v.centroid[0] - point[0], v.centroid[1] - point[1]) for v in self.films[film_id].vertebrae]))
+
+    def vertebra_at(self, film_id: str, point: Point) -> Vertebra | None:
+        """The true vertebra around a point, or within half its size of it; None where there is none."""
+        vertebra = self.films[film_id].vertebrae[self.nearest(film_id, point)]
+        reach = np.sqrt(vertebra.area) / 2
+        return vertebra if np.hypot(vertebra.centroid[0] - point[0], vertebra.centroid[1] - point[1]) <= reach else None
+
+    def level_at(self, film_id: str, point: Point) -> str | None:
+        """Level of what is annotated at a point, `VERTEBRA` where it is unknown, None where nothing is annotated."""
+        if vertebra := self.vertebra_at(film_id, point):
+            return vertebra.level or VERTEBRA
+        film = self.films[film_id]
+        reach = np.sqrt(np.median([vertebra.area for vertebra in film.vertebrae])) / 2
+        near = (mark.level for mark in film.landmarks if mark.part == CENTROID and np.hypot(*np.subtract(mark.point, point)) <= reach)
+        return next(near, None)
+
+
+@dataclass
+class TrueDetections:
+    """Detects every true vertebra."""
+
+    truth: Truth
+
+    def detect(self, films: Sequence[Radiograph]) -> list[Detections]:
+        """See `Detector`."""
+        return [Detections(tuple(replace(v, level=None) for v in self.truth.films[film.film_id].vertebrae)) for film in films]
+
+
+@dataclass
+class TruePoints:
+    """Goes on to the next true centroid; past the last one straight on."""
+
+    truth: Truth
+    context: int
+
+    def predict_next(self, trails: Trails) -> Tensor:
+        """See `NextPoint`."""
+        points = [self._next(film_id, trail.numpy()) for film_id, trail in zip(trails.film_ids, trails.centroids, strict=True)]
+        return torch.tensor(np.array(points), dtype=torch.float32).reshape(-1, 2)
+
+    def _next(self, film_id: str, trail: Any) -> Any:
+        before, last = (self.truth.nearest(film_id, tuple(point)) for point in trail[-2:])
+        vertebrae = self.truth.films[film_id].vertebrae
+        following = last + (1 if last >= before else -1)
+        return vertebrae[following].centroid if 0 <= following < len(vertebrae) else 2 * trail[-1] - trail[-2]
+
+
+class TrueClasses:
+    """Sees what is annotated at the middle of a patch; everything else is as with the classifier that it stands for."""
+
+    def __init__(self, truth: Truth, classifier: Classifier) -> None:
+        self.truth, self.classes, self.terminals = truth, classifier.classes, classifier.terminals
+        self.input_size, self.patch_rule, self.device = classifier.input_size, classifier.patch_rule, classifier.device
+
+    def classify(self, patches: Patches) -> Tensor:
+        """See `Classifier`."""
+        logits = torch.zeros(len(patches.boxes), len(self.classes))
+        for row, film_id, box in zip(logits, patches.film_ids, patches.boxes, strict=True):
+            level = self.truth.level_at(film_id, (box.x + box.side / 2, box.y + box.side / 2))
+            name = BACKGROUND if level is None else level if level in self.classes else VERTEBRA
+            row[self.classes.index(name)] = CERTAIN
+        return logits.softmax(1)
+
+
+class TrueMasks:
+    """Draws the true vertebra at the middle of a patch; everything else is as with the segmenter that it stands for."""
+
+    def __init__(self, truth: Truth, segmenter: Segmenter) -> None:
+        self.truth, self.input_size = truth, segmenter.input_size
+        self.patch_rule, self.device = segmenter.patch_rule, segmenter.device
+
+    def segment(self, patches: Patches) -> Tensor:
+        """See `Segmenter`."""
+        masks = torch.zeros(len(patches.boxes), MASK_SIZE, MASK_SIZE)
+        for mask, film_id, box in zip(masks, patches.film_ids, patches.boxes, strict=True):
+            if vertebra := self.truth.vertebra_at(film_id, (box.x + box.side / 2, box.y + box.side / 2)):
+                mask[:] = crop_mask(vertebra, box, MASK_SIZE)
+        return CERTAIN * (2 * masks - 1)
+
+
+class OraclePipeline(InductivePipeline):
+    """The inductive pipeline in which some components are replaced by the annotation of the films."""
+
+    def __init__(self, oracle: str | Sequence[str] = "none", **parts: Any) -> None:
+        """Put the pipeline together.
+
+        Args:
+            oracle: Name of the component that is replaced, or several names; "none" replaces none.
+            parts: See `InductivePipeline`.
+
+        Raises:
+            ValueError: If there is no such component.
+        """
+        names = {oracle} if isinstance(oracle, str) else set(oracle)
+        if unknown := names - {"none", *self.components}:
+            raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
+        self.truth = Truth()
+        super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none"}})
+
+    def _oracle(self, name: str, component: Any) -> Any:
+        if name == "mask_rcnn":
+            return TrueDetections(self.truth)
+        if name == "point_predictor":
+            predictor: NextPoint = component
+            return TruePoints(self.truth, predictor.context)
+        return TrueClasses(self.truth, component) if name == "resnet" else TrueMasks(self.truth, component)
+
+    def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
+        """See `SpinePipeline`; films have to be annotated."""
+        for spine in super().stream(self.truth.known(films)):
+            yield spine
+            self.truth.films.pop(spine.film_id, None)
