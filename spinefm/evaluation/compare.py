@@ -1,0 +1,123 @@
+"""Two evaluations of the same films, film by film: `python -m spinefm.evaluation.compare <folder> <folder>`."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import wilcoxon
+
+from spinefm.evaluation.intervals import bootstrap_interval
+from spinefm.evaluation.tables import TITLES, format_value
+from spinefm.failures import run_script
+
+MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
+    "identification_rate": lambda rows: rows[rows.true_x.notna()].identified.mean(),
+    "labelled_identification_rate": lambda rows: rows[rows.true_level.notna()].labelled.mean(),
+    "dice_all": lambda rows: rows[rows.true_x.notna()].dice.fillna(0.0).mean(),
+    "false_positives_per_image": lambda rows: float(rows.true_x.isna().sum()),
+}
+"""What a film is worth, from its rows of `vertebrae.csv`."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two evaluations, as means over films.
+
+    Attributes:
+        first: Of the first evaluation.
+        second: Of the second.
+        difference: Second minus first.
+        ci95: Its 95 % bootstrap interval by patient; None for fewer than two patients.
+        p_value: Of Wilcoxon's signed-rank test over films, two-sided; None where no film differs.
+        higher: On how many films the second is higher.
+        lower: And lower.
+    """
+
+    first: float
+    second: float
+    difference: float
+    ci95: list[float] | None
+    p_value: float | None
+    higher: int
+    lower: int
+
+
+def compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Comparison]:
+    """Compare two evaluations, metric by metric; films in which a metric has nothing to measure are left out of it.
+
+    Args:
+        first: Content of its `vertebrae.csv`.
+        second: Likewise.
+
+    Raises:
+        ValueError: If they are of different films.
+    """
+    if difference := set(first.film_id) ^ set(second.film_id):
+        raise ValueError(f"Expected two evaluations of the same films, but only one has {sorted(difference)[:5]}. Evaluate the same split.")
+    patients = first.groupby("film_id").patient_id.first()
+    return {name: _compare(_by_film(first, measure), _by_film(second, measure), patients) for name, measure in MEASURES.items()}
+
+
+def _by_film(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":
+    return pd.Series({film_id: measure(its) for film_id, its in rows.groupby("film_id")})
+
+
+def _compare(first: "pd.Series[float]", second: "pd.Series[float]", patients: "pd.Series[str]") -> Comparison:
+    differences = (second - first).dropna()
+    groups = differences.groupby(patients[differences.index])
+    return Comparison(
+        first=float(first.mean()),
+        second=float(second.mean()),
+        difference=float(differences.mean()),
+        ci95=bootstrap_interval(groups.sum().tolist(), groups.size().tolist()),
+        p_value=float(wilcoxon(differences).pvalue) if differences.any() else None,
+        higher=int((differences > 0).sum()),
+        lower=int((differences < 0).sum()),
+    )
+
+
+def comparison_table(found: dict[str, Comparison], first: str, second: str) -> Table:
+    """For the terminal."""
+    table = Table("mean over films", first, second, "difference", "95 %", "Wilcoxon p", "films higher", "lower")
+    for name, one in found.items():
+        interval = "" if one.ci95 is None else " to ".join(f"{end:+.3f}" for end in one.ci95)
+        p_value = "–" if one.p_value is None else f"{one.p_value:.2g}"
+        values = (format_value(name, one.first), format_value(name, one.second), f"{one.difference:+.3f}")
+        table.add_row(TITLES[name], *values, interval, p_value, str(one.higher), str(one.lower))
+    return table
+
+
+def read_vertebrae(folder: Path) -> pd.DataFrame:
+    """The `vertebrae.csv` of an evaluation.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is of an older version.
+    """
+    path = folder / "vertebrae.csv"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected an evaluation of a pipeline in `{folder}`, but it has no `vertebrae.csv`. Give the `output` of evaluate.py."
+        )
+    rows = pd.read_csv(path, dtype={"film_id": str, "patient_id": str, "true_level": str, "predicted_level": str})
+    if "patient_id" not in rows:
+        raise ValueError(f"Expected `patient_id` in `{path}`, but it is of an older version. Evaluate again.")
+    return rows
+
+
+def main() -> None:
+    """Print the comparison."""
+    parser = argparse.ArgumentParser(prog="python -m spinefm.evaluation.compare", description="Compare two evaluations of the same films.")
+    parser.add_argument("first", type=Path, help="output folder of evaluate.py")
+    parser.add_argument("second", type=Path, help="likewise; differences are second minus first")
+    options = parser.parse_args()
+    found = compare(read_vertebrae(options.first), read_vertebrae(options.second))
+    Console().print(comparison_table(found, options.first.name, options.second.name))
+
+
+if __name__ == "__main__":
+    run_script(main)

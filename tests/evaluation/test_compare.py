@@ -1,0 +1,93 @@
+"""Two evaluations against numbers worked out by hand, and from the command line."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wilcoxon
+
+from spinefm.evaluation import compare as script
+from spinefm.evaluation.compare import compare
+from spinefm.evaluation.evaluator import Evaluator
+from spinefm.failures import run_script
+from spinefm.structures import Radiograph, Spine, Vertebra
+
+LEVELS = ("C3", "C4", "C5", "C6")
+
+
+def square(index, level, shift=0):
+    return Vertebra(np.ones((10, 10), dtype=bool), (20 + shift, 20 * index), (25.0 + shift, 20.0 * index + 5), level)
+
+
+def evaluated(folder, shifts, patients=1):
+    """Films whose vertebrae were found so many pixels beside; None is a film without any; every other one has a false positive."""
+    evaluator = Evaluator()
+    for number, shift in enumerate(shifts):
+        truth = tuple(square(index, level) for index, level in enumerate(LEVELS))
+        film = Radiograph(f"{number:03d}", np.zeros((200, 60), dtype=np.uint8), truth, patient_id=f"p{number // patients}")
+        found = () if shift is None else tuple(square(index, level, shift) for index, level in enumerate(LEVELS))
+        extra = (square(7, "T3"),) if number % 2 and shift else ()
+        evaluator.update(film, Spine(film.film_id, film.size, found + extra))
+    evaluator.write(folder, {})
+    return folder
+
+
+def run(*arguments):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        patch.setattr(sys, "argv", ["compare", *map(str, arguments)])
+        run_script(script.main)
+
+
+def read(folder):
+    return script.read_vertebrae(folder)
+
+
+def test_differences_film_by_film(tmp_path):
+    """Dice is 1 - shift / 10."""
+    first, second = evaluated(tmp_path / "a", [2, 2, 4, None]), evaluated(tmp_path / "b", [0, 2, 5, 1])
+    found = compare(read(first), read(second))
+    dice = found["dice_all"]
+    assert (dice.first, dice.second) == (pytest.approx((0.8 + 0.8 + 0.6 + 0) / 4), pytest.approx((1 + 0.8 + 0.5 + 0.9) / 4))
+    assert dice.difference == pytest.approx(dice.second - dice.first) and (dice.higher, dice.lower) == (2, 1)
+    assert dice.p_value == pytest.approx(wilcoxon([0.2, 0, -0.1, 0.9]).pvalue)
+    low, high = dice.ci95
+    assert low < dice.difference < high
+    assert found["identification_rate"].difference == pytest.approx(0.25)
+    assert (found["false_positives_per_image"].first, found["false_positives_per_image"].second) == (0.25, 0.5)
+
+
+def test_equal_evaluations_differ_in_nothing(tmp_path):
+    folder = evaluated(tmp_path / "a", [1, 2, 3])
+    for one in compare(read(folder), read(folder)).values():
+        assert (one.difference, one.ci95, one.p_value, one.higher, one.lower) == (0.0, [0.0, 0.0], None, 0, 0)
+
+
+def test_films_of_one_patient_count_together(tmp_path):
+    rng = np.random.default_rng(0)
+    shifts = [rng.integers(0, 6, 24).tolist() for _ in range(2)]
+    alone, together = (
+        compare(*(read(evaluated(tmp_path / f"{patients}{name}", its, patients)) for name, its in zip("ab", shifts, strict=True)))[
+            "dice_all"
+        ]
+        for patients in (1, 12)
+    )
+    assert alone.difference == together.difference and alone.ci95 != together.ci95
+
+
+def test_from_the_command_line(tmp_path, capsys):
+    run(evaluated(tmp_path / "ours", [0, 1, 2]), evaluated(tmp_path / "theirs", [1, 2, 3]))
+    told = capsys.readouterr().out
+    assert "Dice" in told and "-0.100" in told
+
+
+def test_what_cannot_be_compared_is_named(tmp_path):
+    first, shorter = evaluated(tmp_path / "a", [0, 1, 2]), evaluated(tmp_path / "b", [0, 1])
+    with pytest.raises(SystemExit, match=r"same films, but only one has \['002'\]"):
+        run(first, shorter)
+    with pytest.raises(SystemExit, match=r"has no `vertebrae.csv`"):
+        run(first, tmp_path)
+    pd.DataFrame({"film_id": ["000"]}).to_csv(tmp_path / "vertebrae.csv")
+    with pytest.raises(SystemExit, match=r"older version"):
+        run(first, tmp_path)
