@@ -52,6 +52,11 @@ def outlines(vertebra: Vertebra) -> list[Polygon]:
     return sorted(polygons, key=lambda polygon: cv2.contourArea(polygon.astype(np.float32)), reverse=True)
 
 
+def bare(pixels: Pixels) -> NDArray[np.uint8]:
+    """A film without anything on it, as large as `overlay` draws it: (h, w, 3)."""
+    return _grey(pixels, min(1.0, MAX_SIDE / max(pixels.shape)))
+
+
 def overlay(
     pixels: Pixels, vertebrae: Sequence[Vertebra], truth: Sequence[Vertebra] = (), landmarks: Sequence[Landmark] = ()
 ) -> NDArray[np.uint8]:

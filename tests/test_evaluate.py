@@ -42,7 +42,7 @@ def test_the_pipeline_is_evaluated_on_every_film(evaluated, pipeline):
     assert results["num_images"] == 3 and results["num_vertebrae"] == sum(len(film.vertebrae) for film in truth)
     rates = ["identification_rate", "labelled_identification_rate", "dice_identified", "dice_all", "false_positives_per_image"]
     assert all("value" in results[rate] for rate in rates) and "per_level" in results and "num_failures" in results
-    assert names(folder / "overlays") == {f"{film.film_id}.jpg" for film in truth}
+    assert names(folder / "overlays") == {f"{film.film_id}{part}.jpg" for film in truth for part in ("", "_film")}
     rows = pd.read_csv(folder / "vertebrae.csv")
     assert len(rows) >= results["num_vertebrae"]
 
@@ -128,7 +128,7 @@ def test_a_film_that_cannot_be_used_spoils_no_other_but_is_a_failure(workplace, 
     )
     assert read_json(tmp_path / "out" / "results.json")["num_images"] == 2
     assert {"vertebrae.csv", "report.html", "run.json"} <= names(tmp_path / "out")
-    assert names(tmp_path / "out" / "overlays") == {"film_2.jpg", "film_4.jpg"}
+    assert names(tmp_path / "out" / "overlays") == {"film_2.jpg", "film_2_film.jpg", "film_4.jpg", "film_4_film.jpg"}
 
 
 def test_no_film_that_can_be_used_gives_no_results(workplace, own, tmp_path):

@@ -12,7 +12,7 @@ from spinefm.evaluation.metrics import compute_metrics
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.report import render_report
 from spinefm.evaluation.tables import vertebra_table
-from spinefm.overlay import overlay, write_picture
+from spinefm.overlay import bare, overlay, write_picture
 from spinefm.structures import Radiograph, Spine
 
 
@@ -20,8 +20,8 @@ class Evaluator:
     """Collects the outcome of every film; keeps rows, never pixels, so that memory does not grow with the films.
 
     Args:
-        overlays: Folder into which `update` draws `<film_id>.jpg`, by custom `overlays` in the folder given to `write`;
-            None draws nothing, and the report then has no pictures.
+        overlays: Folder into which `update` draws `<film_id>.jpg`, and `<film_id>_film.jpg` without drawing, by custom `overlays` in the
+            folder given to `write`; None draws nothing, and the report then has no pictures.
         protocol: What counts as found.
     """
 
@@ -46,6 +46,7 @@ class Evaluator:
         if self._overlays is not None:
             picture = overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae)
             write_picture(self._overlays / f"{radiograph.film_id}.jpg", picture)
+            write_picture(self._overlays / f"{radiograph.film_id}_film.jpg", bare(radiograph.pixels))
         return record
 
     def merge(self, films: Iterable[FilmRecord]) -> None:

@@ -1,9 +1,10 @@
 """Figures of the report as data URIs, so that the page needs no other file and no network."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -13,6 +14,9 @@ from PIL import Image
 
 from spinefm.evaluation.matching import MIN_DICE
 
+STYLE: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "spinefm"}
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
+
 
 def dice_histogram(dice: Sequence[float]) -> str:
     """Histogram of the Dice of true vertebrae, missed ones at 0, as an SVG data URI.
@@ -20,15 +24,66 @@ def dice_histogram(dice: Sequence[float]) -> str:
     Args:
         dice: One per true vertebra, 0..1.
     """
-    with rc_context({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "spinefm"}):
+    with rc_context(STYLE):
         figure = Figure(figsize=(7, 2.8), layout="constrained")
         axes = figure.subplots()
-        axes.hist(dice, bins=list(np.linspace(0, 1, 51)), color="#0072b2")
-        axes.axvline(MIN_DICE, color="#d55e00", linestyle="--", linewidth=1)
+        axes.hist(dice, bins=list(np.linspace(0, 1, 51)), color=BLUE)
+        axes.axvline(MIN_DICE, color=ORANGE, linestyle="--", linewidth=1)
         axes.set(xlim=(0, 1), xlabel="Dice (missed = 0)", ylabel="vertebrae")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        buffer = BytesIO()
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
+        return _svg(figure)
+
+
+def level_plot(per_level: Mapping[str, Any]) -> str:
+    """What was found of each level, with 95 % intervals, as an SVG data URI.
+
+    Args:
+        per_level: From `compute_metrics`.
+    """
+    series = {"dice_all": ("Dice (missed = 0)", BLUE, -0.15), "labelled_identification_rate": ("right level", GREEN, 0.15)}
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7, 2.8), layout="constrained")
+        axes = figure.subplots()
+        for key, (label, colour, shift) in series.items():
+            _with_intervals(axes, [entry[key] for entry in per_level.values()], shift, label=label, color=colour)
+        axes.set(ylim=(0, 1.02), xlabel="true level", xticks=range(len(per_level)))
+        axes.set_xticklabels(list(per_level), fontsize=9, rotation=90 if len(per_level) > 12 else 0)
+        axes.legend(loc="lower right", frameon=False, ncols=2, fontsize=9)
+        return _svg(figure)
+
+
+def _with_intervals(axes: Any, entries: Sequence[Mapping[str, Any]], shift: float, **looks: Any) -> None:
+    known = [
+        (index + shift, entry["value"], entry["ci95"] or [entry["value"]] * 2)
+        for index, entry in enumerate(entries)
+        if entry["value"] is not None
+    ]
+    if known:
+        places, values, intervals = zip(*known, strict=True)
+        # A percentile interval need not hold the value where there are few patients.
+        errors = np.abs(np.array(intervals).T - values)
+        axes.errorbar(places, values, errors, fmt="o", markersize=4, capsize=2, linewidth=1, **looks)
+
+
+def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
+    """How often predictions of a confidence are right, as an SVG data URI.
+
+    Args:
+        bins: From `calibration`.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(3.6, 3.0), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=ORANGE, linestyle="--", linewidth=1)
+        sizes = [12 + 60 * each["num"] / max(other["num"] for other in bins) for each in bins]
+        axes.scatter([each["confidence"] for each in bins], [each["right"] for each in bins], s=sizes, color=BLUE)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
     return _data_uri("svg+xml", buffer.getvalue())
 
 

@@ -8,14 +8,22 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from spinefm.evaluation.figures import dice_histogram, embed_image
-from spinefm.evaluation.metrics import FILM_METRICS, VERTEBRA_METRICS, mean_dice
+from spinefm.evaluation.figures import dice_histogram, embed_image, level_plot, reliability_plot
+from spinefm.evaluation.metrics import mean_dice
 from spinefm.evaluation.records import FilmRecord
-from spinefm.evaluation.tables import TITLES, format_value, metric_cells, number
+from spinefm.evaluation.tables import TITLES, format_interval, format_value, metric_cells, number
 
-NUM_WORST, NUM_BEST = 8, 4
+NUM_WORST, NUM_BEST, NUM_MISTAKEN = 8, 4, 12
 
-_COLUMNS = [*VERTEBRA_METRICS, *FILM_METRICS, "num_images", "num_failures"]
+_OF_LEVELS = (
+    "identification_rate",
+    "labelled_identification_rate",
+    "centroid_identification_rate",
+    "dice_identified",
+    "dice_all",
+    "hd95_px",
+)
+_OF_VIEWS = (*_OF_LEVELS, "false_positives_per_image", "all_correct_films", "shifted_films", "num_images", "num_failures")
 
 
 def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], context: Mapping[str, Any], overlays: Path | None) -> str:
@@ -34,8 +42,14 @@ def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], conte
     source = files("spinefm.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     return template.render(
-        tiles=[(TITLES[key], format_value(key, number(results, key))) for key in TITLES if key in results],
+        tiles=[
+            (TITLES[key], format_value(key, value), "–".join(format_interval(key, results)).strip("–")) for key, value in _headline(results)
+        ],
         tables=_tables(results),
+        levels=level_plot(results["per_level"]),
+        reliability=reliability_plot(results["calibration"]["bins"]),
+        calibration_error=format_value("", results["calibration"]["expected_calibration_error"]["value"]),
+        mistaken=_mistaken(results["confusion"]),
         histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae]),
         galleries=[("Worst films", _cards(worst, overlays)), ("Best films", _cards(best, overlays))],
         failures=[(film.film_id, _words(film.view), _words(film.failure)) for film in films if film.failure],
@@ -49,13 +63,25 @@ def rank_films(films: Sequence[FilmRecord]) -> list[FilmRecord]:
     return sorted(films, key=lambda film: (mean_dice(film) or 0.0, -film.num_false_positives, film.film_id))
 
 
+def _headline(results: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Keys and values of what was measured, in the order of `TITLES`."""
+    values = [(key, number(results, key)) for key in TITLES]
+    return [(key, value) for key, value in values if value is not None]
+
+
 def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
     """(title, column titles, rows of cells) of the two breakdowns."""
-    levels, views = ["num", *VERTEBRA_METRICS], ["num_vertebrae", *_COLUMNS]
+    levels, views = ["num", *_OF_LEVELS], ["num_vertebrae", *_OF_VIEWS]
     return [
         ("By level", ["Level", *(TITLES[key] for key in levels)], _rows(results["per_level"], levels)),
         ("By view", ["View", *(TITLES[key] for key in views)], _rows(results["per_view"], views)),
     ]
+
+
+def _mistaken(confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]]:
+    """(true level, what it was called, how often), the most frequent first; levels that were called right are left out."""
+    pairs = [(true, found, number) for true, its in confusion.items() for found, number in its.items() if found != true]
+    return sorted(pairs, key=lambda pair: -pair[2])[:NUM_MISTAKEN]
 
 
 def _rows(entries: Mapping[str, Any], keys: Sequence[str]) -> list[list[str]]:
@@ -67,6 +93,7 @@ def _cards(films: Sequence[FilmRecord], overlays: Path | None) -> list[dict[str,
         {
             "film_id": film.film_id,
             "image": None if overlays is None else embed_image(overlays / f"{film.film_id}.jpg"),
+            "bare": None if overlays is None else embed_image(overlays / f"{film.film_id}_film.jpg"),
             "facts": _facts(film),
         }
         for film in films

@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 def test_all_files_are_there_and_no_temporary_ones(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["overlays", "report.html", "results.json", "vertebrae.csv"]
-    assert len(list((folder / "overlays").iterdir())) == 15
+    assert len(list((folder / "overlays").iterdir())) == 2 * 15
 
 
 def test_results_are_json_without_nan(folder):
@@ -83,7 +83,7 @@ def test_the_report_stands_alone(folder):
     html = (folder / "report.html").read_text()
     assert not re.search(r"""(src|href)\s*=\s*["']?(?!["']?data:)""", html)
     assert "http:" not in html and "https:" not in html and "url(" not in html
-    assert html.count("data:image/jpeg") == 12
+    assert html.count("data:image/jpeg") == 2 * 12
 
 
 def test_the_report_shows_the_worst_and_best_films_failures_and_context(folder):
