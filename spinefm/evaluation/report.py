@@ -42,9 +42,7 @@ def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], conte
     source = files("spinefm.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     return template.render(
-        tiles=[
-            (TITLES[key], format_value(key, value), "–".join(format_interval(key, results)).strip("–")) for key, value in _headline(results)
-        ],
+        tiles=[(TITLES[key], format_value(key, value), _interval(key, results)) for key, value in _headline(results)],
         tables=_tables(results),
         levels=level_plot(results["per_level"]),
         reliability=reliability_plot(results["calibration"]["bins"]),
@@ -67,6 +65,11 @@ def _headline(results: Mapping[str, Any]) -> list[tuple[str, float]]:
     """Keys and values of what was measured, in the order of `TITLES`."""
     values = [(key, number(results, key)) for key in TITLES]
     return [(key, value) for key, value in values if value is not None]
+
+
+def _interval(key: str, results: Mapping[str, Any]) -> str:
+    low, high = format_interval(key, results)
+    return f"{low.removesuffix(' %')}–{high}" if low else ""
 
 
 def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
