@@ -1,4 +1,4 @@
-"""A page in a real browser without a screen, run as a script: `browser.py <page> <width> <picture>`; prints what the page measures, as JSON."""
+"""A page in a real browser without a screen: `browser.py <page> <width> <picture>`; prints what it measures, as JSON."""
 
 import json
 import os
