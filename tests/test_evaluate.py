@@ -80,6 +80,20 @@ def test_two_processes_find_what_one_finds(workplace, evaluated, tmp_path):
     assert names(tmp_path / "overlays") == names(evaluated["detector_only"] / "overlays")
 
 
+def test_two_processes_walk_as_one_does(workplace, tmp_path):
+    """With oracles, since hardly trained networks begin no walk; coordinates may differ in their last digits."""
+    oracles = ["pipeline=oracle", "pipeline.oracle=[mask_rcnn,resnet,point_predictor,sam_adapter]"]
+    run("evaluate", workplace, *FILMS, *oracles, f"output={tmp_path / 'one'}")
+    ended = process("evaluate", workplace, *FILMS, *oracles, "trainer=ddp", f"output={tmp_path / 'two'}")
+    assert ended.returncode == 0, ended.stderr
+    one, two = (read_json(tmp_path / name / "results.json") for name in ("one", "two"))
+    assert one["identification_rate"]["value"] > 0.9
+    assert [one[key] for key in ("num_vertebrae", "confusion", "identification_rate")] == [
+        two[key] for key in ("num_vertebrae", "confusion", "identification_rate")
+    ]
+    assert one["dice_all"]["value"] == pytest.approx(two["dice_all"]["value"], abs=1e-4)
+
+
 def test_a_film_that_cannot_be_used_is_told_once_by_two_processes(workplace, own, tmp_path):
     ended = process("evaluate", workplace, *own, "trainer=ddp", f"output={tmp_path / 'out'}")
     assert ended.returncode == 1 and ended.stderr.count("Error: 1 of 3 films cannot be used") == 1

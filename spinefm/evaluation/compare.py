@@ -11,7 +11,7 @@ from rich.table import Table
 from scipy.stats import wilcoxon
 
 from spinefm.evaluation.intervals import bootstrap_interval
-from spinefm.evaluation.tables import TITLES, format_value
+from spinefm.evaluation.tables import SHORT_TITLES, format_value
 from spinefm.failures import run_script
 
 MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
@@ -82,12 +82,12 @@ def _compare(first: "pd.Series[float]", second: "pd.Series[float]", patients: "p
 
 def comparison_table(found: dict[str, Comparison], first: str, second: str) -> Table:
     """For the terminal."""
-    table = Table("mean over films", first, second, "difference", "95 %", "Wilcoxon p", "films higher", "lower")
+    table = Table("mean over films", first, second, "difference\n(95 %)", "Wilcoxon\np", "films\nhigher", "films\nlower", show_lines=True)
     for name, one in found.items():
-        interval = "" if one.ci95 is None else " to ".join(f"{end:+.3f}" for end in one.ci95)
+        interval = "" if one.ci95 is None else "\n" + " to ".join(f"{end:+.3f}" for end in one.ci95)
         p_value = "–" if one.p_value is None else f"{one.p_value:.2g}"
-        values = (format_value(name, one.first), format_value(name, one.second), f"{one.difference:+.3f}")
-        table.add_row(TITLES[name], *values, interval, p_value, str(one.higher), str(one.lower))
+        values = (format_value(name, one.first), format_value(name, one.second), f"{one.difference:+.3f}{interval}")
+        table.add_row(SHORT_TITLES[name], *values, p_value, str(one.higher), str(one.lower))
     return table
 
 

@@ -33,7 +33,7 @@ TITLES = {
 }
 """Metric keys in words, in the order of a table."""
 
-_TERMINAL_TITLES = {
+SHORT_TITLES = {
     "identification_rate": "Identi-\nfied",
     "labelled_identification_rate": "Right\nlevel",
     "dice_identified": "Dice,\nidentified",
@@ -78,10 +78,10 @@ def results_table(results: dict[str, Any]) -> Table:
     Args:
         results: From `compute_metrics`.
     """
-    keys = list(_TERMINAL_TITLES)
+    keys = list(SHORT_TITLES)
     table = Table(title="Evaluation", caption=_caption(results))
     table.add_column("", no_wrap=True)
-    for title in ["True", *_TERMINAL_TITLES.values()]:
+    for title in ["True", *SHORT_TITLES.values()]:
         table.add_column(title, justify="right")
     table.add_row("all", *metric_cells(results, ["num_vertebrae", *keys]), style="bold")
     lows, highs = zip(*(format_interval(key, results) for key in keys), strict=True)
