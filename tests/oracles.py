@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from spinefm.anatomy import LEVELS
-from spinefm.geometry import PatchRule, crop_mask, polygon_to_vertebra
+from spinefm.geometry import polygon_to_vertebra
+from spinefm.patches import PatchRule, crop_mask
 from spinefm.pipeline import InductivePipeline
 from spinefm.structures import Detections, Radiograph, View
 

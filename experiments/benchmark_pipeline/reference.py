@@ -15,8 +15,9 @@ from segment_anything.modeling.image_encoder import Attention
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from spinefm.components import Component
-from spinefm.geometry import mask_to_vertebra, paste_patch, weighted_centroid
+from spinefm.geometry import mask_to_vertebra, weighted_centroid
 from spinefm.models.fused_attention import FusedAttention
+from spinefm.patches import paste_patch
 from spinefm.pipeline import InductivePipeline
 from spinefm.pipeline.examination import Examiner, Finding, Place, classify_places, cut_patches
 from spinefm.structures import Detections, Radiograph, Spine, StopReason, Vertebra

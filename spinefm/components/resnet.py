@@ -10,8 +10,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from spinefm.components.base import Component
 from spinefm.data.views import ClassificationView, class_names
-from spinefm.geometry import PatchRule
 from spinefm.models.resnet import PatchResNet
+from spinefm.patches import PatchRule
 from spinefm.structures import Patches, Radiograph
 
 

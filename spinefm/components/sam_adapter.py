@@ -11,10 +11,10 @@ from torchmetrics import MeanMetric
 
 from spinefm.components.base import PATH_KEY, Component
 from spinefm.data.views import SegmentationView
-from spinefm.geometry import PatchRule
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
+from spinefm.patches import PatchRule
 from spinefm.prompts import build_prompt
 from spinefm.structures import Patches, Radiograph
 from spinefm.weight_files import absolute_reference, beside, find_weights, read_weights

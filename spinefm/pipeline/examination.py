@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import centroids_of, film_patch, local_spacings, patch_box
+from spinefm.geometry import centroids_of, local_spacings
+from spinefm.patches import film_patch, patch_box
 from spinefm.pipeline.batch_size import BatchSize
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.protocols import Classifier, PatchNetwork, Segmenter

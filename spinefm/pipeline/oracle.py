@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
-from spinefm.geometry import crop_mask
+from spinefm.patches import crop_mask
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
 from spinefm.structures import CENTROID, Detections, Patches, Point, Radiograph, Spine, Trails, Vertebra

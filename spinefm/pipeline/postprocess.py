@@ -8,7 +8,8 @@ import torch
 from scipy.special import expit, logit
 from torch import Tensor
 
-from spinefm.geometry import mask_to_vertebra, resample_window
+from spinefm.geometry import mask_to_vertebra
+from spinefm.patches import resample_window
 from spinefm.structures import Mask, PatchBox, Vertebra
 
 

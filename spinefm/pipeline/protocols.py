@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spinefm.geometry import PatchRule
+from spinefm.patches import PatchRule
 from spinefm.structures import Detections, Patches, Radiograph, Spine, Trails
 
 

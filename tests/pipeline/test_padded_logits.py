@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
-from spinefm.geometry import paste_mask, paste_patch, weighted_centroid
+from spinefm.geometry import paste_mask, weighted_centroid
+from spinefm.patches import paste_patch
 from spinefm.pipeline.padded_logits import PaddedLogits, padded_logits
 from spinefm.structures import PatchBox
 

@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 
 from spinefm.anatomy import level_index
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import film_patch, local_spacings
+from spinefm.geometry import local_spacings
+from spinefm.patches import film_patch
 from spinefm.structures import CENTROID, Landmark, PatchBox, Pixels, Point, Radiograph
 
 ItemT = TypeVar("ItemT")

@@ -9,7 +9,7 @@ from torch import Tensor
 from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import VertebraRef, View, grey_patch, spine_centroids, vertebra_refs
-from spinefm.geometry import PatchRule, patch_box
+from spinefm.patches import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
 
 CENTRE_JITTER = 0.12

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View, grey_patch, vertebra_refs
-from spinefm.geometry import PatchRule, crop_mask, patch_box
+from spinefm.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import Radiograph
 

@@ -6,7 +6,7 @@ import torch
 
 from spinefm.data.views import SegmentationView
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import PatchRule
+from spinefm.patches import PatchRule
 from spinefm.prompts import CentrePoint, JitteredPoint, SpacingBox
 
 
