@@ -1,6 +1,7 @@
 """Train one component: `python train.py component=point_predictor dataset=synthetic`."""
 
 import logging
+from math import isfinite
 from pathlib import Path
 
 import hydra
@@ -50,6 +51,9 @@ def main(config: DictConfig) -> float:
 
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     log.info("%s: best %s = %.4f", component.name, component.monitor, score)
+    if trainer.is_global_zero:
+        value = score if isfinite(score) else None
+        write_json(folder / "score.json", {"monitor": component.monitor, "mode": component.mode, "value": value})
     if trainer.fast_dev_run:
         log.info("A trial of one batch: no checkpoint was kept, nothing is published.")
     elif config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:

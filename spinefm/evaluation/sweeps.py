@@ -1,0 +1,150 @@
+"""A sweep as one table and one picture: `python -m spinefm.evaluation.sweeps <folder>`, and at the end of every multirun."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.experimental.callback import Callback
+from matplotlib.figure import Figure
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from spinefm.atomic import atomic_path
+from spinefm.evaluation.tables import SHORT_TITLES, format_value
+from spinefm.failures import run_script
+
+SCORE = "score.json"
+"""What train.py writes: `monitor`, `mode` and the best `value`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        name: Of its folder.
+        options: What it was given, by key.
+        values: What came out, by metric; empty if it failed.
+        falls: Whether the first value is the better the less it is.
+    """
+
+    name: str
+    options: Mapping[str, str]
+    values: Mapping[str, float | None]
+    falls: bool = False
+
+
+def read_jobs(folder: Path) -> list[Job]:
+    """The jobs of a sweep: the best training first, evaluations as they were given; failed ones last.
+
+    Raises:
+        FileNotFoundError: If the folder holds no job.
+    """
+    paths = [path for path in folder.iterdir() if (path / ".hydra" / "overrides.yaml").is_file()] if folder.is_dir() else []
+    if not paths:
+        raise FileNotFoundError(
+            f"Expected a sweep in `{folder}`, but it holds no job. Give the folder of a multirun, such as runs/sweeps/<time>."
+        )
+    jobs = [_read(path) for path in sorted(paths, key=lambda path: (len(path.name), path.name))]
+    done = [job for job in jobs if job.values]
+    if all(len(job.values) == 1 for job in done):
+        done.sort(key=_rank)
+    return done + [job for job in jobs if not job.values]
+
+
+def _rank(job: Job) -> float:
+    (value,) = job.values.values()
+    if value is None:
+        return float("inf")
+    return value if job.falls else -value
+
+
+def _read(path: Path) -> Job:
+    overrides = OmegaConf.load(path / ".hydra" / "overrides.yaml")
+    options = dict(str(override).lstrip("+~").partition("=")[::2] for override in overrides)
+    if (path / SCORE).is_file():
+        score = json.loads((path / SCORE).read_text(encoding="utf-8"))
+        return Job(path.name, options, {score["monitor"]: score["value"]}, score["mode"] == "min")
+    if (path / "results.json").is_file():
+        results = json.loads((path / "results.json").read_text(encoding="utf-8"))
+        return Job(path.name, options, {key: results[key]["value"] for key in SHORT_TITLES if key in results})
+    return Job(path.name, options, {})
+
+
+def varied(jobs: Sequence[Job]) -> list[str]:
+    """Keys of the options in which jobs differ."""
+    keys = dict.fromkeys(key for job in jobs for key in job.options)
+    return [key for key in keys if len({job.options.get(key) for job in jobs}) > 1]
+
+
+def sweep_table(jobs: Sequence[Job]) -> Table:
+    """For the terminal: one row per job, what was varied and what came out."""
+    keys, metrics = varied(jobs), list(dict.fromkeys(metric for job in jobs for metric in job.values))
+    table = Table("job", *keys, *(SHORT_TITLES.get(metric, metric) for metric in metrics))
+    for job in jobs:
+        outcome = [format_value(metric, job.values[metric]) for metric in metrics] if job.values else ["failed"]
+        table.add_row(job.name, *(job.options.get(key, "–") for key in keys), *outcome)
+    return table
+
+
+def write_sweep(folder: Path, jobs: Sequence[Job]) -> None:
+    """Write `sweep.csv`, and `sweep.png`: what came out first against each option that was varied."""
+    rows = [{"job": job.name, **job.options, **job.values} for job in jobs]
+    with atomic_path(folder / "sweep.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+    keys, done = varied(jobs), [job for job in jobs if job.values]
+    if keys and done:
+        with atomic_path(folder / "sweep.png") as temporary:
+            _plot(keys, done).savefig(temporary, dpi=110)
+
+
+def _plot(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
+    metric = next(iter(jobs[0].values))
+    figure = Figure(figsize=(3.4 * len(keys), 3.0), layout="constrained")
+    for axes, key in zip(figure.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys, strict=True):
+        texts = [job.options.get(key, "–") for job in jobs]
+        values = [job.values[metric] for job in jobs]
+        places: list[Any] = [float(text) for text in texts] if all(map(_is_number, texts)) else texts
+        axes.plot(places, values, "o", color="#0072b2")
+        axes.set(xlabel=key.rpartition(".")[2])
+    figure.supylabel(SHORT_TITLES.get(metric, metric).replace("-\n", "").replace("\n", " "))
+    return figure
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+class SweepTable(Callback):
+    """Shows a multirun as one table when it has ended."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """See Hydra."""
+        show(Path(config.hydra.sweep.dir))
+
+
+def show(folder: Path) -> None:
+    """Print a sweep, and write its table and picture into its folder."""
+    jobs = read_jobs(folder)
+    Console().print(sweep_table(jobs))
+    write_sweep(folder, jobs)
+
+
+def main() -> None:
+    """Show a sweep that has ended, or is under way."""
+    parser = argparse.ArgumentParser(prog="python -m spinefm.evaluation.sweeps", description="Show a sweep as one table and one picture.")
+    parser.add_argument("folder", type=Path, help="of a multirun, such as runs/sweeps/<time>")
+    show(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    run_script(main)

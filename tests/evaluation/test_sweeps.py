@@ -1,0 +1,92 @@
+"""Sweeps as tables and pictures: made by hand, and by real multiruns."""
+
+import json
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from spinefm.evaluation import sweeps
+from spinefm.evaluation.sweeps import read_jobs, varied
+from spinefm.failures import run_script
+from tests.scripts import FILMS, names, run
+
+SEARCH = [
+    (["component=resnet", "a.lr=0.1"], 0.5),
+    (["component=resnet", "a.lr=0.01"], 0.9),
+    (["component=resnet", "a.lr=1"], None),
+    (["component=resnet", "a.lr=5"], "failed"),
+]
+
+
+def job(folder, number, overrides, **files):
+    path = folder / str(number)
+    (path / ".hydra").mkdir(parents=True)
+    (path / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(overrides))
+    for name, content in files.items():
+        (path / f"{name}.json").write_text(json.dumps(content))
+
+
+def search(folder, mode):
+    for number, (overrides, value) in enumerate(SEARCH):
+        files = {} if value == "failed" else {"score": {"monitor": "val/x", "mode": mode, "value": value}}
+        job(folder, number, overrides, **files)
+    return folder
+
+
+def show(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        patch.setattr(sys, "argv", ["sweeps", str(folder)])
+        run_script(sweeps.main)
+
+
+@pytest.mark.parametrize(("mode", "order"), [("max", ["1", "0", "2", "3"]), ("min", ["0", "1", "2", "3"])])
+def test_the_best_training_comes_first_and_failed_ones_last(tmp_path, mode, order):
+    jobs = read_jobs(search(tmp_path, mode))
+    assert [each.name for each in jobs] == order and not jobs[-1].values
+    assert varied(jobs) == ["a.lr"]
+
+
+def test_table_and_picture(tmp_path, capsys):
+    show(search(tmp_path, "max"))
+    told = capsys.readouterr().out
+    assert "val/x" in told and "0.900" in told and "failed" in told and "component" not in told
+    rows = pd.read_csv(tmp_path / "sweep.csv")
+    assert rows["val/x"].tolist()[:2] == [0.9, 0.5] and len(rows) == 4
+    with Image.open(tmp_path / "sweep.png") as picture:
+        assert picture.width > 300
+
+
+def test_evaluations_stay_in_their_order(tmp_path, capsys):
+    for number, dice in ((0, 0.9), (1, 0.7), (10, 0.8)):
+        results = {"identification_rate": {"value": dice, "ci95": None}, "dice_all": {"value": dice}}
+        job(tmp_path, number, [f"pipeline.oracle={number}"], results=results)
+    assert [each.name for each in read_jobs(tmp_path)] == ["0", "1", "10"]
+    show(tmp_path)
+    assert "70.0 %" in capsys.readouterr().out
+
+
+def test_a_folder_without_jobs_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"Expected a sweep in `.*`, but it holds no job"):
+        show(tmp_path)
+
+
+def test_a_sweep_of_trainings_ends_with_its_table(tiny, tmp_path, capsys):
+    run("train", tmp_path, "-m", *tiny("point_predictor"), "component.module.hidden_size=4,8")
+    told = capsys.readouterr().out
+    assert "component.module.hid" in told.replace("…", "") and "val/step_error" in told.replace("\n", "")
+    (folder,) = (tmp_path / "runs" / "sweeps").iterdir()
+    assert {"sweep.csv", "sweep.png", "0", "1"} <= names(folder)
+    scores = pd.read_csv(folder / "sweep.csv")["val/step_error"].tolist()
+    assert len(scores) == 2 and scores == sorted(scores)
+
+
+def test_a_sweep_of_evaluations_ends_with_its_table(workplace, tmp_path, capsys):
+    run("evaluate", workplace, "-m", *FILMS, "pipeline=oracle", "pipeline.oracle=none,mask_rcnn", f"hydra.sweep.dir={tmp_path}")
+    told = capsys.readouterr().out
+    assert "pipeline.oracle" in told and told.count("mask_rcnn") >= 1
+    rows = pd.read_csv(tmp_path / "sweep.csv")
+    assert rows["pipeline.oracle"].tolist() == ["none", "mask_rcnn"] and "dice_all" in rows
