@@ -64,7 +64,7 @@ def run_pipeline(
     pipeline: SpinePipeline, films: Sequence[Radiograph], evaluator: Evaluator, failures: list[str], quiet: bool = False
 ) -> None:
     """Show the evaluator what is found on every film; why some cannot be used goes into `failures`."""
-    ahead = read_ahead(readable(films, failures), number=4)
+    ahead = read_ahead(readable(films, failures))
     for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(films), disable=quiet):
         evaluator.update(film, spine)
 

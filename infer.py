@@ -22,9 +22,6 @@ from spinefm.overlapping import read_ahead, work_behind
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
 
-AHEAD = 4
-"""Films that are read before the networks want them, and that wait to be written."""
-
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")
 def main(config: DictConfig) -> None:
@@ -44,8 +41,8 @@ def main(config: DictConfig) -> None:
 
 def segment(pipeline: SpinePipeline, ids: dict[Path, str], folder: Path, failures: dict[str, str], quiet: bool = False) -> None:
     """Write what is found on every film; why some fail goes into `failures`."""
-    films = read_ahead(readable(ids, failures), AHEAD)
-    written = work_behind(partial(write, folder), film_spines(pipeline, films), AHEAD)
+    films = read_ahead(readable(ids, failures))
+    written = work_behind(partial(write, folder), film_spines(pipeline, films))
     for spine in track(written, "Films", total=len(ids), disable=quiet):
         if spine.failure is not None:
             failures[spine.film_id] = spine.failure

@@ -162,6 +162,11 @@ def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:
     return np.array([steps[max(i - 2, 0) : i + 2].mean() for i in range(len(xy))])
 
 
+def last_spacing(centroids: NDArray[np.float64]) -> float:
+    """Mean length of the last two steps of a (N, 2) trail, N at least 2, in its unit."""
+    return float(np.linalg.norm(np.diff(centroids[-3:], axis=0), axis=1).mean())
+
+
 def centroids_of(vertebrae: Sequence[Vertebra]) -> NDArray[np.float64]:
     """(N, 2) centroids (x, y), in the order given."""
     return np.array([vertebra.centroid for vertebra in vertebrae], dtype=np.float64).reshape(-1, 2)

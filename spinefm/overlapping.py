@@ -8,8 +8,11 @@ from typing import TypeVar
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
+AHEAD = 4
+"""Films that are read before the networks want them, and that wait to be written."""
 
-def read_ahead(items: Iterable[ItemT], number: int) -> Iterator[ItemT]:
+
+def read_ahead(items: Iterable[ItemT], number: int = AHEAD) -> Iterator[ItemT]:
     """Take items from their source before they are asked for, `number` of them at most; what it raises is raised in their turn."""
     source, end = iter(items), object()
     with ThreadPoolExecutor(1) as reader:
@@ -19,7 +22,7 @@ def read_ahead(items: Iterable[ItemT], number: int) -> Iterator[ItemT]:
             yield item  # type: ignore[misc] # `end` is none of them
 
 
-def work_behind(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], number: int) -> Iterator[ResultT]:
+def work_behind(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], number: int = AHEAD) -> Iterator[ResultT]:
     """Call a function on each item while the next ones are made, `number` calls behind at most; what it raises is raised in its turn."""
     pending = deque[Future[ResultT]]()
     with ThreadPoolExecutor(1) as worker:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -22,12 +22,7 @@ from spinefm.geometry import (
     weighted_centroid,
 )
 from spinefm.structures import Vertebra
-
-few = settings(max_examples=40, deadline=None)
-sides = st.integers(1, 23)
-near = st.integers(-40, 40)
-masks = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
-vertebrae = st.builds(Vertebra, masks.filter(np.any), st.tuples(st.integers(-15, 25), st.integers(-15, 25)), st.just((0.0, 0.0)))
+from tests.strategies import few, masks, near, sides, vertebrae
 
 
 def edge_distances(polygon, rows, columns):

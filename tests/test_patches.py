@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch.nn.functional import interpolate
@@ -23,14 +23,10 @@ from spinefm.patches import (
     patch_to_film,
     resample_window,
 )
-from spinefm.structures import PatchBox, Vertebra
+from spinefm.structures import PatchBox
+from tests.strategies import few, near, sides, vertebrae
 
-few = settings(max_examples=40, deadline=None)
-sides = st.integers(1, 23)
-near = st.integers(-40, 40)
 boxes = st.builds(PatchBox, near, near, st.integers(2, 33))
-masks = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
-vertebrae = st.builds(Vertebra, masks.filter(np.any), st.tuples(st.integers(-15, 25), st.integers(-15, 25)), st.just((0.0, 0.0)))
 
 
 def numbered(height, width):

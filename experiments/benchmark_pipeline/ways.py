@@ -135,7 +135,7 @@ class Engine:
                 write_spine(folder, *found)
             return found[1]
 
-        return list(work_behind(write, film_spines(self.pipeline, read_ahead(read(paths, self.stages), 4)), number=4))
+        return list(work_behind(write, film_spines(self.pipeline, read_ahead(read(paths, self.stages)))))
 
 
 class Reference:

@@ -72,10 +72,11 @@ class Component(pl.LightningModule, ABC):
         """
         if compiler is not None and compiler not in (known := torch.compiler.list_backends(exclude_tags=())):
             raise ValueError(f"Expected `compile` to be null or one of {known}, but got `{compiler}`.")
-        if self.hot_module is not None and channels_last:
-            self.hot_module.to(memory_format=torch.channels_last)
-        if self.hot_module is not None and compiler is not None:
-            self.hot_module.compile(backend=compiler)
+        module = self.hot_module
+        if module is not None and channels_last:
+            module.to(memory_format=torch.channels_last)
+        if module is not None and compiler is not None:
+            module.compile(backend=compiler)
 
     def check(self) -> None:
         """Fail on what is missing before films are read, which may take minutes. Nothing is, unless a component says so."""

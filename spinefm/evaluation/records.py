@@ -8,7 +8,7 @@ import numpy as np
 
 from spinefm.evaluation.matching import OURS, Protocol, match_vertebrae
 from spinefm.evaluation.surface import surface_distances
-from spinefm.geometry import centroids_of, local_spacings, mask_dice
+from spinefm.geometry import centroids_of, local_spacings
 from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 
 LANDMARK_MARGIN = 0.1
@@ -121,9 +121,13 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
     """
     _check_pair(radiograph, spine)
     matching = match_vertebrae(radiograph.vertebrae, spine.vertebrae, protocol)
-    partners = {pair.truth: spine.vertebrae[pair.predicted] for pair in matching.pairs}
+    partners = {pair.truth: pair for pair in matching.pairs}
     by_centroid = found_by_centroid(radiograph, spine.vertebrae)
-    rows = [_record(truth, partners.get(index), by_centroid[index]) for index, truth in enumerate(radiograph.vertebrae)]
+    rows = []
+    for index, truth in enumerate(radiograph.vertebrae):
+        pair = partners.get(index)
+        row = _matched(truth, spine.vertebrae[pair.predicted], pair.dice) if pair else _record(truth, None)
+        rows.append(replace(row, found_by_centroid=by_centroid[index]))
     excused = _on_landmarks([spine.vertebrae[index] for index in matching.spurious], radiograph)
     rows.extend(_record(None, spine.vertebrae[index]) for index, its in zip(matching.spurious, excused, strict=True) if not its)
     return FilmRecord(
@@ -212,16 +216,16 @@ def _check_pair(radiograph: Radiograph, spine: Spine) -> None:
         )
 
 
-def _record(truth: Vertebra | None, predicted: Vertebra | None, by_centroid: bool | None = None) -> VertebraRecord:
-    row = VertebraRecord(
+def _matched(truth: Vertebra, predicted: Vertebra, dice: float) -> VertebraRecord:
+    hd95, surface_distance = surface_distances(truth, predicted)
+    return replace(_record(truth, predicted), dice=dice, hd95=hd95, surface_distance=surface_distance)
+
+
+def _record(truth: Vertebra | None, predicted: Vertebra | None) -> VertebraRecord:
+    return VertebraRecord(
         true_level=truth.level if truth else None,
         predicted_level=predicted.level if predicted else None,
         confidence=predicted.confidence if predicted else None,
         true_centroid=truth.centroid if truth else None,
         predicted_centroid=predicted.centroid if predicted else None,
-        found_by_centroid=by_centroid,
     )
-    if truth is None or predicted is None:
-        return row
-    hd95, surface_distance = surface_distances(truth, predicted)
-    return replace(row, dice=mask_dice(truth, predicted), hd95=hd95, surface_distance=surface_distance)

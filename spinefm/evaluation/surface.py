@@ -1,9 +1,12 @@
 """Distances between the outlines of two masks."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
+from spinefm.geometry import paste_mask
 from spinefm.structures import Mask, Vertebra
 
 
@@ -32,13 +35,8 @@ def _in_one_window(first: Vertebra, second: Vertebra) -> list[Mask]:
     """Both masks on a piece of film that holds them."""
     x0, y0 = np.minimum(first.box[:2], second.box[:2])
     x1, y1 = np.maximum(first.box[2:], second.box[2:])
-    windows = []
-    for vertebra in (first, second):
-        window = np.zeros((y1 - y0, x1 - x0), dtype=bool)
-        left, top, right, bottom = vertebra.box
-        window[top - y0 : bottom - y0, left - x0 : right - x0] = vertebra.mask
-        windows.append(window)
-    return windows
+    moved = (replace(vertebra, origin=(vertebra.origin[0] - x0, vertebra.origin[1] - y0)) for vertebra in (first, second))
+    return [paste_mask(vertebra, (y1 - y0, x1 - x0)) for vertebra in moved]
 
 
 def _edge(mask: Mask) -> Mask:

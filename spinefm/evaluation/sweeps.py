@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from spinefm.atomic import atomic_path
-from spinefm.evaluation.tables import SHORT_TITLES, format_value
+from spinefm.evaluation.figures import BLUE
+from spinefm.evaluation.tables import SHORT_TITLES, TITLES, format_value
 from spinefm.failures import run_script
 
 SCORE = "score.json"
@@ -110,9 +111,9 @@ def _plot(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
         texts = [job.options.get(key, "–") for job in jobs]
         values = [job.values[metric] for job in jobs]
         places: list[Any] = [float(text) for text in texts] if all(map(_is_number, texts)) else texts
-        axes.plot(places, values, "o", color="#0072b2")
+        axes.plot(places, values, "o", color=BLUE)
         axes.set(xlabel=key.rpartition(".")[2])
-    figure.supylabel(SHORT_TITLES.get(metric, metric).replace("-\n", "").replace("\n", " "))
+    figure.supylabel(TITLES.get(metric, metric))
     return figure
 
 

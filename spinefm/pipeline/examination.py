@@ -32,6 +32,12 @@ class Place:
     centre: Point
     spacing: float
 
+    @property
+    def is_on_film(self) -> bool:
+        """Whether the point lies on the film."""
+        (x, y), (height, width) = self.centre, self.film.size
+        return 0 <= x < width and 0 <= y < height
+
 
 @dataclass(frozen=True, eq=False)
 class Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.geometry import mask_iou
+from spinefm.geometry import last_spacing, mask_iou
 from spinefm.pipeline.examination import Finding, Place
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
 from spinefm.structures import Direction, Radiograph, StopReason
@@ -141,13 +141,7 @@ def _obstacle(place: Place, steps: int, rules: InductionRules) -> StopReason | N
     """Why a walk that has made so many steps cannot look there."""
     if steps >= rules.max_steps:
         return StopReason.MAX_STEPS
-    height, width = place.film.size
-    return None if 0 <= place.centre[0] < width and 0 <= place.centre[1] < height else StopReason.BORDER
-
-
-def last_spacing(centroids: NDArray[np.float64]) -> float:
-    """Mean length of the last two steps of a (N, 2) trail, N at least 2, pixels."""
-    return float(np.linalg.norm(np.diff(centroids[-3:], axis=0), axis=1).mean())
+    return None if place.is_on_film else StopReason.BORDER
 
 
 def _follow(walk: Walk, looks: Sequence[tuple[Place, Finding | StopReason]], rules: InductionRules) -> None:

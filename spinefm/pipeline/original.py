@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import centroids_of, mask_iou, mask_to_vertebra, principal_axis_order
+from spinefm.geometry import centroids_of, last_spacing, mask_iou, mask_to_vertebra, principal_axis_order
 from spinefm.pipeline.base_case import base_cases, mean_score
 from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
 from spinefm.pipeline.labelling import assign_levels
@@ -236,7 +236,7 @@ class OriginalPipeline(SpinePipeline):
     def _step(self, film: Radiograph, seen: Sequence[Sighting]) -> Sighting | StopReason:
         """The next vertebra, or why there is none."""
         place = self._next_place(film, centroids_of([sighting.vertebra for sighting in seen]))
-        if not (0 <= place.centre[0] < film.size[1] and 0 <= place.centre[1] < film.size[0]):
+        if not place.is_on_film:
             return StopReason.BORDER
         sighting = self._examine(place)
         if sighting is None:
@@ -250,7 +250,7 @@ class OriginalPipeline(SpinePipeline):
         trail = torch.from_numpy(centroids[-self.predictor.context :]).float()
         sizes = torch.tensor([film.size[::-1]], dtype=torch.float32)
         ((x, y),) = self.predictor.predict_next(Trails(trail[None], sizes, (film.film_id,))).tolist()
-        return Place(film, (x, y), float(np.linalg.norm(np.diff(centroids[-3:], axis=0), axis=1).mean()))
+        return Place(film, (x, y), last_spacing(centroids))
 
     def _named(self, found: Sequence[Sighting]) -> list[Vertebra]:
         """All of them, with levels where a landmark tells; a level unknown is no reason to trust a mask less."""

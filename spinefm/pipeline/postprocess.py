@@ -60,10 +60,10 @@ def _window_of_largest_part(mask: Mask, box: PatchBox, film_size: tuple[int, int
     scale = len(mask) / box.side
     on_film = [_on_film(start, box.side, end) for start, end in zip((box.y, box.x), film_size, strict=True)]
     seen = [slice(floor(part.start * scale), ceil(part.stop * scale)) for part in on_film]
-    number, parts, statistics, _ = cv2.connectedComponentsWithStats(np.pad(mask[seen[0], seen[1]], 1).astype(np.uint8), connectivity=8)
-    if number == 1:
+    shown = mask[seen[0], seen[1]]
+    if not shown.any():
         return None
-    part = parts[1:-1, 1:-1] == 1 + statistics[1:, cv2.CC_STAT_AREA].argmax()
+    part = _largest(shown, connectivity=8)
     rows, columns = (_reach(part, axis, seen[axis].start, scale, on_film[axis]) for axis in (0, 1))
     return rows, columns
 
@@ -86,10 +86,14 @@ def largest_part(mask: Mask) -> Mask:
     """The largest 4-connected part of an (H, W) mask, its holes filled; empty if the mask is."""
     if not mask.any():
         return mask
-    _, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    largest = 1 + statistics[1:, cv2.CC_STAT_AREA].argmax()
     # What cannot be reached from outside is the part or one of its holes.
-    reached = np.pad((parts == largest).astype(np.uint8), 1)
+    reached = np.pad(_largest(mask, connectivity=4).astype(np.uint8), 1)
     cv2.floodFill(reached, None, (0, 0), 2)
     filled: Mask = reached[1:-1, 1:-1] != 2
     return filled
+
+
+def _largest(mask: Mask, connectivity: int) -> Mask:
+    """The largest part of a mask with at least one pixel, with its holes."""
+    _, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=connectivity)
+    return np.asarray(parts == 1 + statistics[1:, cv2.CC_STAT_AREA].argmax())
