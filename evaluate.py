@@ -24,6 +24,7 @@ from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
+from spinefm.jobs import one_job
 from spinefm.overlapping import read_ahead
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import run_record
@@ -32,6 +33,7 @@ from spinefm.training.films import FilmDataModule
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
+@one_job
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)

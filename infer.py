@@ -18,12 +18,14 @@ from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.distributed import Team, check_one_folder
 from spinefm.export import write_spine
 from spinefm.failures import run_script
+from spinefm.jobs import one_job
 from spinefm.overlapping import read_ahead, work_behind
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")
+@one_job
 def main(config: DictConfig) -> None:
     """Write labels, JSON and overlay of every film; a film that fails does not stop the others."""
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)

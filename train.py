@@ -3,6 +3,7 @@
 import logging
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import hydra
 import pytorch_lightning as pl
@@ -16,6 +17,7 @@ from rich.console import Console
 from spinefm.atomic import write_json, write_text
 from spinefm.distributed import check_one_folder
 from spinefm.failures import run_script
+from spinefm.jobs import RECORD, SCORE, finished_score, one_job
 from spinefm.provenance import run_record
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule
@@ -27,11 +29,17 @@ log = logging.getLogger(__name__)
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="train")
+@one_job
 def main(config: DictConfig) -> float:
     """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
+    resolved: Any = OmegaConf.to_container(config, resolve=True)
+    record = run_record(resolved, dataset.fingerprint)
+    if HydraConfig.get().mode == RunMode.MULTIRUN and (before := finished_score(folder, record)) is not None:
+        log.info("Finished before: %s", folder)
+        return before
     component = instantiate(config.component.module, _recursive_=False, _convert_="all")
     if config.resume:
         check_resumable(config.resume, component)
@@ -46,14 +54,14 @@ def main(config: DictConfig) -> float:
     if trainer.is_global_zero:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         Console().print(parameter_table(component.model))
-        write_json(folder / "run.json", run_record(OmegaConf.to_container(config, resolve=True), dataset.fingerprint))
+        write_json(folder / RECORD, record)
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
 
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     log.info("%s: best %s = %.4f", component.name, component.monitor, score)
     if trainer.is_global_zero:
         value = score if isfinite(score) else None
-        write_json(folder / "score.json", {"monitor": component.monitor, "mode": component.mode, "value": value})
+        write_json(folder / SCORE, {"monitor": component.monitor, "mode": component.mode, "value": value})
     if trainer.fast_dev_run:
         log.info("A trial of one batch: no checkpoint was kept, nothing is published.")
     elif config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:

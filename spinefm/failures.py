@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
 
-INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException)
+INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
 
 
 QUIET = "SPINEFM_QUIET"

@@ -5,16 +5,21 @@ import json
 import platform
 import subprocess
 import uuid
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+APART = ("output", "publish", "logger")
+"""Keys of a config that say where results go, and nothing of what they are."""
+
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "segment-anything", "albumentations", "hydra-core", "spinefm")
 
 
-def config_hash(config: Any) -> str:
-    """SHA-256 of a resolved config, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
+def config_hash(config: Mapping[str, Any]) -> str:
+    """SHA-256 of a resolved config, whatever the order of its keys and wherever results go."""
+    essential = {key: value for key, value in config.items() if key not in APART}
+    return hashlib.sha256(json.dumps(essential, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def git_commit() -> str | None:
@@ -36,7 +41,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
 
 
-def run_record(config: Any, data_fingerprint: str) -> dict[str, Any]:
+def run_record(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
     """Content of `run.json`.
 
     Args:

@@ -19,6 +19,10 @@ def test_the_config_hash_sees_values_and_not_their_order():
     assert len(config_hash(config)) == 64
 
 
+def test_the_config_hash_does_not_see_where_results_go():
+    assert config_hash({"a": 1, "output": "runs/1", "publish": None, "logger": {}}) == config_hash({"a": 1, "output": "runs/2"})
+
+
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A folder that holds the package, and git in it."""

@@ -93,10 +93,11 @@ def test_a_sweep_makes_a_folder_per_job_and_publishes_nothing(tiny, tmp_path):
     run("train", tmp_path, "-m", *tiny("point_predictor"), "component.module.hidden_size=16,50")
     assert names(tmp_path) == {"runs"}
     (sweep,) = (tmp_path / "runs" / "sweeps").iterdir()
-    assert {"0", "1"} <= names(sweep)
-    for job, width in (("0", 16), ("1", 50)):
-        assert {"config.yaml", "metrics.csv", "run.json", "best.ckpt", "last.ckpt"} <= names(sweep / job)
-        assert len(weights(sweep / job / "best.ckpt")["model.fc1.bias"]) == width
+    for number, width in ((0, 16), (1, 50)):
+        (job,) = sweep.glob(f"{number}-*")
+        assert {"config.yaml", "metrics.csv", "run.json", "best.ckpt", "last.ckpt"} <= names(job)
+        assert len(weights(job / "best.ckpt")["model.fc1.bias"]) == width
+        assert yaml.safe_load((job / "config.yaml").read_text())["output"] == str(job)
 
 
 @pytest.mark.parametrize("name", ["point_predictor", "resnet", "sam_adapter"])

@@ -18,9 +18,7 @@ from spinefm.atomic import atomic_path
 from spinefm.evaluation.figures import BLUE
 from spinefm.evaluation.tables import SHORT_TITLES, TITLES, format_value
 from spinefm.failures import run_script
-
-SCORE = "score.json"
-"""What train.py writes: `monitor`, `mode` and the best `value`."""
+from spinefm.jobs import SCORE
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,27 @@ def varied(jobs: Sequence[Job]) -> list[str]:
     return [key for key in keys if len({job.options.get(key) for job in jobs}) > 1]
 
 
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last parts of keys, as many as it takes to tell them apart."""
+    return {key: next(tail for tail in _tails(key) if sum(f".{each}".endswith(f".{tail}") for each in keys) == 1) for key in keys}
+
+
+def _tails(key: str) -> list[str]:
+    parts = key.split(".")
+    return [".".join(parts[-number:]) for number in range(1, len(parts) + 1)]
+
+
+def _short(text: str) -> str:
+    return f"{float(text):.4g}" if _is_number(text) else text
+
+
 def sweep_table(jobs: Sequence[Job]) -> Table:
     """For the terminal: one row per job, what was varied and what came out."""
     keys, metrics = varied(jobs), list(dict.fromkeys(metric for job in jobs for metric in job.values))
-    table = Table("job", *keys, *(SHORT_TITLES.get(metric, metric) for metric in metrics))
+    table = Table("job", *short_names(keys).values(), *(SHORT_TITLES.get(metric, metric) for metric in metrics))
     for job in jobs:
         outcome = [format_value(metric, job.values[metric]) for metric in metrics] if job.values else ["failed"]
-        table.add_row(job.name, *(job.options.get(key, "–") for key in keys), *outcome)
+        table.add_row(job.name, *(_short(job.options.get(key, "–")) for key in keys), *outcome)
     return table
 
 
@@ -112,7 +124,7 @@ def _plot(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
         values = [job.values[metric] for job in jobs]
         places: list[Any] = [float(text) for text in texts] if all(map(_is_number, texts)) else texts
         axes.plot(places, values, "o", color=BLUE)
-        axes.set(xlabel=key.rpartition(".")[2])
+        axes.set(xlabel=short_names(keys)[key])
     figure.supylabel(TITLES.get(metric, metric))
     return figure
 

@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from spinefm.evaluation import sweeps
-from spinefm.evaluation.sweeps import read_jobs, varied
+from spinefm.evaluation.sweeps import read_jobs, short_names, varied
 from spinefm.failures import run_script
 from tests.scripts import FILMS, names, run
 
@@ -50,6 +50,11 @@ def test_the_best_training_comes_first_and_failed_ones_last(tmp_path, mode, orde
     assert varied(jobs) == ["a.lr"]
 
 
+def test_names_of_options_are_as_short_as_it_takes_to_tell_them_apart():
+    keys = ["a.lr", "b.c.size", "d.c.size", "seed"]
+    assert list(short_names(keys).values()) == ["lr", "b.c.size", "d.c.size", "seed"]
+
+
 def test_table_and_picture(tmp_path, capsys):
     show(search(tmp_path, "max"))
     told = capsys.readouterr().out
@@ -77,9 +82,10 @@ def test_a_folder_without_jobs_is_named(tmp_path):
 def test_a_sweep_of_trainings_ends_with_its_table(tiny, tmp_path, capsys):
     run("train", tmp_path, "-m", *tiny("point_predictor"), "component.module.hidden_size=4,8")
     told = capsys.readouterr().out
-    assert "component.module.hid" in told.replace("…", "") and "val/step_error" in told.replace("\n", "")
+    headings = next(line for line in told.splitlines() if line.startswith("┃ job"))
+    assert [each.strip() for each in headings.strip("┃").split("┃")] == ["job", "hidden_size", "val/step_error"]
     (folder,) = (tmp_path / "runs" / "sweeps").iterdir()
-    assert {"sweep.csv", "sweep.png", "0", "1"} <= names(folder)
+    assert {"sweep.csv", "sweep.png"} <= names(folder)
     scores = pd.read_csv(folder / "sweep.csv")["val/step_error"].tolist()
     assert len(scores) == 2 and scores == sorted(scores)
 

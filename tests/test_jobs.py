@@ -1,0 +1,147 @@
+"""The jobs of a multirun: each one run in one folder, none run twice, whatever launches them."""
+
+import math
+import signal
+import subprocess
+import sys
+import time
+
+import optuna
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from spinefm.atomic import write_json
+from spinefm.components import COMPONENTS
+from spinefm.jobs import finished_score, job_arguments
+from tests.scripts import FILMS, ROOT, names, process, read_json, run
+
+RECORD = {"config_hash": "c", "data_fingerprint": "d", "run_id": "r"}
+SWEEPS = sorted(str(path.relative_to(ROOT / "conf" / "sweep").with_suffix("")) for path in (ROOT / "conf" / "sweep").glob("*/*.yaml"))
+
+
+def jobs(sweep):
+    return sorted(path for path in sweep.iterdir() if (path / ".hydra").is_dir())
+
+
+def numbers(sweep):
+    return [path.name.partition("-")[0] for path in jobs(sweep)]
+
+
+def test_a_job_of_a_sweep_has_its_own_options_and_the_sweeps_flags():
+    sweep = ["-m", "component=resnet", "--config-dir", "mine", "a.lr=1,2", "~logger", "--config-name=train"]
+    job = ["component=resnet", "a.lr=2", "~logger"]
+    assert job_arguments(sweep, job) == ["--config-dir", "mine", "--config-name=train", *job, "hydra.mode=RUN"]
+
+
+@pytest.mark.parametrize("value", [0.5, None])
+def test_a_finished_job_is_known_by_its_config_and_films(tmp_path, value):
+    write_json(tmp_path / "score.json", {"monitor": "val/x", "mode": "min", "value": value})
+    write_json(tmp_path / "run.json", RECORD)
+    score = finished_score(tmp_path, RECORD | {"run_id": "another"})
+    assert score == value if value is not None else math.isnan(score)
+    for key in ("config_hash", "data_fingerprint"):
+        with pytest.raises(ValueError, match=r"this job's, but it holds one of another config or other films. Name another folder"):
+            finished_score(tmp_path, RECORD | {key: "another"})
+    assert names(tmp_path) == {"score.json", "run.json"}
+
+
+def test_nothing_is_left_of_an_interrupted_job(tmp_path):
+    for name in (".hydra/config.yaml", "train.log", "run.json", "best.ckpt", "wandb/run/files"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert finished_score(tmp_path, RECORD) is None
+    assert names(tmp_path) == {".hydra", "train.log"} and names(tmp_path / ".hydra") == {"config.yaml"}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_option_of_a_sweep_is_one_of_its_component(name):
+    """With each of its values, or both ends of its range."""
+    component = COMPONENTS[name.partition("/")[0]]
+    choices = [f"component={component.name}", f"sweep={name}"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        hydra = compose("train", choices, return_hydra_config=True).hydra
+        for override in OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in hydra.sweeper.params.items()]):
+            value = override.value()
+            values = [value.start, value.end] if override.is_interval_sweep() else list(override.sweep_iterator())
+            assert len(values) > 1
+            for each in values:
+                config = compose("train", [*choices, f"{override.key_or_group}={each}"])
+                if override.key_or_group.startswith("component."):
+                    assert str(OmegaConf.select(config, override.key_or_group)) == str(each)
+    assert hydra.sweep.dir == f"runs/sweeps/synthetic/{name}"
+    if "direction" in hydra.sweeper:
+        assert hydra.sweeper.direction == {"min": "minimize", "max": "maximize"}[component.mode]
+        assert hydra.sweeper.max_failure_rate == 1.0 and hydra.sweeper.sampler._target_ == "optuna.samplers.TPESampler"
+
+
+def test_every_component_has_every_sweep():
+    assert sorted(f"{component}/{kind}" for component in COMPONENTS for kind in ("grid", "optuna", "joblib")) == SWEEPS
+
+
+def study(sweep):
+    return optuna.load_study(study_name=None, storage=f"sqlite:///{sweep}/study.db").trials
+
+
+def test_an_optuna_sweep_that_is_killed_and_started_again_runs_no_trial_twice(tiny, tmp_path):
+    command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=6"]
+    sweep = tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor" / "optuna"
+    first = subprocess.Popen([sys.executable, ROOT / "train.py", *command[2:]], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while len(list(sweep.glob("*/score.json"))) < 3:
+        assert first.poll() is None
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    records = {path.parent.name: read_json(path.parent / "run.json") for path in sweep.glob("*/score.json")}
+    assert 3 <= len(records) < 6
+    done = process(*command)
+    assert done.returncode == 0, done.stderr
+    scores = [read_json(path / "score.json")["value"] for path in jobs(sweep)]
+    assert numbers(sweep) == ["0", "1", "2", "3", "4", "5"]
+    assert [trial.state.name for trial in study(sweep)] == ["COMPLETE"] * 6 and [trial.value for trial in study(sweep)] == scores
+    assert len(set(scores)) == 6
+    assert {name: read_json(sweep / name / "run.json") for name in records} == records
+    assert all(names(path) >= {"best.ckpt", "last.ckpt"} and "best-v1.ckpt" not in names(path) for path in jobs(sweep))
+
+
+def test_a_failing_trial_does_not_end_a_sweep(tiny, tmp_path, capsys):
+    """One centroid says nothing of where the next one is."""
+    context = "component.module.context=choice(1,2,3)"
+    run("train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=5", context)
+    sweep = tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor" / "optuna"
+    states = [trial.state.name for trial in study(sweep)]
+    assert len(states) == 5 and set(states) == {"COMPLETE", "FAIL"}
+    assert capsys.readouterr().out.count("failed") == states.count("FAIL")
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
+def test_launchers_run_the_jobs_in_processes(tiny, tmp_path, launcher):
+    command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/grid"]
+    command += ["component.module.coordinates=image,local", "component.module.hidden_size=8", f"hydra/launcher={launcher}"]
+    done = process(*command)
+    assert done.returncode == 0, done.stderr
+    sweep = tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor" / "grid"
+    assert numbers(sweep) == ["0", "1"] and done.stdout.count("val/step_error") >= 1
+    records = [read_json(path / "run.json") for path in jobs(sweep)]
+    assert len({record["config_hash"] for record in records}) == 2
+
+
+def test_a_sweep_with_ddp_makes_one_folder_per_job(tiny, tmp_path):
+    options = [*tiny("point_predictor"), "trainer=ddp", "component.module.hidden_size=4,8"]
+    done = process("train", tmp_path, "-m", *options)
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path) == {"runs"} and names(tmp_path / "runs") == {"sweeps"}
+    (sweep,) = (tmp_path / "runs" / "sweeps").iterdir()
+    assert numbers(sweep) == ["0", "1"] and all((path / "score.json").is_file() for path in jobs(sweep))
+    assert done.stderr.count("MEMBER: 2/2") == 2
+
+
+def test_a_sweep_of_evaluations_with_ddp_equals_one_without(workplace, tmp_path):
+    options = [*FILMS, "pipeline=detector_only", "pipeline.score_threshold=0,1", f"checkpoints={workplace}/checkpoints/synthetic"]
+    run("evaluate", tmp_path, "-m", *options, "hydra.sweep.dir=one")
+    done = process("evaluate", tmp_path, "-m", *options, "trainer=ddp", "hydra.sweep.dir=two")
+    assert done.returncode == 0, done.stderr
+    for job in ("0", "1"):
+        assert (tmp_path / "one" / job / "results.json").read_bytes() == (tmp_path / "two" / job / "results.json").read_bytes()
+    assert read_json(tmp_path / "one" / "0" / "results.json") != read_json(tmp_path / "one" / "1" / "results.json")
