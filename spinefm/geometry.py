@@ -135,12 +135,12 @@ def mask_dice(first: Vertebra, second: Vertebra) -> float:
 
 
 def _intersection(first: Vertebra, second: Vertebra) -> int:
-    x0, y0 = max(first.box[0], second.box[0]), max(first.box[1], second.box[1])
-    x1, y1 = min(first.box[2], second.box[2]), min(first.box[3], second.box[3])
+    a, b = first.box, second.box
+    x0, y0, x1, y1 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     if x0 >= x1 or y0 >= y1:
         return 0
     windows = [v.mask[y0 - v.origin[1] : y1 - v.origin[1], x0 - v.origin[0] : x1 - v.origin[0]] for v in (first, second)]
-    return int((windows[0] & windows[1]).sum())
+    return int(np.count_nonzero(windows[0] & windows[1]))
 
 
 def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:

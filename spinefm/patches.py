@@ -4,10 +4,12 @@ The coordinate frame is that of `spinefm.structures`.
 """
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -142,16 +144,26 @@ def resample_window(values: Tensor, side: int, rows: slice, columns: slice) -> T
     Returns:
         (h, w), those rows and columns.
     """
-    return _resampling(values, side, rows) @ values @ _resampling(values, side, columns).T
+    vertical, from_rows = _resampling(len(values), side, rows)
+    horizontal, from_columns = _resampling(len(values), side, columns)
+    above, beside = (torch.from_numpy(weights).to(values.device) for weights in (vertical, horizontal))
+    return above @ values[from_rows, from_columns] @ beside.T
 
 
-def _resampling(values: Tensor, side: int, part: slice) -> Tensor:
-    """(n, S) weights of S pixels in each of the resized ones in `part`: triangles, as PyTorch's anti-aliased bilinear filter has them."""
-    size = len(values)
-    middles = (torch.arange(part.start, part.stop, device=values.device) + 0.5) * (size / side)
-    distances = (middles[:, None] - torch.arange(size, device=values.device) - 0.5).abs()
-    weights = (1 - distances / max(size / side, 1)).clamp(min=0)
-    return weights / weights.sum(1, keepdim=True)
+def _resampling(size: int, side: int, part: slice) -> tuple[NDArray[np.float32], slice]:
+    """How the resized pixels in `part` come from the `size` ones, as PyTorch's anti-aliased bilinear filter has it.
+
+    Returns:
+        (n, k) weights, triangles, and which k of the pixels they are of.
+    """
+    ratio = size / side
+    reach = max(ratio, 1.0)
+    first, last = ((place + 0.5) * ratio - 0.5 for place in (part.start, part.stop - 1))
+    taken = slice(max(ceil(first - reach), 0), min(floor(last + reach) + 1, size))
+    middles = (np.arange(part.start, part.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(ratio) - np.float32(0.5)
+    distances = np.abs(middles[:, None] - np.arange(taken.start, taken.stop, dtype=np.float32))
+    weights = np.maximum(1 - distances / np.float32(reach), 0)
+    return weights / weights.sum(1, keepdims=True), taken
 
 
 def crop_mask(vertebra: Vertebra, box: PatchBox, size: int | None = None) -> Tensor:

@@ -33,7 +33,7 @@ class SequentialExaminer(Examiner):
     def _look(self, place: Place) -> Finding | StopReason:
         logits = self._film_of_logits(place)
         inside = logits.sigmoid() > self.mask_threshold
-        parts, number = ndimage.label(inside.numpy())
+        parts, number = ndimage.label(inside.numpy(), np.ones((3, 3)))
         if not number:
             return StopReason.EMPTY_MASK
         mask = ndimage.binary_fill_holes(parts == 1 + np.bincount(parts.ravel())[1:].argmax())

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.error import URLError
 
+import cv2
+import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.detection import MaskRCNN, MaskRCNN_ResNet50_FPN_Weights
@@ -12,7 +14,6 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
@@ -57,12 +58,12 @@ def paste_in_window(mask: Tensor, box: Tensor) -> tuple[Tensor, tuple[int, int]]
     Returns:
         (h, w) probabilities, the same as torchvision pastes on a whole film, and the (x, y) pixel of the film at their top left.
     """
-    # torchvision pads a mask by a pixel of its own on each side before it pastes it.
-    margin = (box[2:] - box[:2]) / mask.shape[-1] + 2
-    left, top = (box[:2] - margin).floor().clamp(min=0).int().tolist()
-    right, bottom = (box[2:] + margin).ceil().int().tolist()
-    window = paste_masks_in_image(mask[None], box[None] - box.new_tensor([left, top, left, top]), (bottom - top, right - left))
-    return window[0, 0], (left, top)
+    # As torchvision does: a pixel of the mask's own on each side, and the box to whole pixels of the film, towards 0.
+    framed = cv2.copyMakeBorder(mask[0].numpy(), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    middle, half = (box[2:] + box[:2]) / 2, (box[2:] - box[:2]) / 2 * (len(framed) / (len(framed) - 2))
+    (left, top), (right, bottom) = (middle - half).int().tolist(), (middle + half).int().tolist()
+    window = cv2.resize(framed, (right - left + 1, bottom - top + 1), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(window), (left, top)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Where induction starts: consecutive confident vertebrae."""
 
 from collections.abc import Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinefm.geometry import centroids_of, mask_iou, principal_axis_order
 from spinefm.structures import Detections, Vertebra
@@ -39,11 +40,17 @@ def base_cases(detections: Detections, length: int = 3, max_overlap: float = 0.3
     kept = without_duplicates(detections.vertebrae, max_overlap)
     while comb(len(kept), length) > MAX_RUNS:
         kept.pop()
+    if len(kept) < length:
+        return []
     ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
-    neighbours = [tuple(ordered[start : start + length]) for start in range(len(ordered) - length + 1)]
-    regular = [run for run in combinations(ordered, length) if is_regular(run)]
-    irregular = [run for run in neighbours if not is_regular(run)]
-    return sorted(regular, key=mean_score, reverse=True) + sorted(irregular, key=mean_score, reverse=True)
+    runs = np.array(list(combinations(range(len(ordered)), length)))
+    regular = are_regular(centroids_of(ordered)[runs], np.array([vertebra.area for vertebra in ordered])[runs])
+    neighbours = runs[:, -1] - runs[:, 0] == length - 1
+    best_first = [
+        sorted((tuple(ordered[i] for i in run) for run in runs[chosen]), key=mean_score, reverse=True)
+        for chosen in (regular, neighbours & ~regular)
+    ]
+    return best_first[0] + best_first[1]
 
 
 def without_duplicates(vertebrae: Sequence[Vertebra], max_overlap: float) -> list[Vertebra]:
@@ -55,16 +62,25 @@ def without_duplicates(vertebrae: Sequence[Vertebra], max_overlap: float) -> lis
     return kept
 
 
-def is_regular(run: Sequence[Vertebra]) -> bool:
-    """Whether vertebrae follow each other like neighbours in a spine."""
-    steps = np.diff(centroids_of(run), axis=0)
-    gaps = np.linalg.norm(steps, axis=1)
-    sizes = np.sqrt([(upper.area + lower.area) / 2 for upper, lower in pairwise(run)])
-    fitting = (gaps > GAP_RANGE[0] * sizes) & (gaps < GAP_RANGE[1] * sizes)
-    if not fitting.all() or gaps.max() > MAX_GAP_RATIO * gaps.min():
-        return False
-    cosines = (steps[1:] * steps[:-1]).sum(1) / (gaps[1:] * gaps[:-1])
-    return bool((cosines > np.cos(np.radians(MAX_BEND))).all())
+def are_regular(centroids: NDArray[np.float64], areas: NDArray[np.int_]) -> NDArray[np.bool_]:
+    """Whether vertebrae follow each other like neighbours in a spine.
+
+    Args:
+        centroids: (R, L, 2) of R runs of L vertebrae, pixels.
+        areas: (R, L), pixels.
+
+    Returns:
+        (R,).
+    """
+    steps = np.diff(centroids, axis=1)
+    gaps = np.linalg.norm(steps, axis=2)
+    sizes = np.sqrt((areas[:, 1:] + areas[:, :-1]) / 2)
+    fitting = ((gaps > GAP_RANGE[0] * sizes) & (gaps < GAP_RANGE[1] * sizes)).all(1)
+    even = gaps.max(1) <= MAX_GAP_RATIO * gaps.min(1)
+    along = (steps[:, 1:] * steps[:, :-1]).sum(2)
+    straight = (along > np.cos(np.radians(MAX_BEND)) * gaps[:, 1:] * gaps[:, :-1]).all(1)
+    regular: NDArray[np.bool_] = fitting & even & straight
+    return regular
 
 
 def mean_score(run: Sequence[Vertebra]) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from spinefm.geometry import paste_mask
@@ -35,4 +36,4 @@ def _contrast(pixels: Pixels, vertebra: Vertebra) -> float | None:
     inside = paste_mask(moved, (window.shape[0], window.shape[1]))
     if not inside.any() or inside.all():
         return None
-    return float(window[inside].mean()) - float(window[~inside].mean())
+    return float(cv2.mean(window, inside.view(np.uint8))[0] - cv2.mean(window, (~inside).view(np.uint8))[0])
