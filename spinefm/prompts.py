@@ -1,4 +1,4 @@
-"""What tells a segmenter which vertebra of a patch is meant: its centre, a point near it, or a box around it."""
+"""What tells a segmenter which vertebra of a patch is meant: a point in the centre or near it or on the vertebra, or a box."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,13 +10,14 @@ from torch import Tensor, tensor
 class Prompt(Protocol):
     """Makes the prompt of a patch, in training and in a pipeline alike."""
 
-    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None, mask: Tensor | None = None) -> Tensor:
         """Make the prompt of one patch.
 
         Args:
             size: Side S of the patch, pixels.
             spacing: Distance of neighbouring vertebrae, pixels of the patch.
             rng: Source of randomness in training; None otherwise.
+            mask: (size, size) covered share of each pixel, in training and validation; a pipeline has none.
 
         Returns:
             (2,) point as (x, y) or (4,) box as xyxy, float32, pixels of the patch.
@@ -35,7 +36,7 @@ class CentrePoint:
 
     is_box = False
 
-    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None, mask: Tensor | None = None) -> Tensor:
         """See `Prompt`."""
         return tensor([size / 2, size / 2])
 
@@ -55,10 +56,24 @@ class JitteredPoint:
         if self.jitter < 0:
             raise ValueError(f"Expected `prompt.jitter` to be 0 or more spacings, but got {self.jitter}.")
 
-    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None, mask: Tensor | None = None) -> Tensor:
         """See `Prompt`."""
         offset = np.zeros(2) if rng is None else rng.normal(0, self.jitter, 2) * spacing
         return tensor(np.clip(size / 2 + offset, 0, size).tolist())
+
+
+@dataclass(frozen=True)
+class ForegroundPoint:
+    """In training any pixel of the vertebra, as in arXiv:2304.12620; otherwise the centre of the patch."""
+
+    is_box = False
+
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None, mask: Tensor | None = None) -> Tensor:
+        """See `Prompt`."""
+        if rng is not None and mask is not None and len(pixels := (mask > 0.5).nonzero()):
+            row, column = pixels[int(rng.integers(len(pixels)))].tolist()
+            return tensor([column + 0.5, row + 0.5])
+        return tensor([size / 2, size / 2])
 
 
 @dataclass(frozen=True)
@@ -78,15 +93,16 @@ class SpacingBox:
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"Expected `prompt.width` and `prompt.height` to be positive, but got {self.width} and {self.height}.")
 
-    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None) -> Tensor:
+    def __call__(self, size: int, spacing: float, rng: np.random.Generator | None = None, mask: Tensor | None = None) -> Tensor:
         """See `Prompt`."""
         half = np.array([self.width, self.height]) * spacing / 2
         return tensor(np.clip([*(size / 2 - half), *(size / 2 + half)], 0, size).tolist())
 
 
-PROMPTS: dict[str, type[CentrePoint] | type[JitteredPoint] | type[SpacingBox]] = {
+PROMPTS: dict[str, type[CentrePoint] | type[JitteredPoint] | type[ForegroundPoint] | type[SpacingBox]] = {
     "centre": CentrePoint,
     "jittered": JitteredPoint,
+    "foreground": ForegroundPoint,
     "box": SpacingBox,
 }
 

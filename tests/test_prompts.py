@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.prompts import PROMPTS, CentrePoint, JitteredPoint, SpacingBox, build_prompt
+from spinefm.prompts import PROMPTS, CentrePoint, ForegroundPoint, JitteredPoint, SpacingBox, build_prompt
 
 every_prompt = pytest.mark.parametrize("kind", PROMPTS)
 
@@ -57,6 +57,19 @@ def test_a_jittered_point_draws_from_the_generator_it_is_given():
     assert torch.equal(first, again) and not torch.equal(first, second)
 
 
+def test_in_training_a_foreground_point_is_the_middle_of_any_pixel_of_the_mask():
+    mask = torch.zeros(8, 8)
+    mask[2, 3] = mask[5, 6] = 1
+    mask[0, 0] = 0.4  # less than half of it is the vertebra's
+    points = {tuple(ForegroundPoint()(8, 3.0, generator, mask).tolist()) for generator in [rng()] for _ in range(50)}
+    assert points == {(3.5, 2.5), (6.5, 5.5)}
+
+
+@pytest.mark.parametrize(("generator", "mask"), [(None, torch.ones(8, 8)), (rng(), torch.zeros(8, 8)), (rng(), None)])
+def test_without_a_generator_or_a_vertebra_a_foreground_point_is_the_centre(generator, mask):
+    assert ForegroundPoint()(8, 3.0, generator, mask).tolist() == [4.0, 4.0]
+
+
 @pytest.mark.parametrize("generator", [None, np.random.default_rng(0)])
 def test_a_box_has_its_sides_in_spacings(generator):
     # 40 pixels of spacing: 60 wide and 20 high around (100, 100).
@@ -89,5 +102,5 @@ def test_only_boxes_are_boxes():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match=r"`prompt\.kind` to be one of centre, jittered, box, but got `mask`"):
+    with pytest.raises(ValueError, match=r"`prompt\.kind` to be one of centre, jittered, foreground, box, but got `mask`"):
         build_prompt("mask")

@@ -38,7 +38,7 @@ class Component(pl.LightningModule, ABC):
     mode: ClassVar[Literal["min", "max"]]
     model: Any
 
-    def __init__(self, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, seed: int) -> None:
+    def __init__(self, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, seed: int, augment: bool) -> None:
         """Keep what training needs.
 
         Args:
@@ -46,10 +46,12 @@ class Component(pl.LightningModule, ABC):
             scheduler: `_target_` and keyword arguments of a learning-rate scheduler; stepped per epoch, but OneCycleLR per
                 step, its length filled in. None or nothing in it keeps the rate.
             seed: Of everything random in training.
+            augment: See `View`.
         """
         super().__init__()
         self.save_hyperparameters()
-        self.optimizer_config, self.scheduler_config, self.seed = dict(optimizer), scheduler, seed
+        self.optimizer_config, self.scheduler_config = dict(optimizer), scheduler
+        self.seed, self.augment = seed, augment
 
     @property
     def hot_module(self) -> nn.Module | None:

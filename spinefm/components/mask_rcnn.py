@@ -33,6 +33,7 @@ class MaskRCNNComponent(Component):
         optimizer: Mapping[str, Any],
         scheduler: Mapping[str, Any] | None = None,
         seed: int = 0,
+        augment: bool = True,
         size: Mapping[str, Any] | None = None,
         coco_weights: bool = False,
         score_threshold: float = 0.6,
@@ -44,15 +45,16 @@ class MaskRCNNComponent(Component):
             optimizer: See `Component`.
             scheduler: See `Component`.
             seed: See `Component`.
+            augment: See `Component`.
             size: Fields of `MaskRCNNSize`.
             coco_weights: Start training from torchvision's COCO weights; see `load_coco_weights`.
             score_threshold: Detections below it are no detections, 0..1.
             mask_threshold: Probability above which a pixel belongs to a detection's mask.
         """
-        super().__init__(optimizer, scheduler, seed)
+        super().__init__(optimizer, scheduler, seed, augment)
         self.coco_weights = coco_weights
         self.score_threshold, self.mask_threshold = score_threshold, mask_threshold
-        self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), frozen_norm=coco_weights)
+        self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), pretrained=coco_weights)
         self.recall = MeanMetric()
         self.average_precision = MeanAveragePrecision(iou_type="segm")
 
@@ -69,7 +71,7 @@ class MaskRCNNComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> DetectionView:
         """See `Component.view`."""
-        return DetectionView(films, training, self.seed)
+        return DetectionView(films, training, self.seed, self.augment)
 
     @staticmethod
     def collate(batch: Any) -> Any:

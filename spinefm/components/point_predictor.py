@@ -31,6 +31,7 @@ class PointPredictorComponent(Component):
         optimizer: Mapping[str, Any],
         scheduler: Mapping[str, Any] | None = None,
         seed: int = 0,
+        augment: bool = True,
         context: int = 3,
         hidden_size: int = 50,
         coordinates: str = "local_position",
@@ -40,7 +41,7 @@ class PointPredictorComponent(Component):
 
         The frame is called `coordinates` here, because Lightning would leave an argument named `frame` out of the checkpoint.
         """
-        super().__init__(optimizer, scheduler, seed)
+        super().__init__(optimizer, scheduler, seed, augment)
         self.model = PointPredictor(context, hidden_size, coordinates)
         self.context, self.jitter = context, jitter
         self.step_error, self.mse = MeanMetric(), MeanMetric()
@@ -51,7 +52,7 @@ class PointPredictorComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> TrailView:
         """See `Component.view`."""
-        return TrailView(films, training, self.seed, self.context, self.jitter)
+        return TrailView(films, training, self.seed, self.context, self.jitter, self.augment)
 
     @staticmethod
     def collate(batch: Any) -> Any:

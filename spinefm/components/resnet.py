@@ -10,6 +10,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from spinefm.components.base import Component
 from spinefm.data.views import ClassificationView, class_names
+from spinefm.data.views.background import BACKGROUNDS
 from spinefm.models.resnet import PatchResNet
 from spinefm.patches import PatchRule
 from spinefm.structures import Patches, Radiograph
@@ -29,6 +30,7 @@ class ResNetComponent(Component):
         terminals: Sequence[str],
         scheduler: Mapping[str, Any] | None = None,
         seed: int = 0,
+        augment: bool = True,
         architecture: str = "resnet50",
         weights: str | None = None,
         input_size: int = 224,
@@ -37,6 +39,7 @@ class ResNetComponent(Component):
         patch_pixels: int | None = None,
         repeats: Mapping[str, int] | None = None,
         label_smoothing: float = 0.0,
+        background: str = "spacings",
     ) -> None:
         """Build the component; see `Component`.
 
@@ -46,6 +49,7 @@ class ResNetComponent(Component):
             terminals: Those of them that end a walk.
             scheduler: See `Component`.
             seed: See `Component`.
+            augment: See `Component`.
             architecture: See `PatchResNet`.
             weights: Start training from these weights of torchvision; see `PatchResNet.load_pretrained`.
             input_size: Side of the network's input, pixels.
@@ -54,16 +58,19 @@ class ResNetComponent(Component):
             patch_pixels: See `PatchRule`.
             repeats: See `ClassificationView`.
             label_smoothing: See `torch.nn.functional.cross_entropy`.
+            background: See `ClassificationView`.
 
         Raises:
-            ValueError: If a terminal is not a landmark.
+            ValueError: If a terminal is not a landmark, or `background` is unknown or does not go with the patches.
         """
-        super().__init__(optimizer, scheduler, seed)
+        super().__init__(optimizer, scheduler, seed, augment)
+        _check_background(background, patch_pixels)
         if not set(terminals) <= set(landmarks):
             raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
         self.weights, self.repeats, self.label_smoothing = weights, dict(repeats or {}), label_smoothing
+        self.background = background
         self.model = PatchResNet(architecture, len(self.classes), normalise)
         self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
 
@@ -74,7 +81,8 @@ class ResNetComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
         """See `Component.view`."""
-        return ClassificationView(films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats)
+        rule, repeats = self.patch_rule, self.repeats
+        return ClassificationView(films, training, self.seed, self.classes, self.input_size, rule, repeats, self.background, self.augment)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy."""
@@ -103,3 +111,13 @@ class ResNetComponent(Component):
         """(N, K) probabilities of `classes`; see `spinefm.pipeline.protocols`."""
         probabilities: Tensor = self.model(patches.pixels.to(self.device)).softmax(1)
         return probabilities.cpu()
+
+
+def _check_background(background: str, patch_pixels: int | None) -> None:
+    if background not in BACKGROUNDS:
+        raise ValueError(f"Expected `background` to be one of {', '.join(BACKGROUNDS)}, but got `{background}`.")
+    if background == "pixels" and patch_pixels is None:
+        raise ValueError(
+            "Expected `patch_pixels` with `background=pixels`, as both are pixels of the original films, but got none. "
+            "Set `component.module.patch_pixels`, or `component.module.background=spacings`."
+        )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from torchmetrics import MeanMetric
 
 from spinefm.components.base import PATH_KEY, Component
@@ -42,11 +42,14 @@ class SamAdapterComponent(Component):
         weights: str | None = None,
         scheduler: Mapping[str, Any] | None = None,
         seed: int = 0,
+        augment: bool = True,
         patch_scale: float = 3.2,
         patch_pixels: int | None = None,
         jitter: float = 0.1,
         positive_weight: float = 2.0,
         repeats: Mapping[str, int] | None = None,
+        dice_weight: float = 1.0,
+        loss_resolution: Literal["input", "logits"] = "input",
     ) -> None:
         """Build the component; see `Component`.
 
@@ -58,17 +61,23 @@ class SamAdapterComponent(Component):
             weights: The foundation's: a name of `conf/weights.yaml` or the path of a state dict, loaded strictly; None starts from scratch.
             scheduler: See `Component`.
             seed: See `Component`.
+            augment: See `Component`.
             patch_scale: See `PatchRule`.
             patch_pixels: See `PatchRule`.
             jitter: See `SegmentationView`.
             repeats: See `SegmentationView`.
             positive_weight: Weight of vertebra pixels in the cross-entropy.
+            dice_weight: Weight of the Dice loss beside the cross-entropy.
+            loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
+                the mask decoder's own logits, of which there are a sixteenth.
 
         Raises:
             ValueError: If an option is unknown.
         """
         weights = absolute_reference(weights) if weights else None  # whoever loads the checkpoint may stand in another folder
-        super().__init__(optimizer, scheduler, seed)
+        super().__init__(optimizer, scheduler, seed, augment)
+        if loss_resolution not in ("input", "logits"):
+            raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
         size = SamSize(**sam)
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
@@ -76,6 +85,7 @@ class SamAdapterComponent(Component):
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
+        self.dice_weight, self.loss_resolution = dice_weight, loss_resolution
         self.dice = MeanMetric()
 
     @property
@@ -167,15 +177,20 @@ class SamAdapterComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""
-        rule = self.patch_rule
-        return SegmentationView(films, training, self.seed, self.input_size, rule, self.prompt, self.jitter, self.repeats)
+        size, rule, jitter = self.input_size, self.patch_rule, self.jitter
+        return SegmentationView(films, training, self.seed, size, rule, self.prompt, jitter, self.repeats, self.augment)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy plus Dice loss."""
         patches, prompts, masks = batch
-        logits = self.model(patches, prompts)
+        if self.loss_resolution == "logits":
+            logits = self.model.low_resolution(patches, prompts)
+            masks = interpolate(masks[:, None], logits.shape[-2:], mode="area")[:, 0]
+        else:
+            logits = self.model(patches, prompts)
         weight = logits.new_tensor(self.positive_weight)
-        loss = binary_cross_entropy_with_logits(logits, masks, pos_weight=weight) + soft_dice_loss(logits, masks)
+        loss = binary_cross_entropy_with_logits(logits, masks, pos_weight=weight)
+        loss = loss + self.dice_weight * soft_dice_loss(logits, masks)
         self.log("train/loss", loss)
         return loss
 

@@ -19,6 +19,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
 
 NUM_CLASSES = 2
+FIRST_STAGES = ("conv1.", "layer1.")
 
 
 class FilmTransform(GeneralizedRCNNTransform):  # type: ignore[misc] # torchvision has no annotations
@@ -95,15 +96,16 @@ class MaskRCNNSize:
     box_samples: int = 512
 
 
-def build_mask_rcnn(size: MaskRCNNSize, frozen_norm: bool = False) -> MaskRCNN:
+def build_mask_rcnn(size: MaskRCNNSize, pretrained: bool = False) -> MaskRCNN:
     """Build the network, from scratch.
 
     Args:
         size: Its shape.
-        frozen_norm: Whether batch normalisation keeps its statistics, as small batches on pretrained weights need.
+        pretrained: Whether weights will be loaded before training: then, as in torchvision, batch normalisation keeps its statistics,
+            which small batches would spoil, and the backbone's first two stages stay as they are.
     """
     model = MaskRCNN(
-        _backbone(size, frozen_norm),
+        _backbone(size, pretrained),
         min_size=size.min_size,
         max_size=size.max_size,
         rpn_anchor_generator=AnchorGenerator(tuple((s,) for s in size.anchor_sizes), ((0.5, 1.0, 2.0),) * len(size.anchor_sizes)),
@@ -124,9 +126,11 @@ def build_mask_rcnn(size: MaskRCNNSize, frozen_norm: bool = False) -> MaskRCNN:
     return model
 
 
-def _backbone(size: MaskRCNNSize, frozen_norm: bool) -> BackboneWithFPN:
-    norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
+def _backbone(size: MaskRCNNSize, pretrained: bool) -> BackboneWithFPN:
+    norm = FrozenBatchNorm2d if pretrained else nn.BatchNorm2d
     resnet = _resnet10(norm) if size.backbone == "resnet10" else get_model(size.backbone, weights=None, norm_layer=norm)
+    for name, parameter in resnet.named_parameters():
+        parameter.requires_grad_(not (pretrained and name.startswith(FIRST_STAGES)))
     channels = resnet.fc.in_features
     return BackboneWithFPN(
         resnet,

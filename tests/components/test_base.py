@@ -212,3 +212,10 @@ def test_one_cycle_goes_on_per_step_and_ends_with_training(build, fit):
     assert rates[0] == pytest.approx(0.004 / 25)
     assert max(rates) == pytest.approx(0.004, rel=0.1)
     assert rates[-1] < rates[0] / 100
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_augmentation_can_be_switched_off(build, tiny_dataset, name):
+    films = tiny_dataset.split("val")
+    assert build(name).view(films, training=True).augments and not build(name).view(films, training=False).augments
+    assert not build(name, augment=False).view(films, training=True).augments

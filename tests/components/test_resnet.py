@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from spinefm.components import ResNetComponent
+from spinefm.data.views.background import BACKGROUNDS
 from spinefm.structures import PatchBox, Patches
 
 
@@ -62,3 +63,22 @@ def test_pretrained_weights_are_loaded_before_training_only(build, monkeypatch):
     assert loaded == []
     component.setup("fit")
     assert loaded == ["DEFAULT"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"background": "ring"}, "`background` to be one of spacings, pixels, but got `ring`"),
+        ({"background": "pixels"}, "`patch_pixels` with `background=pixels`.*but got none"),
+    ],
+)
+def test_background_is_refused_by_name(build, options, said):
+    with pytest.raises(ValueError, match=said):
+        build("resnet", **options)
+
+
+def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
+    films = tiny_dataset.split("val")
+    assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
+    view = build("resnet", background="pixels", patch_pixels=40, augment=False).view(films, True)
+    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments

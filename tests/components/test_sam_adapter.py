@@ -77,6 +77,18 @@ def test_loss_is_weighted_cross_entropy_plus_dice(component):
     torch.testing.assert_close(component.training_step((None, None, masks), 0), entropy + soft_dice_loss(logits, masks))
 
 
+def test_the_papers_loss_is_cross_entropy_alone_at_the_logits_resolution(build, monkeypatch):
+    component = build("sam_adapter", dice_weight=0.0, loss_resolution="logits")
+    monkeypatch.setattr(component, "log", lambda *args, **options: None)
+    logits = torch.tensor([[[1.0, -2.0], [0.5, 0.0]]])
+    component.model.low_resolution = lambda images, prompts: logits
+    masks = torch.zeros(1, 4, 4)
+    masks[:, :2, :3] = 1
+    shares, p = torch.tensor([[[1.0, 0.5], [0.0, 0.0]]]), logits.sigmoid()
+    entropy = -(2.0 * shares * p.log() + (1 - shares) * (1 - p).log()).mean()
+    torch.testing.assert_close(component.training_step((None, None, masks), 0), entropy)
+
+
 def prompts_for(component, patches):
     """What the network is asked for these patches."""
     component.model = Fixed(torch.zeros(0))
@@ -84,7 +96,7 @@ def prompts_for(component, patches):
     return component.model.prompts
 
 
-PROMPTS = [{"kind": "centre"}, {"kind": "jittered", "jitter": 0.3}, {"kind": "box", "width": 1.5, "height": 0.5}]
+PROMPTS = [{"kind": "centre"}, {"kind": "jittered", "jitter": 0.3}, {"kind": "foreground"}, {"kind": "box", "width": 1.5, "height": 0.5}]
 
 
 @pytest.mark.parametrize("patch_pixels", [None, 50])
@@ -210,8 +222,9 @@ def test_tuning_without_a_trained_sam_is_refused(build, tuning):
     [
         ({"tuning": {"method": "prefix"}}, "`tuning.method` to be one of adapter, lora, decoder_only, full, but got `prefix`"),
         ({"tuning": {"method": "adapter", "initialisation": "ones"}}, "`initialisation` to be zero or original, but got `ones`"),
-        ({"prompt": {"kind": "mask"}}, "`prompt.kind` to be one of centre, jittered, box, but got `mask`"),
+        ({"prompt": {"kind": "mask"}}, "`prompt.kind` to be one of centre, jittered, foreground, box, but got `mask`"),
         ({"sam": {"pixels": "imagenet"}}, "`pixels` to be unit or min_max, but got `imagenet`"),
+        ({"loss_resolution": "film"}, "`loss_resolution` to be input or logits, but got `film`"),
         ({"sam": {"encoder": {"name": "swin"}}}, "`encoder.name` to be one of vit, tiny_vit, but got `swin`"),
     ],
     ids=str,

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights, maskrcnn_resnet50_fpn
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import paste_masks_in_image
@@ -29,12 +30,23 @@ def test_default_shape_is_torchvisions(torchvisions):
     assert shapes(ours) == shapes(torchvisions)
 
 
-def test_frozen_norm_differs_in_its_counters_only(torchvisions):
+def test_a_pretrained_one_differs_in_its_counters_only(torchvisions):
     with torch.device("meta"):
-        ours = build_mask_rcnn(MaskRCNNSize(), frozen_norm=True)
+        ours = build_mask_rcnn(MaskRCNNSize(), pretrained=True)
     usual = {key: shape for key, shape in shapes(torchvisions).items() if not key.endswith("num_batches_tracked")}
     assert shapes(ours) == usual
     assert not any("bn" in name for name, _ in ours.named_parameters())
+
+
+def test_of_a_pretrained_backbone_is_trained_what_torchvision_trains():
+    with torch.device("meta"):
+        ours = build_mask_rcnn(MaskRCNNSize(), pretrained=True).backbone
+        theirs = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=3)
+
+    def trained(model):
+        return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+    assert trained(ours) == trained(theirs) < {name for name, _ in ours.named_parameters()}
 
 
 def test_default_settings_are_torchvisions(torchvisions):
@@ -53,7 +65,7 @@ def test_default_settings_are_torchvisions(torchvisions):
 @pytest.fixture
 def tiny(tiny_modules):
     torch.manual_seed(0)
-    return build_mask_rcnn(MaskRCNNSize(**tiny_modules["mask_rcnn"]["size"]), frozen_norm=True)
+    return build_mask_rcnn(MaskRCNNSize(**tiny_modules["mask_rcnn"]["size"]), pretrained=True)
 
 
 def test_a_tiny_one_trains_and_predicts_on_films_of_any_size(tiny):
@@ -73,10 +85,10 @@ def test_a_tiny_one_trains_and_predicts_on_films_of_any_size(tiny):
     assert all(0 < len(each["scores"]) <= 40 for each in found)
 
 
-@pytest.mark.parametrize("frozen_norm", [True, False])
-def test_resnet10_has_one_block_per_stage(frozen_norm):
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_resnet10_has_one_block_per_stage(pretrained):
     with torch.device("meta"):
-        small, usual = (build_mask_rcnn(MaskRCNNSize(backbone=name), frozen_norm) for name in ("resnet10", "resnet18"))
+        small, usual = (build_mask_rcnn(MaskRCNNSize(backbone=name), pretrained) for name in ("resnet10", "resnet18"))
     first_blocks = {key: shape for key, shape in shapes(usual).items() if not re.search(r"body\.layer\d\.1\.", key)}
     assert shapes(small) == first_blocks
 
@@ -85,7 +97,7 @@ def coco_like(tiny_modules):
     """A state dict as COCO's: 91 classes."""
     torch.manual_seed(1)
     size = MaskRCNNSize(**tiny_modules["mask_rcnn"]["size"])
-    model = build_mask_rcnn(size, frozen_norm=True)
+    model = build_mask_rcnn(size, pretrained=True)
     model.roi_heads.box_predictor = FastRCNNPredictor(size.box_head_width, 91)
     model.roi_heads.mask_predictor = MaskRCNNPredictor(size.mask_head_widths[-1], size.mask_predictor_width, 91)
     return model.state_dict()

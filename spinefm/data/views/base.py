@@ -21,20 +21,21 @@ ItemT = TypeVar("ItemT")
 class View(Dataset[ItemT], ABC, Generic[ItemT]):
     """Films as one component sees them. An item is a function of (seed, epoch, index) and nothing else."""
 
-    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int) -> None:
+    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, augment: bool = True) -> None:
         """Make a view.
 
         Args:
             films: Annotated films.
-            training: Whether items are augmented anew each epoch.
+            training: Whether items are drawn anew each epoch.
             seed: Of everything random.
+            augment: Whether those of a training are varied beyond what the films show.
 
         Raises:
             ValueError: If there are no films.
         """
         if not len(films):
             raise ValueError("Expected at least one film in the split, but it is empty. Check `dataset.root` and the split.")
-        self.films, self.training, self.seed = films, training, seed
+        self.films, self.training, self.seed, self.augments = films, training, seed, training and augment
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -30,7 +30,7 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
         """See `View.item`."""
         film = self.films[index]
         pixels, masks = film.pixels, [paste_mask(vertebra, film.size) for vertebra in film.vertebrae]
-        if self.training:
+        if self.augments:
             pixels, masks = augment(pixels, masks, rng, MAX_ROTATION, MAX_ZOOM)
         return torch.from_numpy(pixels)[None].float() / 255, detection_target(masks, film.size)
 

@@ -33,6 +33,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         prompt: Prompt,
         jitter: float,
         repeats: Mapping[str, int],
+        augment: bool = True,
     ) -> None:
         """Make a view; see `View`.
 
@@ -45,8 +46,9 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
             prompt: What tells which vertebra is meant.
             jitter: Standard deviation of the patch centre around the centroid, in local spacings.
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
+            augment: See `View`.
         """
-        super().__init__(films, training, seed)
+        super().__init__(films, training, seed, augment)
         refs = vertebra_refs(films, repeats if training else {})
         self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
         self.input_size, self.patch_rule, self.prompt, self.jitter = input_size, patch_rule, prompt, jitter
@@ -63,8 +65,8 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         box = patch_box((float(x), float(y)), self.patch_rule.side(spacing))
         pixels = grey_patch(film, box, self.input_size)
         mask = crop_mask(film.vertebrae[vertebra], box, self.input_size)
-        if self.training:
+        if self.augments:
             pixels, (varied,) = augment(pixels, [mask.numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM)
             mask = torch.from_numpy(varied).float()
-        prompt = self.prompt(self.input_size, spacing * self.input_size / box.side, rng if self.training else None)
+        prompt = self.prompt(self.input_size, spacing * self.input_size / box.side, rng if self.training else None, mask)
         return torch.from_numpy(pixels)[None].float() / 255, prompt, mask

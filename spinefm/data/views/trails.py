@@ -29,20 +29,21 @@ class TrailBatch(NamedTuple):
 class TrailView(View[TrailBatch]):
     """Every run of k + 1 consecutive centroids, forwards and backwards; batches come whole, from `__getitems__`."""
 
-    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, context: int, jitter: float) -> None:
+    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, context: int, jitter: float, augment: bool = True) -> None:
         """Make a view; see `View`.
 
         Args:
             films: Annotated films.
-            training: Whether trails are mirrored at random, and jittered.
+            training: See `View`.
             seed: See `View`.
             context: k.
             jitter: Standard deviation of a training trail's centroids, in its last steps: a walk's centroids are estimates.
+            augment: Whether training trails are mirrored at random.
 
         Raises:
             ValueError: If no film has k + 1 vertebrae.
         """
-        super().__init__(films, training, seed)
+        super().__init__(films, training, seed, augment)
         self.context, self.jitter = context, jitter
         runs = [(run, film.size[::-1]) for film in films for run in _runs(spine_centroids(film), context + 1)]
         if not runs:
@@ -64,9 +65,10 @@ class TrailView(View[TrailBatch]):
 
     def _batch(self, indices: np.ndarray, rng: np.random.Generator) -> TrailBatch:
         runs, sizes = self.runs[indices].copy(), self.sizes[indices]
-        if self.training:
+        if self.augments:
             mirrored = rng.random(len(runs)) < 0.5
             runs[mirrored, :, 0] = sizes[mirrored, :1] - runs[mirrored, :, 0]
+        if self.training:
             step = np.linalg.norm(runs[:, -2] - runs[:, -3], axis=1)[:, None, None]
             runs[:, :-1] += rng.normal(0, self.jitter, runs[:, :-1].shape) * step
         tensors = (torch.from_numpy(array).float() for array in (runs[:, :-1], sizes, runs[:, -1]))

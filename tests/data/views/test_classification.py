@@ -165,3 +165,20 @@ def test_a_walk_leaves_the_spine_beyond_a_landmark_with_a_centroid():
     film = replace(discs.film([beyond]), landmarks=(Landmark("S1", CENTROID, tuple(below)),))
     assert np.mean(background_centres(film) > 200) > 0.1
     assert np.mean(background_centres(replace(film, landmarks=())) > 200) < 0.05
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_without_augmentation_vertebrae_stand_in_the_middle_of_their_patches(make_film, training):
+    film = make_film(spacing=30, size=(260, 120))
+    view = ClassificationView([film], training, 0, CLASSES, 24, PatchRule(pixels=24), {}, augment=False)
+    for vertebra, (patch, label) in zip(film.vertebrae, items(view)[::2], strict=True):
+        x, y = (round(value) for value in vertebra.centroid)
+        assert torch.equal(patch[0] * 255, torch.from_numpy(film.pixels[y - 12 : y + 12, x - 12 : x + 12]).float()) and label > 0
+
+
+def test_background_may_come_from_the_papers_ring(make_film):
+    film = make_film(size=(130, 300), left=150, lean=0)
+    options = {"background": "pixels", "augment": False}
+    view = ClassificationView([film], True, 0, CLASSES, 8, PatchRule(pixels=8), {}, **options)
+    # That ring begins tens of pixels beside this spine, the other one 14.
+    assert not any((patch > 0.5).any() for epoch in range(5) for patch, label in items(view, epoch) if not label)

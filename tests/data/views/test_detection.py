@@ -26,9 +26,10 @@ def test_boxes_enclose_their_masks_tightly(make_film, training):
                 assert box == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
-def test_without_training_film_and_masks_are_as_annotated(make_film):
+@pytest.mark.parametrize("options", [{"training": False}, {"training": True, "augment": False}])
+def test_without_training_or_augmentation_film_and_masks_are_as_annotated(make_film, options):
     film = make_film()
-    pixels, target = DetectionView([film], training=False, seed=0)[ItemKey(0, 0)]
+    pixels, target = DetectionView([film], seed=0, **options)[ItemKey(0, 0)]
     np.testing.assert_array_equal((pixels[0] * 255).round().numpy(), film.pixels)
     assert len(target["boxes"]) == 7
     for mask, box, vertebra in zip(target["masks"].numpy(), target["boxes"].tolist(), film.vertebrae, strict=True):

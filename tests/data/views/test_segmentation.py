@@ -7,7 +7,7 @@ import torch
 from spinefm.data.views import SegmentationView
 from spinefm.data.views.sampling import ItemKey
 from spinefm.patches import PatchRule
-from spinefm.prompts import CentrePoint, JitteredPoint, SpacingBox
+from spinefm.prompts import CentrePoint, ForegroundPoint, JitteredPoint, SpacingBox
 
 
 def view_of(films, training=False, jitter=0.0, scale=3.0, size=48, seed=0, repeats=None, prompt=None, pixels=None):
@@ -140,3 +140,19 @@ def test_the_prompt_changes_neither_patch_nor_mask(make_film):
     for one, *others in zip(plain, boxed, jittered, strict=True):
         for other in others:
             assert torch.equal(one[0], other[0]) and torch.equal(one[2], other[2]) and not torch.equal(one[1], other[1])
+
+
+def test_without_augmentation_or_jitter_a_training_patch_is_that_of_validation(make_film):
+    film, rule = make_film(), PatchRule(3.0)
+    views = [SegmentationView([film], training, 0, 48, rule, CentrePoint(), 0.0, {}, augment=False) for training in (True, False)]
+    for mine, theirs in zip(items(views[0], epoch=3), items(views[1]), strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True))
+
+
+def test_a_foreground_prompt_lies_on_the_vertebra_wherever_augmentation_has_moved_it(make_film):
+    view, points = view_of([make_film()], True, jitter=0.1, prompt=ForegroundPoint()), set()
+    for epoch in range(3):
+        for _, (x, y), mask in items(view, epoch):
+            assert mask[int(y), int(x)] == 1
+            points.add((float(x), float(y)))
+    assert len(points) > 15

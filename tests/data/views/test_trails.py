@@ -85,6 +85,13 @@ def test_without_training_there_is_no_jitter(make_film):
     np.testing.assert_allclose(whole(view, epoch=2), runs_of(film, 4), atol=1e-3)
 
 
+def test_without_augmentation_training_trails_are_those_of_the_films(make_film):
+    film = make_film(left=20)
+    view = TrailView([film], training=True, seed=0, context=3, jitter=0.0, augment=False)
+    for epoch in range(3):
+        np.testing.assert_allclose(whole(view, epoch), runs_of(film, 4), atol=1e-3)
+
+
 def test_a_batch_of_one_is_an_item(make_film):
     view = TrailView([make_film()], training=True, seed=0, context=3, jitter=0.1)
     one, batch = view[ItemKey(2, 5)], view.__getitems__([ItemKey(2, 5)])
