@@ -172,7 +172,7 @@ def export_original(component: Component, like: Component, unused: Mapping[str, 
     if others:
         raise ValueError(
             f"Expected a {component.name} in the original's shape, but these differ: {', '.join(others)[:1000]}. "
-            "Train it with `experiment=original_<dataset>/<component>`."
+            "Train it with `experiment=paper/<dataset>/<component>`."
         )
     state = {original_key(component.name, key): value for key, value in component.state_dict().items()}
     if not isinstance(component, SamAdapterComponent):

@@ -150,10 +150,10 @@ def _import_foundations(folder: Path) -> None:
 
 
 def _original_component(name: str, dataset: str, overrides: Sequence[str]) -> Component:
-    """The component in the original's shape, as `experiment=original_<dataset>/<component>` trains it."""
+    """The component in the original's shape, as `experiment=paper/<dataset>/<component>` trains it."""
     with initialize_config_dir(CONF, version_base=None):
         own = [override for override in overrides if _is_for(name, override)]
-        config = compose("train", [f"component={name}", f"experiment=original_{dataset}/{name}", *own])
+        config = compose("train", [f"component={name}", f"experiment=paper/{dataset}/{name}", *own])
     component: Component = instantiate(config.component.module, _recursive_=False, _convert_="all")
     return component
 

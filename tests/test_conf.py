@@ -24,7 +24,7 @@ from spinefm.prompts import PROMPTS
 from spinefm.weight_files import catalogue
 
 CONF = Path(train.__file__).resolve().parent / "conf"
-EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").glob("*/*.yaml"))
+EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").rglob("*.yaml"))
 ON_DISK = ("aasce", "buu_lspine", "coco", "csxa", "labelme", "nhanes2")
 DATASETS = {"synthetic": []} | {name: ["dataset.root=somewhere"] for name in ON_DISK}
 
@@ -122,8 +122,8 @@ def test_loaders_take_their_options(name):
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_the_papers_recipe_is_the_default(name):
-    """Source: arXiv:2411.00326 and the facts of this project; a demo belongs into an experiment."""
+def test_the_papers_networks_are_the_default(name):
+    """Source: arXiv:2411.00326; a demo belongs into an experiment."""
     config = module_of(of_training(name))
     component = built(config)
     count = parameters_of(component.model)

@@ -173,7 +173,7 @@ OPTIONS = {
     "mask_rcnn": {"score_threshold": 0.6, "mask_threshold": 0.9},
     "resnet": {"input_size": 224, "normalise": False},
     "point_predictor": {"coordinates": "image"},
-    "sam_adapter": {"prompt": {"kind": "centre"}, "weights": "sam_vit_b"},
+    "sam_adapter": {"prompt": {"kind": "foreground"}, "weights": "sam_vit_b"},
 }
 
 
@@ -185,7 +185,7 @@ def metric_without_a_device(monkeypatch):
 
 def of_the_experiment(name, dataset):
     with initialize_config_dir(CONF, version_base=None):
-        config = compose("train", [f"component={name}", f"dataset={dataset}", f"experiment=original_{dataset}/{name}"])
+        config = compose("train", [f"component={name}", f"dataset={dataset}", f"experiment=paper/{dataset}/{name}"])
     return instantiate(config.component.module, _recursive_=False, _convert_="all")
 
 
@@ -426,7 +426,7 @@ def test_what_the_original_would_not_understand_is_refused(metric_without_a_devi
     shape = {"landmarks": ["C2"]} if options == {"landmarks": ["S1"]} else {}
     with torch.device("meta"):
         component, like = build(name, **options), build(name, **shape)
-    with pytest.raises(ValueError, match=rf"Expected a {name} in the original's shape, .*experiment=original_<dataset>/") as caught:
+    with pytest.raises(ValueError, match=rf"Expected a {name} in the original's shape, .*experiment=paper/<dataset>/") as caught:
         export_original(component, like, {})
     assert named in str(caught.value)
 
