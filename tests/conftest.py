@@ -1,15 +1,13 @@
-"""What tests share: tiny films, tiny networks, and the AASCE layout on disk. Nothing here is ever downloaded."""
+"""What tests share: tiny films and tiny networks. Nothing here is ever downloaded."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from spinefm.data.dataset import Films, RadiographDataset
-from spinefm.data.datasets.aasce import AasceDataset
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.structures import Radiograph
+from tests.layouts.aasce import AasceLayout
 from tests.scripts import BRIEF, FILMS, flattened, trained_in
 
 
@@ -30,54 +28,6 @@ def cache_of_its_own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPINEFM_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-class AasceLayout:
-    """An AASCE data set under construction, as published; every film looks different unless a picture is given."""
-
-    size = (360, 100)
-
-    def __init__(self, root):
-        self.root = root
-        self.labels = root / "labels" / "training"
-        self.films = root / "data" / "training"
-        self.names, self.rows = [], []
-        self.labels.mkdir(parents=True)
-        self.films.mkdir(parents=True)
-
-    @staticmethod
-    def spine():
-        """(17, 4, 2) corners of a slightly bent spine, pixels."""
-        top = 10 + 20.0 * np.arange(17)
-        left = 35 + 8 * np.sin(np.arange(17) / 4)
-        return np.stack([np.stack([left + x, top + y], axis=-1) for y in (0, 14) for x in (0, 30)], axis=1)
-
-    @classmethod
-    def picture(cls, seed):
-        return cv2.resize(np.random.default_rng(seed).integers(0, 255, (36, 10), dtype=np.uint8), cls.size[::-1])
-
-    def add(self, serial, letter="A", quads=None, pixels=None):
-        name = f"sunhl-1th-06-Jan-2017-{serial} {letter} AP.jpg"
-        Image.fromarray(self.picture(len(self.names)) if pixels is None else pixels).save(self.films / name, quality=95)
-        points = (self.spine() if quads is None else quads).reshape(-1, 2) / self.size[::-1]
-        self.names.append(name)
-        self.rows.append(",".join(f"{value:.6f}" for value in points.T.ravel()))
-        return self
-
-    def write(self):
-        (self.labels / "filenames.csv").write_text("\n".join(self.names) + "\n")
-        (self.labels / "landmarks.csv").write_text("\n".join(self.rows) + "\n")
-        return self
-
-    def open(self, **options):
-        self.write()
-        return AasceDataset(str(self.root), cache_dir=str(self.root / "cache"), **options)
-
-
-@pytest.fixture(scope="session")
-def new_aasce_layout():
-    """A function that begins an AASCE data set in a folder."""
-    return AasceLayout
 
 
 @pytest.fixture

@@ -80,9 +80,6 @@ def test_an_experiment_composes_and_builds_its_component(experiment):
     config = of_training(name, f"experiment={experiment}")
     component = built(module_of(config))
     assert isinstance(component, COMPONENTS[name])
-    header = (CONF / "experiment" / f"{experiment}.yaml").read_text().splitlines()[:2]
-    assert header[0] == "# @package _global_"
-    assert f"component={name}" in header[1] and f"experiment={experiment}" in header[1]
     plain = module_of(of_training(name)), of_training(name).component.max_epochs
     assert plain != (module_of(config), config.component.max_epochs)
 

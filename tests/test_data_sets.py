@@ -3,26 +3,18 @@
 import pytest
 
 from spinefm.components import COMPONENTS
-from tests.layouts import buu_lspine, coco, csxa, labelme, nhanes2
+from tests.layouts import WRITERS
 from tests.scripts import fails, names, read_json, run, run_folder
 
-LAYOUTS = {"buu_lspine": buu_lspine, "coco": coco, "csxa": csxa, "labelme": labelme, "nhanes2": nhanes2}
 NUM_FILMS = 10
 """Enough for each split to get some."""
 
 
-@pytest.fixture(scope="module", params=[*LAYOUTS, "aasce"])
+@pytest.fixture(scope="module", params=WRITERS)
 def place(request, tmp_path_factory):
     """Name of a data set, its root, and a folder to work in."""
     name, folder = request.param, tmp_path_factory.mktemp(request.param)
-    if name == "aasce":
-        layout = request.getfixturevalue("new_aasce_layout")(folder / "data")
-        for serial in range(NUM_FILMS):
-            layout.add(serial)
-        layout.write()
-    else:
-        LAYOUTS[name].write(folder / "data", NUM_FILMS)
-    return name, folder / "data", folder
+    return name, WRITERS[name](folder / "data", NUM_FILMS), folder
 
 
 def films_of(name, root):
