@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from spinefm.data.dataset import Films, RadiographDataset
 from spinefm.geometry import polygon_to_vertebra
+from spinefm.models.sam import Sam, SamSize
 from spinefm.structures import Radiograph
 from tests.layouts.aasce import AasceLayout
-from tests.scripts import BRIEF, FILMS, flattened, trained_in
+from tests.scripts import BRIEF, FILMS, ROOT, flattened, trained_in
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +141,31 @@ def tiny(tiny_modules):
         return [f"component={name}", *films, *BRIEF, *groups, *flattened(arguments, "component.module")]
 
     return overrides
+
+
+@pytest.fixture
+def tiny_sizes(tiny_modules, tmp_path):
+    """By component: overrides of what makes it large, given those of an experiment; all else that it decides stays."""
+
+    def segmenter(arguments):
+        with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+            foundation = OmegaConf.to_container(compose("train", arguments).foundation)
+        sam = foundation["sam"]
+        if sam["encoder"]["name"] == "tiny_vit":  # of one size only; it has its real weights
+            return ["foundation.sam.image_size=32"]
+        tiny = {key: value for key, value in tiny_modules["sam_adapter"]["sam"].items() if key != "num_multimask_outputs"}
+        tiny["encoder"] = tiny["encoder"] | {key: sam["encoder"][key] for key in ("name", "stem")}
+        weights = tmp_path / "sam.pth"
+        torch.save(Sam(SamSize(**sam | tiny | {"num_multimask_outputs": 3})).state_dict(), weights)
+        return [*flattened(tiny, "foundation.sam"), *([f"foundation.weights={weights}"] if foundation["weights"] else [])]
+
+    size = tiny_modules["mask_rcnn"]["size"]
+    return {
+        "mask_rcnn": lambda arguments: [*flattened(size, "component.module.size"), "component.module.coco_weights=false"],
+        "resnet": lambda arguments: ["component.module.architecture=resnet18", "component.module.input_size=32"],
+        "point_predictor": lambda arguments: [],
+        "sam_adapter": segmenter,
+    }
 
 
 @pytest.fixture(scope="session")
