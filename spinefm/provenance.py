@@ -5,10 +5,13 @@ import json
 import platform
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from spinefm.components.base import RUN_KEY, read_checkpoint
+from spinefm.weight_files import sha256_of
 
 APART = ("output", "publish", "logger")
 """Keys of a config that say where results go, and nothing of what they are."""
@@ -55,3 +58,36 @@ def run_record(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, An
         "data_fingerprint": data_fingerprint,
         "versions": versions(),
     }
+
+
+def training_origin(record: Mapping[str, Any], dataset: str, wandb_id: str | None) -> dict[str, str | None]:
+    """What a checkpoint says of the run that trained it.
+
+    Args:
+        record: Of that run; see `run_record`.
+        dataset: Name of the data set.
+        wandb_id: Under which W&B knows the run; None without W&B.
+    """
+    return {"run_id": record["run_id"], "git_commit": record["git_commit"], "dataset": dataset, "wandb_id": wandb_id}
+
+
+def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[str, dict[str, str | None]]:
+    """Where checkpoints come from.
+
+    Args:
+        folder: With one `<component>.ckpt` each.
+        components: Their names.
+
+    Returns:
+        {component: `training_origin` and the `sha256` of the file}; all but that are None where a checkpoint does not name its training.
+
+    Raises:
+        FileNotFoundError: If a checkpoint is missing.
+        ValueError: If a checkpoint is unreadable or another component's.
+    """
+    return {name: _origin(Path(folder) / f"{name}.ckpt", name) for name in components}
+
+
+def _origin(path: Path, component: str) -> dict[str, str | None]:
+    unknown = dict.fromkeys(("run_id", "git_commit", "dataset", "wandb_id"))
+    return unknown | (read_checkpoint(path, component).get(RUN_KEY) or {}) | {"sha256": sha256_of(path)}

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from spinefm import provenance
-from spinefm.provenance import config_hash, git_commit, run_record, versions
+from spinefm.provenance import checkpoint_origins, config_hash, git_commit, run_record, training_origin, versions
+from spinefm.weight_files import sha256_of
 
 
 def test_the_config_hash_sees_values_and_not_their_order():
@@ -75,3 +76,18 @@ def test_a_record_tells_runs_apart_and_is_json():
     assert first["run_id"] != second["run_id"]
     assert first | {"run_id": ""} == second | {"run_id": ""}
     assert first["data_fingerprint"] == "films" and first["config_hash"] == config_hash({"a": 1})
+
+
+@pytest.mark.parametrize("run", [{}, {"run": None}], ids=["made before", "not trained here"])
+def test_checkpoints_name_their_training_or_nothing(tmp_path, run):
+    origin = training_origin(run_record({}, "films") | {"git_commit": "c0"}, "synthetic", "w1")
+    torch.save({"component": "resnet", "run": origin}, tmp_path / "resnet.ckpt")
+    torch.save({"component": "sam_adapter"} | run, tmp_path / "sam_adapter.ckpt")
+    known, unknown = checkpoint_origins(tmp_path, ["resnet", "sam_adapter"]).values()
+    assert known == origin | {"sha256": sha256_of(tmp_path / "resnet.ckpt")} and (known["git_commit"], known["wandb_id"]) == ("c0", "w1")
+    assert unknown == dict.fromkeys(origin) | {"sha256": sha256_of(tmp_path / "sam_adapter.ckpt")}
+
+
+def test_origins_want_every_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No resnet checkpoint"):
+        checkpoint_origins(tmp_path, ["resnet"])

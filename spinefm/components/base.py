@@ -16,6 +16,7 @@ from spinefm.structures import Radiograph
 from spinefm.torch_files import read_torch_file
 
 COMPONENT_KEY = "component"
+RUN_KEY = "run"
 PATH_KEY = "path"
 """Where a checkpoint was read from, for messages and for what lies beside it; never written into one."""
 
@@ -31,12 +32,14 @@ class Component(pl.LightningModule, ABC):
         monitor: The metric that chooses the best checkpoint.
         mode: Whether that is the largest or the smallest value.
         model: The network.
+        run: What names the run that trains it, primitives only; goes into its checkpoints.
     """
 
     name: ClassVar[str]
     monitor: ClassVar[str]
     mode: ClassVar[Literal["min", "max"]]
     model: Any
+    run: Mapping[str, Any] | None = None
 
     def __init__(self, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, seed: int, augment: bool) -> None:
         """Keep what training needs.
@@ -109,8 +112,8 @@ class Component(pl.LightningModule, ABC):
         torch.manual_seed(self.seed + 1_000_003 * self.current_epoch + self.global_rank)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write the component's name into its checkpoint."""
-        checkpoint[COMPONENT_KEY] = self.name
+        """Write into its checkpoint what the component is, and which run trained it."""
+        checkpoint[COMPONENT_KEY], checkpoint[RUN_KEY] = self.name, self.run
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
