@@ -6,6 +6,7 @@ from spinefm.components.placement import Placement
 from spinefm.components.point_predictor import PointPredictorComponent
 from spinefm.components.resnet import ResNetComponent
 from spinefm.components.sam_adapter import SamAdapterComponent
+from spinefm.components.samples import Sample
 
 COMPONENTS: dict[str, type[Component]] = {
     component.name: component for component in (MaskRCNNComponent, ResNetComponent, PointPredictorComponent, SamAdapterComponent)
@@ -19,4 +20,5 @@ __all__ = [
     "PointPredictorComponent",
     "ResNetComponent",
     "SamAdapterComponent",
+    "Sample",
 ]

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import Dataset, default_collate
 
 from spinefm.components.placement import Placement, run_within
+from spinefm.components.samples import Sample
 from spinefm.structures import Radiograph
 from spinefm.torch_files import read_torch_file
 
@@ -52,7 +53,7 @@ class Component(pl.LightningModule, ABC):
             augment: See `View`.
         """
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(logger=False)  # loggers are given the whole config
         self.optimizer_config, self.scheduler_config = dict(optimizer), scheduler
         self.seed, self.augment = seed, augment
 
@@ -92,6 +93,15 @@ class Component(pl.LightningModule, ABC):
 
     collate = staticmethod(default_collate)
     """Makes a batch of a list of the view's items."""
+
+    @abstractmethod
+    def samples(self, batch: Any, films: Sequence[Radiograph]) -> list[Sample]:
+        """What it makes of each item of a batch, in evaluation mode.
+
+        Args:
+            batch: From `collate`, on the component's device.
+            films: Those that the items show, one each.
+        """
 
     def trained_parameters(self) -> list[nn.Parameter]:
         """What the optimizer gets: everything that is not frozen."""

@@ -9,6 +9,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.detection import MeanAveragePrecision
 
 from spinefm.components.base import Component
+from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import DetectionView
 from spinefm.geometry import clear_beyond, mask_to_vertebra, weighted_centroid
 from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights, paste_in_window
@@ -123,6 +124,17 @@ class MaskRCNNComponent(Component):
     def on_test_epoch_end(self) -> None:
         """Log the average precision."""
         self._log_average_precision("test")
+
+    def samples(self, batch: Batch, films: Sequence[Radiograph]) -> list[Sample]:
+        """See `Component.samples`: films; masks of all vertebrae found and of all true ones, and how many."""
+        pixels, targets = batch
+        predictions = self._predict(pixels, self.score_threshold, pastes_masks=True)
+        return [self._sample(*each) for each in zip(pixels, predictions, targets, films, strict=True)]
+
+    def _sample(self, pixels: Tensor, predicted: dict[str, Tensor], target: dict[str, Tensor], film: Radiograph) -> Sample:
+        masks, true = predicted["masks"][:, 0] > self.mask_threshold, target["masks"] > 0
+        facts: dict[str, str | float] = {"film": film.film_id, "found": len(masks), "true": len(true)}
+        return Sample(picture_of(pixels), {"found": mask_of(masks.any(0)), "true": mask_of(true.any(0))}, facts)
 
     @torch.inference_mode()
     def detect(self, films: Sequence[Radiograph]) -> list[Detections]:

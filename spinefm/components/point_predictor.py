@@ -3,16 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 from torchmetrics import MeanMetric
 
 from spinefm.components.base import Component
+from spinefm.components.samples import Sample
 from spinefm.data.views import TrailView
+from spinefm.data.views.base import grey_patch
 from spinefm.data.views.trails import TrailBatch
 from spinefm.models.point_predictor import PointPredictor, to_frame
-from spinefm.structures import Radiograph, Trails
+from spinefm.patches import film_to_patch, patch_box
+from spinefm.structures import Mask, Radiograph, Trails
+
+PICTURE_SIZE = 256
+"""Side of a sample's picture, which shows the trail and where it goes."""
 
 
 class PointPredictorComponent(Component):
@@ -69,8 +77,7 @@ class PointPredictorComponent(Component):
 
     def _evaluate(self, batch: TrailBatch, stage: str) -> None:
         error = self.model(batch.centroids, batch.sizes) - batch.targets
-        step = (batch.centroids[:, -1] - batch.centroids[:, -2]).norm(dim=1)
-        self.step_error(error.norm(dim=1) / step)
+        self.step_error(error.norm(dim=1) / last_step(batch))
         self.mse((error / batch.sizes).square())
         metrics = {f"{stage}/step_error": self.step_error, f"{stage}/mse": self.mse}
         self.log_dict(metrics, on_epoch=True, on_step=False, batch_size=len(error))
@@ -83,8 +90,39 @@ class PointPredictorComponent(Component):
         """See `_evaluate`."""
         self._evaluate(batch, "test")
 
+    def samples(self, batch: TrailBatch, films: Sequence[Radiograph]) -> list[Sample]:
+        """See `Component.samples`: the film around a trail, the true next centroid as a ring, the found one; the error in steps."""
+        predicted = self.model(batch.centroids, batch.sizes)
+        errors = ((predicted - batch.targets).norm(dim=1) / last_step(batch)).tolist()
+        points = torch.cat([batch.centroids, batch.targets[:, None], predicted[:, None]], 1).cpu()
+        return [_sample(*each) for each in zip(films, points, errors, strict=True)]
+
     @torch.inference_mode()
     def predict_next(self, trails: Trails) -> Tensor:
         """(N, 2) next centroid (x, y) of each trail, pixels of its film; see `spinefm.pipeline.protocols`."""
         predicted: Tensor = self.model(trails.centroids.to(self.device), trails.sizes.to(self.device))
         return predicted.cpu()
+
+
+def last_step(batch: TrailBatch) -> Tensor:
+    """(N,) length of each trail's last step, pixels of its film."""
+    length: Tensor = (batch.centroids[:, -1] - batch.centroids[:, -2]).norm(dim=1)
+    return length
+
+
+def _sample(film: Radiograph, points: Tensor, error: float) -> Sample:
+    """`points`: (k + 2, 2) on the CPU, the trail, the true and the predicted next centroid."""
+    step = float((points[-3] - points[-4]).norm())
+    centre, reach = points[:-1].mean(0), (points[:-1] - points[:-1].mean(0)).norm(dim=1).max()
+    box = patch_box((float(centre[0]), float(centre[1])), 2 * (float(reach) + step))
+    *trail, true, found = film_to_patch(points, box, PICTURE_SIZE).round().int().tolist()
+    radius = round(step * PICTURE_SIZE / box.side / 6)
+    masks = {"found": _circles([found], radius // 2), "true": _circles([true], radius, 2), "trail": _circles(trail, radius // 2)}
+    return Sample(grey_patch(film, box, PICTURE_SIZE), masks, {"film": film.film_id, "step_error": error})
+
+
+def _circles(points: Sequence[Sequence[int]], radius: int, width: int = cv2.FILLED) -> Mask:
+    canvas = np.zeros((PICTURE_SIZE, PICTURE_SIZE), np.uint8)
+    for point in points:
+        cv2.circle(canvas, tuple(point), radius, 1, width)
+    return canvas > 0

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from torchmetrics.classification import MulticlassAccuracy
 
 from spinefm.components.base import Component
+from spinefm.components.samples import Sample, picture_of
 from spinefm.data.views import ClassificationView, class_names
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.models.resnet import PatchResNet
@@ -105,6 +106,17 @@ class ResNetComponent(Component):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """See `_evaluate`."""
         self._evaluate(batch, "test")
+
+    def samples(self, batch: tuple[Tensor, Tensor], films: Sequence[Radiograph]) -> list[Sample]:
+        """See `Component.samples`: patches; true class, found class and its probability."""
+        patches, labels = batch
+        confidences, found = self.model(patches).softmax(1).max(1)
+        facts = zip(films, labels.tolist(), found.tolist(), confidences.tolist(), strict=True)
+        rows = [
+            {"film": film.film_id, "true": self.classes[true], "found": self.classes[index], "probability": p}
+            for film, true, index, p in facts
+        ]
+        return [Sample(picture_of(patch), {}, row) for patch, row in zip(patches, rows, strict=True)]
 
     @torch.inference_mode()
     def classify(self, patches: Patches) -> Tensor:

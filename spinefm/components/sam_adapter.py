@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from torchmetrics import MeanMetric
 
 from spinefm.components.base import PATH_KEY, Component
+from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import SegmentationView
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
@@ -196,10 +197,7 @@ class SamAdapterComponent(Component):
 
     def _evaluate(self, batch: tuple[Tensor, Tensor, Tensor], stage: str) -> None:
         patches, prompts, masks = batch
-        found, true = self.model(patches, prompts) > 0, masks > 0.5
-        sizes = found.sum((1, 2)) + true.sum((1, 2))
-        # Nothing found where nothing is: right. A patch always holds a vertebra, so this is a rounding case.
-        self.dice(torch.where(sizes > 0, 2 * (found & true).sum((1, 2)) / sizes.clamp(min=1), 1.0))
+        self.dice(dice(self.model(patches, prompts) > 0, masks > 0.5))
         self.log(f"{stage}/dice", self.dice, on_epoch=True, on_step=False, batch_size=len(masks))
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
@@ -210,6 +208,16 @@ class SamAdapterComponent(Component):
         """See `_evaluate`."""
         self._evaluate(batch, "test")
 
+    def samples(self, batch: tuple[Tensor, Tensor, Tensor], films: Sequence[Radiograph]) -> list[Sample]:
+        """See `Component.samples`: patches; found and true mask and their Dice."""
+        patches, prompts, masks = batch
+        found, true = self.model(patches, prompts) > 0, masks > 0.5
+        scores = dice(found, true).tolist()
+        return [
+            Sample(picture_of(patch), {"found": mask_of(mine), "true": mask_of(theirs)}, {"film": film.film_id, "dice": score})
+            for patch, mine, theirs, film, score in zip(patches, found, true, films, scores, strict=True)
+        ]
+
     @torch.inference_mode()
     def segment(self, patches: Patches) -> Tensor:
         """(N, L, L) logits of the vertebra that the prompt of each patch means; see `spinefm.pipeline.protocols`."""
@@ -217,6 +225,13 @@ class SamAdapterComponent(Component):
         prompts = [self.prompt(size, spacing * size / box.side) for spacing, box in zip(patches.spacings, patches.boxes, strict=True)]
         logits: Tensor = self.model.low_resolution(patches.pixels.to(self.device), torch.stack(prompts).to(self.device))
         return logits.cpu()
+
+
+def dice(found: Tensor, true: Tensor) -> Tensor:
+    """(N,) Dice of (N, H, W) bool masks, 0..1."""
+    sizes = found.sum((1, 2)) + true.sum((1, 2))
+    # Nothing found where nothing is: right. A patch always holds a vertebra, so this is a rounding case.
+    return torch.where(sizes > 0, 2 * (found & true).sum((1, 2)) / sizes.clamp(min=1), 1.0)
 
 
 def soft_dice_loss(logits: Tensor, masks: Tensor) -> Tensor:

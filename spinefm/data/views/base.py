@@ -44,6 +44,10 @@ class View(Dataset[ItemT], ABC, Generic[ItemT]):
     def item(self, index: int, rng: np.random.Generator) -> ItemT:
         """Item `index`, with everything random in it drawn from `rng`."""
 
+    @abstractmethod
+    def film_of(self, index: int) -> Radiograph:
+        """The film that item `index` shows."""
+
     def __getitem__(self, key: ItemKey) -> ItemT:
         epoch = key.epoch if self.training else 0
         return self.item(key.index, np.random.default_rng((self.seed, epoch, key.index)))

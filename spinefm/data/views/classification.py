@@ -61,6 +61,10 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return 2 * len(self.refs)
 
+    def film_of(self, index: int) -> Radiograph:
+        """See `View.film_of`."""
+        return self.films[self.refs[index // 2].film]
+
     def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """See `View.item`; even items are vertebrae, odd ones background beside the same vertebra."""
         ref = self.refs[index // 2]

@@ -10,7 +10,7 @@ from torchvision.ops import masks_to_boxes
 from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View
 from spinefm.geometry import paste_mask
-from spinefm.structures import Mask
+from spinefm.structures import Mask, Radiograph
 
 VERTEBRA_CLASS = 1
 MAX_ROTATION = 8.0
@@ -25,6 +25,10 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
 
     def __len__(self) -> int:
         return len(self.films)
+
+    def film_of(self, index: int) -> Radiograph:
+        """See `View.film_of`."""
+        return self.films[index]
 
     def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, Any]]:
         """See `View.item`."""

@@ -56,6 +56,10 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.refs)
 
+    def film_of(self, index: int) -> Radiograph:
+        """See `View.film_of`."""
+        return self.films[self.refs[index][0].film]
+
     def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """See `View.item`. The centre of the patch misses the centroid as a prediction does."""
         ref, vertebra = self.refs[index]

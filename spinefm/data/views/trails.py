@@ -45,14 +45,19 @@ class TrailView(View[TrailBatch]):
         """
         super().__init__(films, training, seed, augment)
         self.context, self.jitter = context, jitter
-        runs = [(run, film.size[::-1]) for film in films for run in _runs(spine_centroids(film), context + 1)]
+        runs = [(run, film.size[::-1], i) for i, film in enumerate(films) for run in _runs(spine_centroids(film), context + 1)]
         if not runs:
             raise ValueError(f"Expected a film with at least {context + 1} vertebrae, but found none. Check the annotations.")
-        self.runs = np.stack([run for run, _ in runs])
-        self.sizes = np.array([size for _, size in runs], dtype=np.float64)
+        self.runs = np.stack([run for run, *_ in runs])
+        self.sizes = np.array([size for _, size, _ in runs], dtype=np.float64)
+        self.run_films = [film for *_, film in runs]
 
     def __len__(self) -> int:
         return len(self.runs)
+
+    def film_of(self, index: int) -> Radiograph:
+        """See `View.film_of`."""
+        return self.films[self.run_films[index]]
 
     def item(self, index: int, rng: np.random.Generator) -> TrailBatch:
         """See `View.item`; a batch of one."""

@@ -67,6 +67,17 @@ def test_validation_items_are_the_same_each_epoch(films, kind):
 
 
 @every_view
+def test_the_film_of_an_item_is_the_one_it_depends_on(make_film, films, kind):
+    other = make_film("three", left=30, lean=3)
+    view, changed = VIEWS[kind](films, False, 3), VIEWS[kind]([films[0], other], False, 3)
+    for index in range(len(view)):
+        film, key = view.film_of(index), ItemKey(0, index)
+        assert film is (films[0] if index < len(view) / 2 else films[1])
+        assert same(view[key], changed[key]) is (film is films[0])
+        assert changed.film_of(index) is (films[0] if film is films[0] else other)
+
+
+@every_view
 def test_items_differ(films, kind):
     view = VIEWS[kind](films, False, 3)
     assert not same(view[ItemKey(0, 0)], view[ItemKey(0, 1)])
