@@ -1,6 +1,6 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -27,9 +27,11 @@ from spinefm.failures import run_script
 from spinefm.jobs import one_job
 from spinefm.overlapping import read_ahead
 from spinefm.pipeline import SpinePipeline, film_spines
-from spinefm.provenance import run_record
+from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.structures import Radiograph
+from spinefm.tracking import TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
+from spinefm.training.loggers import start_loggers
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
@@ -51,15 +53,17 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
     fabric = instantiate(config.trainer)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
-    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, where)
+    kind = instantiate(config.pipeline)
+    pipeline = load_pipeline(kind, config.checkpoints, where)
     evaluator = Evaluator(folder / "overlays", instantiate(config.evaluation))
     films, failures = dataset.split(config.split), list[str]()
+    tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:
         check_one_folder(folder)
         team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, quiet=not team.is_first))
         records, failures = team.gather(evaluator.films), sorted(team.gather(failures))
     if team.is_first:
-        write_results(config, dataset, records, failures, folder)
+        write_results(tracked, records, failures, folder)
 
 
 def run_pipeline(
@@ -71,19 +75,28 @@ def run_pipeline(
         evaluator.update(film, spine)
 
 
-def write_results(
-    config: DictConfig, dataset: RadiographDataset, films: Sequence[FilmRecord], failures: Sequence[str], folder: Path
-) -> None:
-    """Write and print what all processes found."""
+def start(config: DictConfig, dataset: RadiographDataset, components: Iterable[str]) -> TrackedEvaluation:
+    """Say which checkpoints are evaluated, and begin the loggers."""
+    resolved: Any = OmegaConf.to_container(config, resolve=True)
+    record = run_record(resolved, dataset.fingerprint) | {"components": checkpoint_origins(config.checkpoints, components)}
+    loggers = [instantiate(logger) for logger in config.logger.values()]
+    run = start_loggers(loggers, resolved | record)
+    if run:
+        use_models(run, config.checkpoints, record["components"])
+    return TrackedEvaluation(resolved, record, dataset.name, loggers, run)
+
+
+def write_results(tracked: TrackedEvaluation, films: Sequence[FilmRecord], failures: Sequence[str], folder: Path) -> None:
+    """Write, log and print what all processes found."""
     number = len(failures) + len(films)
     unusable = "\n  ".join([f"{len(failures)} of {number} films cannot be used; results are of the others.", *failures])
     if failures and not films:
         raise ValueError(unusable)
     evaluator = Evaluator(folder / "overlays")
     evaluator.merge(films)
-    record = run_record(_resolved(config), dataset.fingerprint)
-    results = evaluator.write(folder, {"config": _resolved(config), **record})
-    write_json(folder / "run.json", record)
+    results = evaluator.write(folder, {**tracked.record, "config": tracked.config})
+    write_json(folder / "run.json", tracked.record)
+    tracked.tell_films(folder, results, evaluator.films)
     Console().print(results_table(results))
     Console().print(f"Results: {folder}")
     if failures:
@@ -108,16 +121,15 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     component = COMPONENTS[name].load(Path(config.checkpoints) / f"{name}.ckpt")
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
+    tracked = start(config, dataset, [name])
+    trainer.loggers = tracked.loggers
     (metrics,) = trainer.test(component, view, verbose=False)
     results = {name.removeprefix("test/"): {"value": value if isfinite(value) else None} for name, value in metrics.items()}
     write_json(folder / "results.json", results)
-    write_json(folder / "run.json", run_record(_resolved(config), dataset.fingerprint))
+    write_json(folder / "run.json", tracked.record)
+    tracked.keep_files(folder)
     Console().print(component_table(component.name, results))
     Console().print(f"Results: {folder}")
-
-
-def _resolved(config: DictConfig) -> Any:
-    return OmegaConf.to_container(config, resolve=True)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,14 @@ from spinefm.atomic import write_json, write_text
 from spinefm.distributed import check_one_folder
 from spinefm.failures import run_script
 from spinefm.jobs import RECORD, SCORE, finished_score, one_job
-from spinefm.provenance import run_record
+from spinefm.provenance import run_record, training_origin
+from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule
+from spinefm.training.loggers import start_loggers
 from spinefm.training.parameters import parameter_table
 from spinefm.training.publish import publish_checkpoint
+from spinefm.training.samples import SamplePredictions
 from spinefm.training.throughput import Throughput
 
 log = logging.getLogger(__name__)
@@ -48,9 +51,11 @@ def main(config: DictConfig) -> float:
     films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component)
     one_folder = LambdaCallback(on_fit_start=lambda *_: check_one_folder(folder))
-    callbacks = [one_folder, best, LastCheckpoint(folder), Throughput()]
+    callbacks = [one_folder, best, LastCheckpoint(folder), Throughput(), SamplePredictions()]
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
+    run = start_loggers(trainer.loggers, resolved | record)
+    component.run = training_origin(record, dataset.name, run.id if run else None)
     if trainer.is_global_zero:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         Console().print(parameter_table(component.model))
@@ -65,7 +70,10 @@ def main(config: DictConfig) -> float:
     if trainer.fast_dev_run:
         log.info("A trial of one batch: no checkpoint was kept, nothing is published.")
     elif config.publish and HydraConfig.get().mode == RunMode.RUN and trainer.is_global_zero:
-        log.info("Published %s", publish_checkpoint(best.best_model_path, component.name, config.publish))
+        published = publish_checkpoint(best.best_model_path, component.name, config.publish)
+        log.info("Published %s", published)
+        if run:
+            log_model(run, published, component.name, component.run)
     return score
 
 

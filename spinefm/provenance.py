@@ -13,7 +13,7 @@ from typing import Any
 from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.weight_files import sha256_of
 
-APART = ("output", "publish", "logger")
+APART = ("output", "publish", "logger", "tracking")
 """Keys of a config that say where results go, and nothing of what they are."""
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "segment-anything", "albumentations", "hydra-core", "spinefm")

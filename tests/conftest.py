@@ -33,6 +33,14 @@ def cache_of_its_own(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def wandb_stays_offline():
+    """No test reaches W&B, which looks at this variable once in a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        yield
+
+
 @pytest.fixture
 def aasce_layout(tmp_path):
     return AasceLayout(tmp_path / "aasce")

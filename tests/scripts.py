@@ -26,6 +26,7 @@ BRIEF = [
     "component.loader.num_workers=0",
     "component.loader.batch_size=4",
     "trainer.enable_progress_bar=false",
+    "trainer.log_every_n_steps=1",
     "++trainer.limit_train_batches=2",
     "++trainer.limit_val_batches=2",
 ]
@@ -74,12 +75,13 @@ def fails(script, folder, *arguments):
     return error_of(run, script, folder, *arguments)
 
 
-def process(script, folder, *arguments, launcher=()):
-    """Run a script in a process of its own, or in those that a launcher starts."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def process(script, folder, *arguments, launcher=(), **variables):
+    """Run a script in a process of its own, or in those that a launcher starts; None takes a variable out of its environment."""
+    environment = {key: value for key, value in (os.environ | {"OMP_NUM_THREADS": "1"} | variables).items() if value is not None}
     environment.pop("HYDRA_FULL_ERROR", None)
     command = [sys.executable, *launcher, str(ROOT / f"{script}.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    nobody = subprocess.DEVNULL  # who could answer a question
+    return subprocess.run(command, cwd=folder, env=environment, stdin=nobody, capture_output=True, text=True, check=False)
 
 
 def flattened(arguments, path):

@@ -251,9 +251,10 @@ def test_trainers_take_their_options(trainer):
         assert isinstance(instantiate(config, logger=False, enable_checkpointing=False), pl.Trainer)
 
 
+@pytest.mark.parametrize("script", ["train", "evaluate"])
 @pytest.mark.parametrize("logger", options("logger"))
-def test_loggers_compose(logger):
-    config = of_training("resnet", f"logger={logger}").logger
+def test_loggers_compose(script, logger):
+    config = composed(script, "component=resnet", f"logger={logger}").logger
     assert set(config) == {"none": set(), "csv": {"csv"}}.get(logger, {"csv", logger})
     for each in config.values():
         target = get_class(each._target_)
@@ -274,6 +275,6 @@ def test_pipelines_take_their_options(script, pipeline):
 
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_evaluate_takes_a_component(name):
-    config = composed("evaluate", f"component={name}", "checkpoints=somewhere", "output=somewhere")
+    config = composed("evaluate", f"component={name}", "checkpoints=somewhere", "output=somewhere", "tracking.name=something")
     # The record of a run holds the resolved config.
     assert OmegaConf.to_container(config, resolve=True)["component"]["module"]["seed"] == 0

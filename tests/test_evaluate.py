@@ -9,6 +9,7 @@ from spinefm.components import COMPONENTS
 from spinefm.data.convert import write_labelme
 from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
+from spinefm.weight_files import sha256_of
 from tests.scripts import (
     FILMS,
     PIPELINES,
@@ -18,6 +19,7 @@ from tests.scripts import (
     process,
     read_json,
     run,
+    run_folder,
     same_weights,
     trained_in,
     weights,
@@ -45,6 +47,16 @@ def test_the_pipeline_is_evaluated_on_every_film(evaluated, pipeline):
     assert names(folder / "overlays") == {f"{film.film_id}{part}.jpg" for film in truth for part in ("", "_film")}
     rows = pd.read_csv(folder / "vertebrae.csv")
     assert len(rows) >= results["num_vertebrae"]
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_an_evaluation_names_the_trainings_of_what_it_loads(workplace, evaluated, pipeline):
+    named = read_json(evaluated[pipeline] / "run.json")["components"]
+    assert list(named) == (["mask_rcnn", "resnet"] if pipeline == "detector_only" else list(COMPONENTS))
+    report = (evaluated[pipeline] / "report.html").read_text()
+    for name, origin in named.items():
+        assert origin["run_id"] == read_json(run_folder(workplace, name) / "run.json")["run_id"] and origin["run_id"] in report
+        assert origin["sha256"] == sha256_of(workplace / "checkpoints" / "synthetic" / f"{name}.ckpt") and origin["sha256"] in report
 
 
 def test_hardly_trained_networks_find_something(evaluated):

@@ -97,13 +97,14 @@ def _cards(films: Sequence[FilmRecord], overlays: Path | None) -> list[dict[str,
             "film_id": film.film_id,
             "image": None if overlays is None else embed_image(overlays / f"{film.film_id}.jpg"),
             "bare": None if overlays is None else embed_image(overlays / f"{film.film_id}_film.jpg"),
-            "facts": _facts(film),
+            "facts": film_facts(film),
         }
         for film in films
     ]
 
 
-def _facts(film: FilmRecord) -> list[str]:
+def film_facts(film: FilmRecord) -> list[str]:
+    """What happened on a film, in a few words each."""
     truth = film.true_vertebrae
     found, labelled = sum(row.identified for row in truth), sum(row.labelled for row in truth)
     facts = [
