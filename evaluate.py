@@ -21,7 +21,6 @@ from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
 from spinefm.distributed import Team, check_one_folder
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
 from spinefm.jobs import one_job
@@ -61,9 +60,11 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     with Team(fabric) as team:
         check_one_folder(folder)
         team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, quiet=not team.is_first))
-        records, failures = team.gather(evaluator.films), sorted(team.gather(failures))
+        own = evaluator.films
+        records, failures = team.gather(own), sorted(team.gather(failures))
     if team.is_first:
-        write_results(tracked, records, failures, folder)
+        evaluator.merge(records[len(own) :])  # the first process's own come first
+        write_results(tracked, evaluator, failures, folder)
 
 
 def run_pipeline(
@@ -86,17 +87,16 @@ def start(config: DictConfig, dataset: RadiographDataset, components: Iterable[s
     return TrackedEvaluation(resolved, record, dataset.name, loggers, run)
 
 
-def write_results(tracked: TrackedEvaluation, films: Sequence[FilmRecord], failures: Sequence[str], folder: Path) -> None:
+def write_results(tracked: TrackedEvaluation, evaluator: Evaluator, failures: Sequence[str], folder: Path) -> None:
     """Write, log and print what all processes found."""
+    films = evaluator.films
     number = len(failures) + len(films)
     unusable = "\n  ".join([f"{len(failures)} of {number} films cannot be used; results are of the others.", *failures])
     if failures and not films:
         raise ValueError(unusable)
-    evaluator = Evaluator(folder / "overlays")
-    evaluator.merge(films)
-    results = evaluator.write(folder, {**tracked.record, "config": tracked.config})
+    results = evaluator.write(folder, {**tracked.record, "config": tracked.config}, failures)
     write_json(folder / "run.json", tracked.record)
-    tracked.tell_films(folder, results, evaluator.films)
+    tracked.tell_films(folder, results, films)
     Console().print(results_table(results))
     Console().print(f"Results: {folder}")
     if failures:

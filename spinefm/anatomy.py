@@ -1,5 +1,7 @@
 """The levels of the spine, their order, regions and neighbours."""
 
+from collections.abc import Collection
+
 LEVELS: tuple[str, ...] = (
     *(f"C{i}" for i in range(1, 8)),
     *(f"T{i}" for i in range(1, 14)),
@@ -48,6 +50,11 @@ def levels_between(first: str, last: str) -> tuple[str, ...]:
 def region(level: str) -> str:
     """ "cervical", "thoracic", "lumbar" or "sacral"."""
     return REGIONS[check_level(level)[0]]
+
+
+def order_with(levels: Collection[str]) -> tuple[str, ...]:
+    """The usual levels from head to foot, and T13 and L6 where they are among `levels`: what stands next to what in such a spine."""
+    return tuple(level for level in LEVELS if level in _USUAL or level in levels)
 
 
 def is_usual_step(upper: str, lower: str) -> bool:

@@ -5,6 +5,7 @@ continuous, so that a film of H rows and W columns spans [0, W] x [0, H] and the
 lies at (c + 0.5, r + 0.5).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -190,6 +191,11 @@ class Patches:
     boxes: tuple[PatchBox, ...]
     spacings: tuple[float, ...]
     film_ids: tuple[str, ...]
+
+    def select(self, indices: Sequence[int]) -> "Patches":
+        """Some of them."""
+        boxes, spacings = tuple(self.boxes[i] for i in indices), tuple(self.spacings[i] for i in indices)
+        return Patches(self.pixels[list(indices)], boxes, spacings, tuple(self.film_ids[i] for i in indices))
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ def of_evaluation():
     """Metrics and media of a pipeline's evaluation, as patterns."""
     names = []
     for _, name, meaning in rows("Evaluation of a pipeline"):
-        names += [name, f"{name}_low", f"{name}_high"] if meaning == "with interval" else [name]
+        names += [name, f"{name}_low", f"{name}_high"] if meaning.endswith("with interval") else [name]
     return names
 
 

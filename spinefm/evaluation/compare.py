@@ -25,21 +25,22 @@ MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of two evaluations, as means over films.
+    """One metric of two evaluations, as means over the films in which both measure it; None where there is none.
 
     Attributes:
         first: Of the first evaluation.
         second: Of the second.
         difference: Second minus first.
-        ci95: Its 95 % bootstrap interval by patient; None for fewer than two patients.
-        p_value: Of Wilcoxon's signed-rank test over films, two-sided; None where no film differs.
+        ci95: Its 95 % bootstrap interval by patient; None for fewer than two patients, and where all differ alike.
+        p_value: Of Wilcoxon's signed-rank test over patients' mean differences, two-sided; None where no patient differs. Films of one
+            patient are not independent.
         higher: On how many films the second is higher.
         lower: And lower.
     """
 
-    first: float
-    second: float
-    difference: float
+    first: float | None
+    second: float | None
+    difference: float | None
     ci95: list[float] | None
     p_value: float | None
     higher: int
@@ -67,26 +68,40 @@ def _by_film(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> "p
 
 
 def _compare(first: "pd.Series[float]", second: "pd.Series[float]", patients: "pd.Series[str]") -> Comparison:
-    differences = (second - first).dropna()
-    groups = differences.groupby(patients[differences.index])
+    # Rounded, so that equal differences of rates are ties.
+    differences = (second - first).dropna().round(9)
+    both = differences.index
+    groups = differences.groupby(patients[both])
+    of_patients = groups.mean().round(9)
     return Comparison(
-        first=float(first.mean()),
-        second=float(second.mean()),
-        difference=float(differences.mean()),
+        first=_mean(first[both]),
+        second=_mean(second[both]),
+        difference=_mean(differences),
         ci95=bootstrap_interval(groups.sum().tolist(), groups.size().tolist()),
-        p_value=float(wilcoxon(differences).pvalue) if differences.any() else None,
+        p_value=float(wilcoxon(of_patients).pvalue) if of_patients.any() else None,
         higher=int((differences > 0).sum()),
         lower=int((differences < 0).sum()),
     )
+
+
+def _mean(values: "pd.Series[float]") -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def format_difference(one: Comparison) -> str:
+    """A difference as a person reads it, and its interval in a second line."""
+    if one.difference is None:
+        return "–"
+    interval = "" if one.ci95 is None else "\n" + " to ".join(f"{end:+.3f}" for end in one.ci95)
+    return f"{one.difference:+.3f}{interval}"
 
 
 def comparison_table(found: dict[str, Comparison], first: str, second: str) -> Table:
     """For the terminal."""
     table = Table("mean over films", first, second, "difference\n(95 %)", "Wilcoxon\np", "films\nhigher", "films\nlower", show_lines=True)
     for name, one in found.items():
-        interval = "" if one.ci95 is None else "\n" + " to ".join(f"{end:+.3f}" for end in one.ci95)
         p_value = "–" if one.p_value is None else f"{one.p_value:.2g}"
-        values = (format_value(name, one.first), format_value(name, one.second), f"{one.difference:+.3f}{interval}")
+        values = (format_value(name, one.first), format_value(name, one.second), format_difference(one))
         table.add_row(SHORT_TITLES[name], *values, p_value, str(one.higher), str(one.lower))
     return table
 
@@ -103,7 +118,9 @@ def read_vertebrae(folder: Path) -> pd.DataFrame:
         raise FileNotFoundError(
             f"Expected an evaluation of a pipeline in `{folder}`, but it has no `vertebrae.csv`. Give the `output` of evaluate.py."
         )
-    rows = pd.read_csv(path, dtype={"film_id": str, "patient_id": str, "true_level": str, "predicted_level": str})
+    texts = {"film_id": str, "patient_id": str, "true_level": str, "predicted_level": str}
+    # A patient may be called NA.
+    rows = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
     if "patient_id" not in rows:
         raise ValueError(f"Expected `patient_id` in `{path}`, but it is of an older version. Evaluate again.")
     return rows

@@ -1,6 +1,6 @@
 """Film by film from (radiograph, spine) pairs to files a person and a program can read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ class Evaluator:
     """Collects the outcome of every film; keeps rows, never pixels, so that memory does not grow with the films.
 
     Args:
-        overlays: Folder into which `update` draws `<film_id>.jpg`, and `<film_id>_film.jpg` without drawing, by custom `overlays` in the
+        overlays: Folder into which `update` draws `<film_id>.jpg`, and `films/<film_id>.jpg` without drawing, by custom `overlays` in the
             folder given to `write`; None draws nothing, and the report then has no pictures.
         protocol: What counts as found.
     """
@@ -46,7 +46,7 @@ class Evaluator:
         if self._overlays is not None:
             picture = overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae)
             write_picture(self._overlays / f"{radiograph.film_id}.jpg", picture)
-            write_picture(self._overlays / f"{radiograph.film_id}_film.jpg", bare(radiograph.pixels))
+            write_picture(self._overlays / "films" / f"{radiograph.film_id}.jpg", bare(radiograph.pixels))
         return record
 
     def merge(self, films: Iterable[FilmRecord]) -> None:
@@ -64,13 +64,14 @@ class Evaluator:
         """See `compute_metrics`."""
         return compute_metrics(self.films)
 
-    def write(self, folder: str | Path, context: Mapping[str, Any]) -> dict[str, Any]:
+    def write(self, folder: str | Path, context: Mapping[str, Any], unreadable: Sequence[str] = ()) -> dict[str, Any]:
         """Write `results.json`, `vertebrae.csv` and `report.html`, each whole or not at all.
 
         Args:
             folder: Made if absent.
             context: Where the numbers come from (config, versions, commit, time ...); goes into the report only, so that
                 `results.json` is the same, byte for byte, for the same films and spines.
+            unreadable: Why films could not be used, one sentence each; they count in no metric.
 
         Returns:
             The metrics, as in `results.json`.
@@ -80,11 +81,14 @@ class Evaluator:
         """
         if not self._films:
             raise ValueError("Expected at least one evaluated film, but got none. Check the data set's path and split.")
-        results = self.compute()
+        results = {**self.compute(), "num_unreadable": len(unreadable)}
         write_json(Path(folder) / "results.json", results)
         _write_csv(Path(folder) / "vertebrae.csv", vertebra_table(self.films))
-        write_text(Path(folder) / "report.html", render_report(results, self.films, context, self._overlays))
+        write_text(Path(folder) / "report.html", self._report(results, context, unreadable))
         return results
+
+    def _report(self, results: Mapping[str, Any], context: Mapping[str, Any], unreadable: Sequence[str]) -> str:
+        return render_report(results, self.films, context, self._overlays, self._protocol.min_dice, unreadable)
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -12,23 +12,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from spinefm.evaluation.matching import MIN_DICE
-
 STYLE: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "spinefm"}
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 
-def dice_histogram(dice: Sequence[float]) -> str:
+def dice_histogram(dice: Sequence[float], min_dice: float) -> str:
     """Histogram of the Dice of true vertebrae, missed ones at 0, as an SVG data URI.
 
     Args:
         dice: One per true vertebra, 0..1.
+        min_dice: Above which one counts as identified.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(7, 2.8), layout="constrained")
         axes = figure.subplots()
         axes.hist(dice, bins=list(np.linspace(0, 1, 51)), color=BLUE)
-        axes.axvline(MIN_DICE, color=ORANGE, linestyle="--", linewidth=1)
+        axes.axvline(min_dice, color=ORANGE, linestyle="--", linewidth=1)
         axes.set(xlim=(0, 1), xlabel="Dice (missed = 0)", ylabel="vertebrae")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         return _svg(figure)

@@ -35,12 +35,10 @@ class Matching:
 
     Attributes:
         pairs: In the order of the true vertebrae.
-        missed: Indices of true vertebrae without a partner.
-        spurious: Indices of predicted vertebrae without a partner; none where they are free.
+        spurious: Indices of predicted vertebrae without a partner.
     """
 
     pairs: tuple[Pair, ...]
-    missed: tuple[int, ...]
     spurious: tuple[int, ...]
 
 
@@ -51,7 +49,7 @@ class Protocol:
     Attributes:
         min_dice: A prediction can stand for a true vertebra only above it, 0..1.
         one_to_one: Whether a prediction stands for one true vertebra at most; otherwise every true one takes the best.
-        count_spurious: Whether predictions that stand for none are false positives; otherwise they are free.
+        count_spurious: Whether predictions that stand for none are held against a pipeline; otherwise they are free, and not averaged.
     """
 
     min_dice: float = MIN_DICE
@@ -89,9 +87,8 @@ def match_vertebrae(truth: Sequence[Vertebra], predicted: Sequence[Vertebra], pr
         for row, column in zip(rows, columns, strict=True)
         if dice[row, column] > min_dice
     )
-    missed = set(range(len(truth))) - {pair.truth for pair in pairs}
-    spurious = set(range(len(predicted))) - {pair.predicted for pair in pairs} if protocol.count_spurious else set[int]()
-    return Matching(pairs, tuple(sorted(missed)), tuple(sorted(spurious)))
+    spurious = set(range(len(predicted))) - {pair.predicted for pair in pairs}
+    return Matching(pairs, tuple(sorted(spurious)))
 
 
 def _dice_matrix(truth: Sequence[Vertebra], predicted: Sequence[Vertebra]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from spinefm.anatomy import LEVELS, level_index
+from spinefm.anatomy import LEVELS, order_with
 from spinefm.evaluation.calibration import calibration
 from spinefm.evaluation.intervals import bootstrap_interval
 from spinefm.evaluation.records import FilmRecord, VertebraRecord
@@ -50,24 +50,22 @@ def _of_known_level(film: FilmRecord) -> list[VertebraRecord]:
 
 def offsets(film: FilmRecord) -> list[int]:
     """How many levels too low each identified vertebra was called; of those with both levels known."""
-    pairs = [(row.predicted_level, row.true_level) for row in film.true_vertebrae if row.identified]
-    return [level_index(found) - level_index(true) for found, true in pairs if found is not None and true is not None]
+    rows = [(row.predicted_level, row.true_level) for row in film.true_vertebrae if row.identified]
+    pairs = [(found, true) for found, true in rows if found is not None and true is not None]
+    order = order_with({level for pair in pairs for level in pair})
+    return [order.index(found) - order.index(true) for found, true in pairs]
 
 
-def is_shifted(film: FilmRecord) -> bool:
-    """Whether every identified vertebra of a film, two at least, was called the same number of levels too low or too high."""
-    return len(shifts := offsets(film)) > 1 and len(set(shifts)) == 1 and shifts[0] != 0
-
-
-def has_duplicates(film: FilmRecord) -> bool:
-    """Whether two predictions on a film have the same level."""
-    levels = [row.predicted_level for row in film.vertebrae if row.predicted_level is not None]
-    return len(set(levels)) < len(levels)
+def is_shifted(film: FilmRecord) -> bool | None:
+    """Whether all vertebrae that were identified and named are off by the same number of levels; None for fewer than two of them."""
+    shifts = offsets(film)
+    return len(set(shifts)) == 1 and shifts[0] != 0 if len(shifts) > 1 else None
 
 
 def is_all_correct(film: FilmRecord) -> bool:
-    """Whether every true vertebra of known level was found with it, and nothing else was."""
-    return all(row.labelled for row in _of_known_level(film)) and not film.num_false_positives
+    """Whether every true vertebra was found, with its level where that is known, and nothing else was."""
+    right = all(row.labelled if row.true_level else row.identified for row in film.true_vertebrae)
+    return right and not film.num_false_positives
 
 
 VERTEBRA_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
@@ -88,8 +86,8 @@ VERTEBRA_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
 FILM_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
     "false_positives_per_image": lambda film: (float(film.num_false_positives), 1) if film.spurious_counted else (0.0, 0),
     "all_correct_films": lambda film: (float(is_all_correct(film)), 1),
-    "shifted_films": lambda film: (float(is_shifted(film)), 1),
-    "duplicate_level_films": lambda film: (float(has_duplicates(film)), 1),
+    "shifted_films": lambda film: _total([is_shifted(film)]),
+    "duplicate_level_films": lambda film: (float(film.has_duplicates), 1),
 }
 """Means over films."""
 
@@ -111,7 +109,7 @@ def compute_metrics(films: Sequence[FilmRecord]) -> dict[str, Any]:
         "per_level": _per_level(films),
         "per_view": {view.value: headline([film for film in films if film.view == view]) for view in views},
         "confusion": _confusion(films),
-        "calibration": calibration([row for film in films for row in film.vertebrae]),
+        "calibration": calibration(films),
     }
 
 

@@ -82,7 +82,8 @@ class FilmRecord:
         failure: Why there is no spine; None where there is one.
         stops: Why the walk in each direction ended.
         vertebrae: True ones from head to foot, then false positives.
-        spurious_counted: Whether there is a row for each false positive.
+        has_duplicates: Whether two predictions have the same level.
+        spurious_counted: Whether false positives are held against a pipeline.
     """
 
     film_id: str
@@ -92,6 +93,7 @@ class FilmRecord:
     failure: Failure | None = None
     stops: dict[Direction, StopReason] = field(default_factory=dict)
     vertebrae: tuple[VertebraRecord, ...] = ()
+    has_duplicates: bool = False
     spurious_counted: bool = True
 
     @property
@@ -109,7 +111,7 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
     """Match what was found on a film with its annotations.
 
     A prediction on the centroid, or on all corners, of a vertebra that is annotated without a mask, such as C2 in CSXA and S1 in
-    BUU-LSPINE, is neither right nor wrong: it has no row. One prediction at most is excused for each.
+    BUU-LSPINE, is neither right nor wrong: it has no row, unless it is called another level. One prediction at most is excused for each.
 
     Args:
         radiograph: Film with annotations.
@@ -138,15 +140,21 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
         spine.failure,
         dict(spine.stops),
         tuple(rows),
+        _has_duplicates(spine.vertebrae),
         protocol.count_spurious,
     )
+
+
+def _has_duplicates(found: Sequence[Vertebra]) -> bool:
+    levels = [vertebra.level for vertebra in found if vertebra.level is not None]
+    return len(set(levels)) < len(levels)
 
 
 def found_by_centroid(film: Radiograph, found: Sequence[Vertebra]) -> list[bool | None]:
     """Which true vertebrae have a prediction of their level that is near, and nearer to them than to any other true one.
 
-    Near is within 20 mm where the film's spacing is known, else within half the distance of neighbouring vertebrae there. Of several
-    predictions of one level the most confident one counts.
+    Near is within 20 mm where the film's spacing is known, else within half the distance of neighbouring vertebrae there, or half the
+    size of the only one. Of several predictions of one level the most confident one counts.
 
     Returns:
         One per true vertebra; None where its level is unknown.
@@ -154,7 +162,9 @@ def found_by_centroid(film: Radiograph, found: Sequence[Vertebra]) -> list[bool 
     Source: the identification rate of VerSe (Sekuboyina et al., Medical Image Analysis 2021), which is about centroids, not masks.
     """
     truth = centroids_of(film.vertebrae)
-    spacings = local_spacings(truth) if len(truth) > 1 else np.full(len(truth), np.inf)
+    spacings = local_spacings(truth) if len(truth) > 1 else [_longer_side(vertebra) for vertebra in film.vertebrae]
+    # A vertebra of which only the centroid is annotated may be the nearest one, too.
+    truth = np.array([*truth, *(mark.point for mark in film.landmarks if mark.part == CENTROID)])
     best = {vertebra.level: vertebra for vertebra in sorted(found, key=lambda vertebra: vertebra.confidence)}
     answers: list[bool | None] = []
     for index, vertebra in enumerate(film.vertebrae):
@@ -172,22 +182,23 @@ def _on_landmarks(spurious: Sequence[Vertebra], film: Radiograph) -> list[bool]:
     """
     excused = [False] * len(spurious)
     largest = MAX_RELATIVE_SIZE * max(_longer_side(vertebra) for vertebra in film.vertebrae)
-    for points in _decisive_points(film.landmarks):
+    for level, points in _decisive_points(film.landmarks).items():
         x, y = np.mean(points, axis=0)
-        near = [i for i, found in enumerate(spurious) if _longer_side(found) <= largest and all(_is_near(found, point) for point in points)]
+        possible = [i for i, found in enumerate(spurious) if found.level in (None, level) and _longer_side(found) <= largest]
+        near = [i for i in possible if all(_is_near(spurious[i], point) for point in points)]
         if near:
             excused[min(near, key=lambda i: math.dist(spurious[i].centroid, (x, y)))] = True
     return excused
 
 
-def _decisive_points(landmarks: Sequence[Landmark]) -> list[list[Point]]:
+def _decisive_points(landmarks: Sequence[Landmark]) -> dict[str, list[Point]]:
     """The points of each level that say where its vertebra is: a centroid, else two corners at least, the ends of an endplate."""
-    decisive = []
+    decisive = {}
     for level in sorted({mark.level for mark in landmarks}):
         marks = [mark for mark in landmarks if mark.level == level]
         centroids = [mark.point for mark in marks if mark.part == CENTROID]
         if centroids or len(marks) > 1:
-            decisive.append(centroids or [mark.point for mark in marks])
+            decisive[level] = centroids or [mark.point for mark in marks]
     return decisive
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,27 @@ _OF_LEVELS = (
 _OF_VIEWS = (*_OF_LEVELS, "false_positives_per_image", "all_correct_films", "shifted_films", "num_images", "num_failures")
 
 
-def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], context: Mapping[str, Any], overlays: Path | None) -> str:
+def render_report(
+    results: Mapping[str, Any],
+    films: Sequence[FilmRecord],
+    context: Mapping[str, Any],
+    overlays: Path | None,
+    min_dice: float,
+    unreadable: Sequence[str] = (),
+) -> str:
     """HTML that needs no network and no other file.
 
     Args:
         results: From `compute_metrics`.
         films: The films behind `results`.
         context: Anything worth knowing about the run; nested mappings and lists become dotted keys.
-        overlays: Folder with `<film_id>.jpg`; None for a report without pictures.
+        overlays: Folder with `<film_id>.jpg` and `films/<film_id>.jpg`; None for a report without pictures.
+        min_dice: Above which a vertebra counts as identified.
+        unreadable: Why films could not be used, one sentence each.
     """
     ranked = rank_films(films)
-    worst = ranked[:NUM_WORST]
     # The best ones never repeat a film that already stands among the worst.
+    worst = ranked[: min(NUM_WORST, ceil(len(ranked) / 2))]
     best = ranked[len(worst) :][-NUM_BEST:][::-1]
     source = files("spinefm.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
@@ -48,9 +58,10 @@ def render_report(results: Mapping[str, Any], films: Sequence[FilmRecord], conte
         reliability=reliability_plot(results["calibration"]["bins"]),
         calibration_error=format_value("", results["calibration"]["expected_calibration_error"]["value"]),
         mistaken=_mistaken(results["confusion"]),
-        histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae]),
+        histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae], min_dice),
         galleries=[("Worst films", _cards(worst, overlays)), ("Best films", _cards(best, overlays))],
         failures=[(film.film_id, _words(film.view), _words(film.failure)) for film in films if film.failure],
+        unreadable=list(unreadable),
         stops=_count_stops(films),
         context=list(flatten(context)),
     )
@@ -83,7 +94,7 @@ def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[
 
 def _mistaken(confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]]:
     """(true level, what it was called, how often), the most frequent first; levels that were called right are left out."""
-    pairs = [(true, found, number) for true, its in confusion.items() for found, number in its.items() if found != true]
+    pairs = [(true, found, times) for true, its in confusion.items() for found, times in its.items() if found != true]
     return sorted(pairs, key=lambda pair: -pair[2])[:NUM_MISTAKEN]
 
 
@@ -96,7 +107,7 @@ def _cards(films: Sequence[FilmRecord], overlays: Path | None) -> list[dict[str,
         {
             "film_id": film.film_id,
             "image": None if overlays is None else embed_image(overlays / f"{film.film_id}.jpg"),
-            "bare": None if overlays is None else embed_image(overlays / f"{film.film_id}_film.jpg"),
+            "bare": None if overlays is None else embed_image(overlays / "films" / f"{film.film_id}.jpg"),
             "facts": film_facts(film),
         }
         for film in films

@@ -12,9 +12,11 @@ from hydra.experimental.callback import Callback
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spinefm.atomic import atomic_path
+from spinefm.evaluation.compare import MEASURES, compare, format_difference, read_vertebrae
 from spinefm.evaluation.figures import BLUE
 from spinefm.evaluation.tables import SHORT_TITLES, TITLES, format_value
 from spinefm.failures import run_script
@@ -71,7 +73,8 @@ def _read(path: Path) -> Job:
         return Job(path.name, options, {score["monitor"]: score["value"]}, score["mode"] == "min")
     if (path / "results.json").is_file():
         results = json.loads((path / "results.json").read_text(encoding="utf-8"))
-        return Job(path.name, options, {key: results[key]["value"] for key in SHORT_TITLES if key in results})
+        measured = {key: entry for key, entry in results.items() if isinstance(entry, dict) and "value" in entry}
+        return Job(path.name, options, {key: entry["value"] for key, entry in measured.items()})
     return Job(path.name, options, {})
 
 
@@ -83,7 +86,7 @@ def varied(jobs: Sequence[Job]) -> list[str]:
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
     """The last parts of keys, as many as it takes to tell them apart."""
-    return {key: next(tail for tail in _tails(key) if sum(f".{each}".endswith(f".{tail}") for each in keys) == 1) for key in keys}
+    return {key: next((tail for tail in _tails(key) if sum(f".{each}".endswith(f".{tail}") for each in keys) == 1), key) for key in keys}
 
 
 def _tails(key: str) -> list[str]:
@@ -97,11 +100,36 @@ def _short(text: str) -> str:
 
 def sweep_table(jobs: Sequence[Job]) -> Table:
     """For the terminal: one row per job, what was varied and what came out."""
-    keys, metrics = varied(jobs), list(dict.fromkeys(metric for job in jobs for metric in job.values))
+    keys, metrics = varied(jobs), _shown(jobs)
     table = Table("job", *short_names(keys).values(), *(SHORT_TITLES.get(metric, metric) for metric in metrics))
     for job in jobs:
-        outcome = [format_value(metric, job.values[metric]) for metric in metrics] if job.values else ["failed"]
-        table.add_row(job.name, *(_short(job.options.get(key, "–")) for key in keys), *outcome)
+        outcome = [format_value(metric, job.values.get(metric)) for metric in metrics] if job.values else ["failed"]
+        table.add_row(job.name, *(escape(_short(job.options.get(key, "–"))) for key in keys), *outcome)
+    return table
+
+
+def _shown(jobs: Sequence[Job]) -> list[str]:
+    """The metrics that fit on a terminal: of pipelines a few."""
+    metrics = dict.fromkeys(metric for job in jobs for metric in job.values)
+    return [metric for metric in SHORT_TITLES if metric in metrics] or list(metrics)
+
+
+def cost_table(folder: Path, jobs: Sequence[Job]) -> Table | None:
+    """By how much each evaluation of a pipeline differs from the first one; None unless all are of the same films."""
+    paths = [folder / job.name for job in jobs if (folder / job.name / "vertebrae.csv").is_file()]
+    if len(paths) < 2:
+        return None
+    keys, options = varied(jobs), {job.name: job.options for job in jobs}
+    table = Table("job", *short_names(keys).values(), title=f"Difference from job {paths[0].name}, film by film (95 %)", show_lines=True)
+    try:
+        found = {path.name: compare(read_vertebrae(paths[0]), read_vertebrae(path)) for path in paths[1:]}
+    except ValueError:
+        return None
+    for metric in MEASURES:
+        table.add_column(SHORT_TITLES[metric])
+    for name, comparisons in found.items():
+        chosen = (escape(_short(options[name].get(key, "–"))) for key in keys)
+        table.add_row(name, *chosen, *(format_difference(one) for one in comparisons.values()))
     return table
 
 
@@ -118,6 +146,7 @@ def write_sweep(folder: Path, jobs: Sequence[Job]) -> None:
 
 def _plot(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
     metric = next(iter(jobs[0].values))
+    jobs = [job for job in jobs if metric in job.values]
     figure = Figure(figsize=(3.4 * len(keys), 3.0), layout="constrained")
     for axes, key in zip(figure.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys, strict=True):
         texts = [job.options.get(key, "–") for job in jobs]
@@ -149,6 +178,8 @@ def show(folder: Path) -> None:
     """Print a sweep, and write its table and picture into its folder."""
     jobs = read_jobs(folder)
     Console().print(sweep_table(jobs))
+    if costs := cost_table(folder, jobs):
+        Console().print(costs)
     write_sweep(folder, jobs)
 
 

@@ -29,6 +29,7 @@ TITLES = {
     "num_patients": "Patients",
     "num_vertebrae": "True vertebrae",
     "num_failures": "Failed images",
+    "num_unreadable": "Images that could not be used",
     "num": "True vertebrae",
 }
 """Metric keys in words, in the order of a table."""
@@ -96,7 +97,8 @@ def results_table(results: dict[str, Any]) -> Table:
 
 
 def _caption(results: dict[str, Any]) -> str:
-    images = f"{results['num_images']} images ({results['num_failures']} failed) of {results['num_patients']} patients"
+    unreadable = f", {missing} more could not be used" if (missing := results.get("num_unreadable")) else ""
+    images = f"{results['num_images']} images ({results['num_failures']} failed{unreadable}) of {results['num_patients']} patients"
     return f"{images}; intervals by bootstrap over patients"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.patches import crop_mask
@@ -110,19 +111,29 @@ class TrueClasses:
 
 
 class TrueMasks:
-    """Draws the true vertebra at the middle of a patch; everything else is as with the segmenter that it stands for."""
+    """Draws the true vertebra at the middle of a patch; everything else is as with the segmenter that it stands for.
+
+    That one draws the vertebrae of which only points are annotated, too: no mask of theirs is known, but they are there.
+    """
 
     def __init__(self, truth: Truth, segmenter: Segmenter) -> None:
-        self.truth, self.input_size = truth, segmenter.input_size
+        self.truth, self.segmenter, self.input_size = truth, segmenter, segmenter.input_size
         self.patch_rule, self.device = segmenter.patch_rule, segmenter.device
 
     def segment(self, patches: Patches) -> Tensor:
         """See `Segmenter`."""
-        masks = torch.zeros(len(patches.boxes), MASK_SIZE, MASK_SIZE)
-        for mask, film_id, box in zip(masks, patches.film_ids, patches.boxes, strict=True):
-            if vertebra := self.truth.vertebra_at(film_id, (box.x + box.side / 2, box.y + box.side / 2)):
-                mask[:] = crop_mask(vertebra, box, MASK_SIZE)
-        return CERTAIN * (2 * masks - 1)
+        logits = torch.full((len(patches.boxes), MASK_SIZE, MASK_SIZE), -CERTAIN)
+        unknown = []
+        for index, (film_id, box) in enumerate(zip(patches.film_ids, patches.boxes, strict=True)):
+            middle = (box.x + box.side / 2, box.y + box.side / 2)
+            if vertebra := self.truth.vertebra_at(film_id, middle):
+                logits[index] = CERTAIN * (2 * crop_mask(vertebra, box, MASK_SIZE) - 1)
+            elif self.truth.level_at(film_id, middle):
+                unknown.append(index)
+        if unknown:
+            drawn = self.segmenter.segment(patches.select(unknown))
+            logits[unknown] = interpolate(drawn[None], (MASK_SIZE, MASK_SIZE), mode="bilinear")[0]
+        return logits
 
 
 class OraclePipeline(InductivePipeline):

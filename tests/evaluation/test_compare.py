@@ -61,7 +61,7 @@ def test_differences_film_by_film(tmp_path):
 def test_equal_evaluations_differ_in_nothing(tmp_path):
     folder = evaluated(tmp_path / "a", [1, 2, 3])
     for one in compare(read(folder), read(folder)).values():
-        assert (one.difference, one.ci95, one.p_value, one.higher, one.lower) == (0.0, [0.0, 0.0], None, 0, 0)
+        assert (one.difference, one.ci95, one.p_value, one.higher, one.lower) == (0.0, None, None, 0, 0)
 
 
 def test_films_of_one_patient_count_together(tmp_path):
@@ -74,6 +74,43 @@ def test_films_of_one_patient_count_together(tmp_path):
         for patients in (1, 12)
     )
     assert alone.difference == together.difference and alone.ci95 != together.ci95
+    # Two patients alone cannot make a difference significant, however many films they have.
+    assert together.p_value >= 0.5 > alone.p_value
+
+
+def test_equal_differences_of_rates_are_ties():
+    """5/6 - 4/6 and 2/6 - 1/6 are not the same float."""
+
+    def table(rates):
+        rows = [(str(film), str(film), i < hits, i < hits) for film, hits in enumerate(rates) for i in range(6)]
+        columns = {"true_x": 1.0, "true_level": "C3", "dice": 0.5}
+        return pd.DataFrame(rows, columns=["film_id", "patient_id", "identified", "labelled"]).assign(**columns)
+
+    first, second = [4, 1, 3, 2, 5, 0, 4, 2], [5, 2, 2, 4, 6, 1, 3, 5]
+    exact = (np.array(second) - np.array(first)) / 6
+    assert compare(table(first), table(second))["identification_rate"].p_value == pytest.approx(wilcoxon(exact.round(6)).pvalue)
+
+
+def test_patients_and_films_may_be_called_na(tmp_path):
+    film = Radiograph("None", np.zeros((200, 60), dtype=np.uint8), (square(0, "C3"),), patient_id="NA")
+    other = Radiograph("null", np.zeros((200, 60), dtype=np.uint8), (square(0, "C3"),), patient_id="p")
+    for name, found in (("a", ()), ("b", (square(0, "C3"),))):
+        evaluator = Evaluator()
+        evaluator.update(film, Spine("None", film.size, found))
+        evaluator.update(other, Spine("null", film.size, ()))
+        evaluator.write(tmp_path / name, {})
+    dice = compare(read(tmp_path / "a"), read(tmp_path / "b"))["dice_all"]
+    assert dice.difference == 0.5 and dice.ci95 is not None and dice.higher == 1
+
+
+def test_films_without_levels_have_no_rate_of_levels(tmp_path, capsys):
+    film = Radiograph("a", np.zeros((200, 60), dtype=np.uint8), (square(0, None),))
+    evaluator = Evaluator()
+    evaluator.update(film, Spine("a", film.size, (square(0, "C3"),)))
+    evaluator.write(tmp_path, {})
+    assert compare(read(tmp_path), read(tmp_path))["labelled_identification_rate"].difference is None
+    run(tmp_path, tmp_path)
+    assert "nan" not in capsys.readouterr().out
 
 
 def test_from_the_command_line(tmp_path, capsys):

@@ -10,6 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from spinefm.evaluation.evaluator import Evaluator
+from spinefm.evaluation.figures import dice_histogram
 from spinefm.evaluation.report import flatten
 from spinefm.evaluation.tables import results_table
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
@@ -27,7 +28,7 @@ def films():
     for index in range(14):
         film_id = f"film_{index:02d}"
         radiograph = Radiograph(film_id, np.full((100, 60), 90, dtype=np.uint8), truth, View.LATERAL_CERVICAL)
-        found = (square(index % 5, "C3", 0.9), square(20, "C4", 0.8), square(80, "C7", 0.7))
+        found = (square(index % 5, "C3", 0.9), square(20, "C5" if index == 3 else "C4", 0.8), square(80, "C7", 0.7))
         yield radiograph, Spine(film_id, (100, 60), found, None, stops)
     radiograph = Radiograph("failed_film", np.full((100, 60), 90, dtype=np.uint8), truth, View.AP_SPINE)
     yield radiograph, Spine("failed_film", (100, 60), failure=Failure.TOO_FEW_DETECTIONS)
@@ -49,7 +50,7 @@ def folder(tmp_path_factory):
 
 def test_all_files_are_there_and_no_temporary_ones(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["overlays", "report.html", "results.json", "vertebrae.csv"]
-    assert len(list((folder / "overlays").iterdir())) == 2 * 15
+    assert len(list((folder / "overlays").glob("*.jpg"))) == len(list((folder / "overlays" / "films").glob("*.jpg"))) == 15
 
 
 def test_results_are_json_without_nan(folder):
@@ -97,9 +98,50 @@ def test_the_report_shows_the_worst_and_best_films_failures_and_context(folder):
     assert "&lt;b&gt;bold&lt;/b&gt;" in html
 
 
+def test_the_report_shows_intervals_and_mistaken_levels(folder):
+    html = (folder / "report.html").read_text()
+    low, high = json.loads((folder / "results.json").read_text())["dice_all"]["ci95"]
+    assert f"<small>{low:.3f}–{high:.3f}</small>" in html
+    assert "<tr><td>C4</td><td>C5</td><td>1</td></tr>" in html
+
+
+def test_the_figures_show_what_was_measured(folder, tmp_path):
+    """Numbers in SVG are outlines; what is drawn differs with them."""
+    html = (folder / "report.html").read_text()
+    evaluate(tmp_path, list(films())[:4])
+    others = (tmp_path / "report.html").read_text()
+    pictures, other_pictures = (re.findall(r'src="(data:image/svg[^"]+)"', page) for page in (html, others))
+    assert len(pictures) == len(other_pictures) == 3 and not set(pictures) & set(other_pictures)
+
+
+def test_the_dashed_line_stands_where_vertebrae_begin_to_count():
+    assert dice_histogram([0.5, 0.9], 0.4) != dice_histogram([0.5, 0.9], 0.8)
+
+
+def test_films_that_cannot_be_used_are_named(tmp_path):
+    evaluator = Evaluator()
+    evaluator.update(*next(films()))
+    results = evaluator.write(tmp_path, {}, ["Expected `a.png` <to be> a film."])
+    assert results["num_unreadable"] == 1
+    assert "<li>Expected `a.png` &lt;to be&gt; a film.</li>" in (tmp_path / "report.html").read_text()
+
+
+def test_a_film_named_as_the_bare_one_of_another_keeps_its_picture(tmp_path):
+    evaluator = Evaluator(tmp_path)
+    for film_id, grey in (("a", 20), ("a_film", 220), ("films", 120)):
+        film = Radiograph(film_id, np.full((100, 60), grey, dtype=np.uint8), (square(0, "C3"),))
+        evaluator.update(film, Spine(film_id, (100, 60)))
+    for film_id, grey in (("a", 20), ("a_film", 220), ("films", 120)):
+        for path in (tmp_path / f"{film_id}.jpg", tmp_path / "films" / f"{film_id}.jpg"):
+            with Image.open(path) as image:
+                assert abs(float(np.asarray(image)[60:, 40:].mean()) - grey) < 5
+
+
 def test_fewer_films_than_pictures_are_shown_once(tmp_path):
-    evaluate(tmp_path, list(films())[:2])
-    assert re.findall(r"<strong>(\w+)</strong>", (tmp_path / "report.html").read_text()) == ["film_01", "film_00"]
+    evaluate(tmp_path, list(films())[:3])
+    html = (tmp_path / "report.html").read_text()
+    assert re.findall(r"<strong>(\w+)</strong>", html) == ["film_02", "film_01", "film_00"]
+    assert "Worst films" in html and "Best films" in html
 
 
 def test_without_overlays(tmp_path):

@@ -6,8 +6,9 @@ import pytest
 from spinefm.evaluation.intervals import bootstrap_interval
 
 
-def test_equal_groups_leave_no_doubt():
-    assert bootstrap_interval([3.0, 6.0, 1.5], [2, 4, 1]) == pytest.approx([1.5, 1.5])
+def test_groups_that_are_alike_cannot_tell():
+    assert bootstrap_interval([3.0, 6.0, 1.5], [2, 4, 1]) is None
+    assert bootstrap_interval([0.3, 0.1 + 0.1 + 0.1], [3, 3]) is None
 
 
 @pytest.mark.parametrize(("sums", "counts"), [([], []), ([1.0], [2]), ([1.0, 0.0], [2, 0]), ([0.0, 0.0], [0, 0])])
@@ -42,3 +43,15 @@ def test_95_of_100_intervals_hold_the_truth():
         low, high = bootstrap_interval(sums.tolist(), counts.tolist())
         held += low <= 0.8 <= high
     assert 0.91 <= held / 300 <= 0.985
+
+
+@pytest.mark.parametrize(("truth", "patients"), [("rate", 15), ("rate", 46), ("rare", 46)])
+def test_near_0_and_1_the_intervals_that_there_are_hold_the_truth(truth, patients):
+    """One film in twenty fails, or has a false positive; where none of them did there is no interval."""
+    rng, held, given_ones = np.random.default_rng(3), 0, 0
+    for _ in range(100):
+        failed = rng.random(patients) < 0.05
+        sums, counts, mean = (11.0 - 5 * failed, 11, 1 - 0.05 * 5 / 11) if truth == "rate" else (1.0 * failed, 1, 0.05)
+        if interval := bootstrap_interval(sums.tolist(), [counts] * patients):
+            given_ones, held = given_ones + 1, held + (interval[0] <= mean <= interval[1])
+    assert given_ones > 40 and held / given_ones >= 0.9

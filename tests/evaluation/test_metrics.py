@@ -71,7 +71,7 @@ def test_no_film_at_all():
     assert {results[key]["ci95"] for key in VERTEBRA_METRICS | FILM_METRICS} == {None}
     assert [results[key] for key in ("num_images", "num_patients", "num_vertebrae", "num_failures")] == [0, 0, 0, 0]
     assert results["per_level"] == results["per_view"] == results["confusion"] == {}
-    assert results["calibration"] == {"expected_calibration_error": {"value": None}, "bins": []}
+    assert results["calibration"] == {"expected_calibration_error": {"value": None, "ci95": None}, "bins": []}
 
 
 def test_distances_of_matched_vertebrae_in_pixels_and_mm():
@@ -93,7 +93,7 @@ def test_distances_of_matched_vertebrae_in_pixels_and_mm():
         (["C2", "C3", "C4"], {"all_correct_films": 0, "shifted_films": 1}),
         (["C3", "C4", "C4"], {"all_correct_films": 0, "duplicate_level_films": 1}),
         (["C4", "C5", "C5"], {"all_correct_films": 0, "duplicate_level_films": 1}),
-        (["C4"], {"all_correct_films": 0}),
+        (["C4"], {"all_correct_films": 0, "shifted_films": None}),
         (["C3", "C4", None], {"all_correct_films": 0}),
     ],
     ids=str,
@@ -103,6 +103,29 @@ def test_mistakes_of_a_whole_film(found, mistakes):
     results = compute_metrics([record("a", truth, [square(20 * i, level) for i, level in enumerate(found)])])
     expected = {"all_correct_films": 1, "shifted_films": 0, "duplicate_level_films": 0} | mistakes
     assert {key: value(results, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "shifted"),
+    [
+        (["T11", "T12", "L1", "L2", "L3"], ["T12", "L1", "L2", "L3", "L4"], 1),
+        (["L3", "L4", "L5", "S1"], ["L2", "L3", "L4", "L5"], 1),
+        (["T11", "T12", "T13", "L1"], ["T12", "T13", "L1", "L2"], 1),
+        (["T11", "T12", "T13", "L1"], ["T11", "T12", "L1", "L2"], 0),
+        (["T11", "T12", "L1", "L2"], ["T11", "T12", "L2", "L3"], 0),
+    ],
+    ids=str,
+)
+def test_regions_do_not_hide_that_a_film_is_off_by_one(truth, found, shifted):
+    film = record("a", [square(20 * i, level) for i, level in enumerate(truth)], [square(20 * i, level) for i, level in enumerate(found)])
+    assert value(compute_metrics([film]), "shifted_films") == shifted
+
+
+def test_films_without_levels():
+    truth = [square(0, None), square(20, None)]
+    nothing = compute_metrics([record("a", truth, [], Failure.TOO_FEW_DETECTIONS)])
+    assert (value(nothing, "all_correct_films"), value(nothing, "shifted_films")) == (0, None)
+    assert value(compute_metrics([record("a", truth, [square(0, "C3"), square(20, "C4")])]), "all_correct_films") == 1
 
 
 def test_a_false_positive_is_a_mistake():

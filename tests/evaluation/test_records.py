@@ -34,7 +34,13 @@ def levels(film, *found):
 
 def test_a_prediction_on_the_centroid_of_a_landmark_has_no_row():
     assert levels(FILM, square(0, "C2"), square(20, "C3"), square(40, "C4")) == ([("C3", "C3"), ("C4", "C4")], 0)
-    assert levels(FILM, square(0, "C7"), square(20, "C3")) == ([("C3", "C3"), ("C4", None)], 0)
+    assert levels(FILM, square(0, None), square(20, "C3")) == ([("C3", "C3"), ("C4", None)], 0)
+
+
+def test_a_prediction_there_that_is_called_something_else_is_wrong():
+    film = FILM, square(0, "C3"), square(20, "C3"), square(40, "C4")
+    assert levels(*film) == ([("C3", "C3"), ("C4", "C4"), (None, "C3")], 1)
+    assert record_film(FILM, Spine("film", SIZE, film[1:])).has_duplicates
 
 
 @pytest.mark.parametrize("elsewhere", [square(70), square(0, x=45), square(8), square(95)])
@@ -115,4 +121,11 @@ def test_of_two_predictions_of_one_level_the_more_confident_counts():
 def test_unknown_true_levels_are_not_asked_for_and_one_vertebra_is_enough():
     film = replace(FILM, vertebrae=(square(20, None), square(40, "C4")))
     assert by_centroid(square(40, "C4"), film=film) == [None, True]
-    assert by_centroid(square(20, "C3"), film=replace(FILM, vertebrae=(square(20, "C3"),))) == [True]
+    alone = replace(FILM, vertebrae=(square(20, "C3"),))
+    assert by_centroid(square(20, "C3"), film=alone) == [True] and by_centroid(square(80, "C3"), film=alone) == [False]
+
+
+def test_a_landmarks_centroid_may_be_the_nearest():
+    """Everything is called one level too low; 20 mm reach over several vertebrae."""
+    film = replace(FILM, spacing_mm=0.5)
+    assert by_centroid(square(0, "C3"), square(20, "C4"), film=film) == [False, False]

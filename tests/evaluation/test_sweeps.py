@@ -1,6 +1,7 @@
 """Sweeps as tables and pictures: made by hand, and by real multiruns."""
 
 import json
+import re
 import sys
 
 import pandas as pd
@@ -34,6 +35,12 @@ def search(folder, mode):
         files = {} if value == "failed" else {"score": {"monitor": "val/x", "mode": mode, "value": value}}
         job(folder, number, overrides, **files)
     return folder
+
+
+def cells(told, start):
+    """The cells of the first line that begins like this."""
+    line = next(line for line in told.splitlines() if line.startswith(start))
+    return [each.strip() for each in re.split("[┃│]", line)[1:-1]]
 
 
 def show(folder):
@@ -74,6 +81,26 @@ def test_evaluations_stay_in_their_order(tmp_path, capsys):
     assert "70.0 %" in capsys.readouterr().out
 
 
+def test_evaluations_of_components_show_their_own_metrics(tmp_path, capsys):
+    job(tmp_path, 0, ["component=resnet"], results={"accuracy": {"value": 0.9}, "loss": {"value": 0.25}})
+    job(tmp_path, 1, ["component=point_predictor"], results={"step_error": {"value": 0.125}})
+    job(tmp_path, 2, ["component=mask_rcnn"])
+    show(tmp_path)
+    told = capsys.readouterr().out
+    assert cells(told, "┃ job") == ["job", "component", "accuracy", "loss", "step_error"]
+    assert cells(told, "│ 1") == ["1", "point_predictor", "–", "–", "0.125"] and cells(told, "│ 2")[2] == "failed"
+
+
+def test_lists_and_one_key_inside_another(tmp_path, capsys):
+    for number, value in enumerate(("none", "[mask_rcnn,resnet]")):
+        overrides = [f"pipeline.oracle={value}", f"seed={number}", f"dataset.seed={number}"]
+        job(tmp_path, number, overrides, results={"dice_all": {"value": 0.5}})
+    show(tmp_path)
+    told = capsys.readouterr().out
+    assert cells(told, "┃ job")[:4] == ["job", "oracle", "seed", "dataset.seed"]
+    assert cells(told, "│ 1")[1] == "[mask_rcnn,resnet]"
+
+
 def test_a_folder_without_jobs_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"Expected a sweep in `.*`, but it holds no job"):
         show(tmp_path)
@@ -93,6 +120,8 @@ def test_a_sweep_of_trainings_ends_with_its_table(tiny, tmp_path, capsys):
 def test_a_sweep_of_evaluations_ends_with_its_table(workplace, tmp_path, capsys):
     run("evaluate", workplace, "-m", *FILMS, "pipeline=oracle", "pipeline.oracle=none,mask_rcnn", f"hydra.sweep.dir={tmp_path}")
     told = capsys.readouterr().out
-    assert "pipeline.oracle" in told and told.count("mask_rcnn") >= 1
+    assert cells(told, "┃ job")[:2] == ["job", "oracle"] and cells(told, "│ 1")[:2] == ["1", "mask_rcnn"]
+    costs = told.partition("Difference from job 0")[2]
+    assert cells(costs, "│ 1")[:2] == ["1", "mask_rcnn"] and re.fullmatch(r"[+-]\d\.\d{3}", cells(costs, "│ 1")[2])
     rows = pd.read_csv(tmp_path / "sweep.csv")
     assert rows["pipeline.oracle"].tolist() == ["none", "mask_rcnn"] and "dice_all" in rows

@@ -103,6 +103,17 @@ def test_a_landmark_without_a_mask_has_its_class():
     assert pipeline.truth.level_at("a", (x + 60, y)) is None
 
 
+@pytest.mark.parametrize("names", [EVERYTHING, ["mask_rcnn", "resnet", "sam_adapter"]], ids=len)
+def test_a_landmark_without_a_mask_does_not_end_a_walk(names):
+    """Levels are counted from it."""
+    films = [
+        replace(film, vertebrae=film.vertebrae[1:], landmarks=(Landmark("C2", CENTROID, film.vertebrae[0].centroid),)) for film in FILMS[:2]
+    ]
+    parts = hopeless() | {"sam_adapter": DiscSegmenter(radius=8, patch_rule=PatchRule(scale=3.2))}
+    parts["point_predictor"] = FunctionPredictor(lambda film_id, trail: tuple(2 * trail[-1] - trail[-2]))
+    assert evaluated(OraclePipeline(names, **parts), films)["labelled_identification_rate"] == 1.0
+
+
 def test_masks_of_large_vertebrae_are_nearly_exact():
     mask = np.hypot(*(np.mgrid[:281, :301] - np.array([[[140]], [[150]]]))) < 130
     film = Radiograph("large", np.zeros((1200, 1100), dtype=np.uint8), (Vertebra(mask, (400, 500), (550.5, 640.5), "C3"),))
