@@ -23,14 +23,17 @@ from spinefm.distributed import Team, check_one_folder
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import component_table, results_table
 from spinefm.failures import run_script
-from spinefm.jobs import one_job
+from spinefm.jobs import is_for_several, one_job, run_apart
 from spinefm.overlapping import read_ahead
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
+from spinefm.resolvers import register_resolvers
 from spinefm.structures import Radiograph
 from spinefm.tracking import TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import start_loggers
+
+register_resolvers()
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
@@ -38,6 +41,10 @@ from spinefm.training.loggers import start_loggers
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / "results.json").unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
+    if is_for_several(config):
+        run_apart(__file__)
+        return
     pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
     # A group's choice: what the config holds of it is the recipe of a training, the checkpoint knows the component's own.

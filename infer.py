@@ -18,7 +18,7 @@ from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.distributed import Team, check_one_folder
 from spinefm.export import write_spine
 from spinefm.failures import run_script
-from spinefm.jobs import one_job
+from spinefm.jobs import is_for_several, one_job, run_apart
 from spinefm.overlapping import read_ahead, work_behind
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
@@ -28,6 +28,9 @@ from spinefm.structures import Radiograph, Spine
 @one_job
 def main(config: DictConfig) -> None:
     """Write labels, JSON and overlay of every film; a film that fails does not stop the others."""
+    if is_for_several(config):
+        run_apart(__file__)
+        return
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     ids, failures = film_ids(find_films(Path(config.input))), dict[str, str]()
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)

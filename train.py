@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LambdaCallback
@@ -16,10 +15,12 @@ from rich.console import Console
 
 from spinefm.atomic import write_json, write_text
 from spinefm.components import Component
+from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.distributed import check_one_folder
 from spinefm.failures import run_script
-from spinefm.jobs import RECORD, SCORE, finished_score, one_job
+from spinefm.jobs import RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
 from spinefm.provenance import run_record, training_origin
+from spinefm.resolvers import register_resolvers
 from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+register_resolvers()
+
+
 @hydra.main(version_base=None, config_path="conf", config_name="train")
 @one_job
 def main(config: DictConfig) -> float:
@@ -44,9 +48,12 @@ def main(config: DictConfig) -> float:
     dataset = instantiate(config.dataset, _convert_="all")
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     record = run_record(resolved, dataset.fingerprint)
-    if HydraConfig.get().mode == RunMode.MULTIRUN and (before := finished_score(folder, record)) is not None:
+    if in_multirun() and (before := finished_score(folder, record)) is not None:
         log.info("Finished before: %s", folder)
         return before
+    if is_for_several(config):
+        reached = run_apart(__file__, "publish=null")
+        return float("nan") if reached is None else reached
     component = new_component(config)
     best = BestCheckpoint(folder, component)
     trainer = new_trainer(config, folder, best)
@@ -58,9 +65,13 @@ def main(config: DictConfig) -> float:
         Console().print(parameter_table(component.model))
     films = FilmDataModule(dataset, component, **config.component.loader)
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
-    if trainer.is_global_zero and HydraConfig.get().mode == RunMode.RUN:
-        publish(config, trainer, component, best, run)
-    return score(trainer, component, best, folder)
+    if trainer.fast_dev_run:  # type: ignore[attr-defined] # Lightning sets it in a connector
+        log.info("A trial of one batch: no checkpoint was kept, nothing is published.")
+        return float("nan")
+    value = score(trainer, component, best, folder)
+    if config.publish and trainer.is_global_zero and not in_multirun():
+        publish(config.publish, component, best, run)
+    return value
 
 
 def new_component(config: DictConfig) -> Component:
@@ -82,25 +93,23 @@ def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Tr
     return trainer
 
 
-def publish(config: DictConfig, trainer: pl.Trainer, component: Component, best: BestCheckpoint, run: "Run | None") -> None:
+def publish(folder: str, component: Component, best: BestCheckpoint, run: "Run | None") -> None:
     """Put the best checkpoint where evaluations look for it."""
-    if trainer.fast_dev_run:  # type: ignore[attr-defined] # Lightning sets it in a connector
-        log.info("A trial of one batch: no checkpoint was kept, nothing is published.")
-    elif config.publish:
-        published = publish_checkpoint(best.best_model_path, component.name, config.publish)
-        log.info("Published %s", published)
-        if run:
-            log_model(run, published, component.name, component.run or {})
+    published = publish_checkpoint(best.best_model_path, component.name, folder)
+    log.info("Published %s", published)
+    if run:
+        # After a resume the best epoch may be one of the run before.
+        log_model(run, published, component.name, read_checkpoint(published, component.name)[RUN_KEY])
 
 
 def score(trainer: pl.Trainer, component: Component, best: BestCheckpoint, folder: Path) -> float:
-    """The best monitored value, nan if there is none; writing it is the last thing that a training does."""
-    value = float("nan") if best.best_model_score is None else float(best.best_model_score)
-    log.info("%s: best %s = %.4f", component.name, component.monitor, value)
+    """The best monitored value; fails if there is none. That it is written down says that a training has finished."""
+    value = None if best.best_model_score is None else float(best.best_model_score)
+    known = value if value is not None and isfinite(value) else None
     if trainer.is_global_zero:
-        known = value if isfinite(value) else None
         write_json(folder / SCORE, {"monitor": component.monitor, "mode": component.mode, "value": known})
-    return value
+    log.info("%s: best %s = %s", component.name, component.monitor, known)
+    return check_score(known, component.monitor)
 
 
 if __name__ == "__main__":

@@ -35,12 +35,21 @@ def run_script(main: Callable[[], object]) -> None:
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
+NO_TRIAL = "Record does not exist."
+"""What Optuna says at the end of a sweep in which every trial failed."""
+
+
 def _sentence(error: BaseException) -> str:
+    if str(error) == NO_TRIAL:
+        return "Expected a trial to succeed, but all failed. What each of them said stands above."
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"full_key: (\S+)", str(error))
         # What Lightning says of devices that are not there names no option.
         hint = f" Check `{key[1]}`." if key and not isinstance(error.__cause__, INPUT_FAULTS) else ""
         return _sentence(error.__cause__) + hint
+    # Without its cause, which it loses between processes, only its text tells what it was.
+    if isinstance(error, InstantiationException) and (inner := re.search(r"^\w+\((['\"])(.*)\1\)$", str(error), re.MULTILINE)):
+        return inner[2]
     if isinstance(error, MissingMandatoryValue):
         return f"Expected a value for `{error.full_key}`, but none was given. Add `{error.full_key}=...` to the command."
     return str(error)

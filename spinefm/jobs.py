@@ -1,116 +1,171 @@
-"""What the entry scripts ask of a multirun: that each job is one run in one folder, and that a finished one is not run twice."""
+"""The jobs of a multirun: each is one run in one folder, and none is run twice."""
 
-import hashlib
+import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch.distributed as dist
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
+
+from spinefm.atomic import write_json
+from spinefm.failures import QUIET
+from spinefm.resolvers import short_hash
 
 ResultT = TypeVar("ResultT")
 
-MEETING = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-"""Environment variables by which the processes of a job find each other; Lightning sets them and leaves them set."""
+RECORD, SCORE = "run.json", "score.json"
+"""What train.py writes when it begins, see `run_record`, and when it has finished: `monitor`, `mode` and the best `value`, or null."""
 
-SCORE = "score.json"
-"""What train.py writes when it has finished: `monitor`, `mode` and the best `value`."""
-
-RECORD = "run.json"
-
-
-def _short_hash(overrides: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:6]
-
-
-# In conf/: a job's folder is named by its options, so that no job of a restarted sweep meets another one's files.
-OmegaConf.register_new_resolver("short_hash", _short_hash, replace=True)
+OF_A_TRAINING = (RECORD, "config.yaml", "metrics.csv", "hparams.yaml", "*.ckpt", "events.out.*", "wandb")
+"""What else a training may leave in its folder when it is interrupted."""
 
 
 def one_job(main: Callable[[DictConfig], ResultT]) -> Callable[[DictConfig], ResultT]:
-    """Decorates a Hydra main: `config.output` is the job's folder, and processes that Lightning starts do this job, not the whole sweep."""
+    """Decorates a Hydra main: `config.output` is its folder, in which a job of a multirun is alone, and which is in the name W&B lists."""
 
     @wraps(main)
     def job(config: DictConfig) -> ResultT:
-        config.output = HydraConfig.get().runtime.output_dir
-        with _of_its_own():
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        config.output = str(folder)
+        if not in_multirun():
+            return main(config)
+        if "tracking" in config:
+            config.tracking.name = f"{config.tracking.name}-{folder.name}"
+        with _alone(folder):
             return main(config)
 
     return job
 
 
+def in_multirun() -> bool:
+    """Whether this process runs the jobs of a multirun."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
 @contextmanager
-def _of_its_own() -> Iterator[None]:
-    """Lightning makes the command line of its processes from `sys.argv` and `hydra.run.dir`."""
-    hydra: Any = HydraConfig.get()
-    arguments = sys.argv
-    environment = {name: os.environ.get(name) for name in MEETING}
-    if hydra.mode == RunMode.MULTIRUN:
-        sys.argv = [arguments[0], *job_arguments(arguments[1:], hydra.overrides.task)]
-        with read_write(hydra):
-            hydra.run.dir = hydra.runtime.output_dir
-    try:
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else works in a job's folder: what an interrupted sweep left running, or the same sweep started twice."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise ValueError(
+            "Expected one process to start a sweep, but torchrun started several. Leave it out: `trainer=ddp` starts them for each job."
+        )
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"Expected nobody else at work in `{folder}`, but another process is. Wait for it, or end it.") from error
         yield
-    finally:
-        sys.argv = arguments
-        if dist.is_initialized():
-            dist.destroy_process_group()
-        for name, value in environment.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
-def job_arguments(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
-    """The command line of one job of a sweep.
+def is_for_several(config: DictConfig) -> bool:
+    """Whether this is a multirun's job of several processes: see `run_apart`."""
+    return in_multirun() and (config.trainer.devices != 1 or config.trainer.num_nodes != 1)
+
+
+def run_apart(script: str, *overrides: str) -> float | None:
+    """Run the job in a process of its own, which starts the others.
+
+    Lightning would let them begin the whole sweep, and ends the process that started them if one of them fails.
 
     Args:
-        arguments: The sweep's: flags, and overrides with all their values.
-        overrides: The job's.
+        script: Path of the main's file.
+        overrides: What the process is told besides the job's options.
+
+    Returns:
+        The score of a training.
+
+    Raises:
+        ValueError: If it failed.
     """
-    flags = [each for each in arguments if each not in ("-m", "--multirun") and (each.startswith("-") or not _is_override(each))]
-    return [*flags, *overrides, "hydra.mode=RUN"]
-
-
-def _is_override(argument: str) -> bool:
-    return "=" in argument or argument.startswith("~")
+    hydra = HydraConfig.get()
+    folder, sources = Path(hydra.runtime.output_dir), {source.provider: source.path for source in hydra.runtime.config_sources}
+    flags = ["--config-path", sources["main"], "--config-name", str(hydra.job.config_name)]
+    flags += ["--config-dir", sources["command-line"]] if "command-line" in sources else []
+    own = [*hydra.overrides.task, *overrides, f'hydra.run.dir="{folder}"', "hydra.mode=RUN"]
+    environment = {name: value for name, value in os.environ.items() if name not in (QUIET, "HYDRA_FULL_ERROR")}
+    if subprocess.run([sys.executable, str(Path(script).resolve()), *flags, *own], env=environment, check=False).returncode:
+        raise ValueError(f"The job in `{folder}` failed; what it said stands above.")
+    return _value(folder) if (folder / SCORE).is_file() else None
 
 
 def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
-    """What a job came to that was run in this folder before; None if there is none, and then nothing of an interrupted one is left.
+    """What a job of this sweep came to that was run before, if it had the same config and films; None if there is none.
+
+    Then what an interrupted one left in the folder is removed. An answer from another job's folder is written down in this one.
 
     Args:
         folder: Of the job.
-        record: Of the job, as in `run_record`: config and films have to be the same.
+        record: Of the job, see `run_record`.
 
     Raises:
-        ValueError: If the folder holds a finished job of another config or other films.
+        ValueError: If the folder holds a finished job of another config or other films, or if the job diverged.
     """
-    if not (folder / SCORE).is_file():
-        _clear(folder)
-        return None
-    before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    if any(before[key] != record[key] for key in ("config_hash", "data_fingerprint")):
+    if (folder / SCORE).is_file() and not _is_same(folder, record):
         remedy = "Name another folder with `hydra.sweep.dir=<folder>`."
         raise ValueError(f"Expected `{folder}` to be this job's, but it holds one of another config or other films. {remedy}")
-    value = json.loads((folder / SCORE).read_text(encoding="utf-8"))["value"]
-    return float("nan") if value is None else float(value)
+    others = sorted(path.parent for path in folder.parent.glob(f"*/{SCORE}"))
+    before = next((path for path in [folder, *others] if (path / SCORE).is_file() and _is_same(path, record)), None)
+    if before is None:
+        _clear(folder)
+        return None
+    if before != folder:
+        for name in (RECORD, SCORE):
+            write_json(folder / name, json.loads((before / name).read_text(encoding="utf-8")))
+    return _value(folder)
+
+
+def _is_same(folder: Path, record: Mapping[str, Any]) -> bool:
+    try:
+        before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return all(before.get(key) == record[key] for key in ("config_hash", "data_fingerprint"))
+
+
+def _value(folder: Path) -> float:
+    score = json.loads((folder / SCORE).read_text(encoding="utf-8"))
+    return check_score(score["value"], score["monitor"])
+
+
+def check_score(value: float | None, monitor: str) -> float:
+    """A finite score, as sweepers need it.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if value is None:
+        raise ValueError(f"Expected `{monitor}` to become a finite number, but it never did. Lower `component.module.optimizer.lr`.")
+    return float(value)
 
 
 def _clear(folder: Path) -> None:
-    """Hydra writes `.hydra` and its log before a job begins."""
-    for path in folder.iterdir():
-        if path.is_dir() and path.name != ".hydra":
-            shutil.rmtree(path)
-        elif path.is_file() and path.suffix != ".log":
-            path.unlink()
+    """Nothing of anybody else's."""
+    if (folder / RECORD).is_file():
+        for path in [path for pattern in OF_A_TRAINING for path in folder.glob(pattern)]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+class FolderByOptions(Callback):
+    """Adds a hash of a sweep's options to its folder, unless the folder was named: other options are another sweep."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """See Hydra."""
+        given = config.hydra.overrides.hydra
+        if not any(override.startswith("hydra.sweep.dir=") for override in given):
+            with read_write(config):
+                config.hydra.sweep.dir = f"{config.hydra.sweep.dir}-{short_hash(config.hydra.overrides.task)}"
+                # Jobs are composed anew, of these and of their own options.
+                given.append(f'hydra.sweep.dir="{config.hydra.sweep.dir}"')
 
 
 class FreshStudy(Callback):

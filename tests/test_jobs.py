@@ -1,6 +1,6 @@
 """The jobs of a multirun: each one run in one folder, none run twice, whatever launches them."""
 
-import math
+import fcntl
 import signal
 import subprocess
 import sys
@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from spinefm.atomic import write_json
 from spinefm.components import COMPONENTS
-from spinefm.jobs import finished_score, job_arguments
-from tests.scripts import FILMS, ROOT, names, process, read_json, run
+from spinefm.jobs import finished_score
+from tests.scripts import FILMS, ROOT, fails, names, process, read_json, run
 
 RECORD = {"config_hash": "c", "data_fingerprint": "d", "run_id": "r"}
 SWEEPS = sorted(str(path.relative_to(ROOT / "conf" / "sweep").with_suffix("")) for path in (ROOT / "conf" / "sweep").glob("*/*.yaml"))
@@ -29,30 +29,58 @@ def numbers(sweep):
     return [path.name.partition("-")[0] for path in jobs(sweep)]
 
 
-def test_a_job_of_a_sweep_has_its_own_options_and_the_sweeps_flags():
-    sweep = ["-m", "component=resnet", "--config-dir", "mine", "a.lr=1,2", "~logger", "--config-name=train"]
-    job = ["component=resnet", "a.lr=2", "~logger"]
-    assert job_arguments(sweep, job) == ["--config-dir", "mine", "--config-name=train", *job, "hydra.mode=RUN"]
+def finished(folder, value=0.5):
+    write_json(folder / "score.json", {"monitor": "val/x", "mode": "min", "value": value})
+    write_json(folder / "run.json", RECORD)
 
 
-@pytest.mark.parametrize("value", [0.5, None])
-def test_a_finished_job_is_known_by_its_config_and_films(tmp_path, value):
-    write_json(tmp_path / "score.json", {"monitor": "val/x", "mode": "min", "value": value})
-    write_json(tmp_path / "run.json", RECORD)
-    score = finished_score(tmp_path, RECORD | {"run_id": "another"})
-    assert score == value if value is not None else math.isnan(score)
+def test_a_finished_job_is_known_by_its_config_and_films(tmp_path):
+    tmp_path = tmp_path / "job"
+    finished(tmp_path)
+    assert finished_score(tmp_path, RECORD | {"run_id": "another"}) == 0.5
     for key in ("config_hash", "data_fingerprint"):
         with pytest.raises(ValueError, match=r"this job's, but it holds one of another config or other films. Name another folder"):
             finished_score(tmp_path, RECORD | {key: "another"})
     assert names(tmp_path) == {"score.json", "run.json"}
 
 
-def test_nothing_is_left_of_an_interrupted_job(tmp_path):
-    for name in (".hydra/config.yaml", "train.log", "run.json", "best.ckpt", "wandb/run/files"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-    assert finished_score(tmp_path, RECORD) is None
-    assert names(tmp_path) == {".hydra", "train.log"} and names(tmp_path / ".hydra") == {"config.yaml"}
+def test_another_job_of_the_same_config_answers_too(tmp_path):
+    finished(tmp_path / "3-a")
+    (tmp_path / "5-b").mkdir()
+    assert finished_score(tmp_path / "5-b", RECORD) == 0.5
+    assert names(tmp_path / "5-b") == {"score.json", "run.json"} and read_json(tmp_path / "5-b" / "run.json") == RECORD
+
+
+def test_a_job_that_diverged_fails_again(tmp_path):
+    finished(tmp_path / "job", None)
+    with pytest.raises(ValueError, match=r"Expected `val/x` to become a finite number, but it never did"):
+        finished_score(tmp_path / "job", RECORD)
+
+
+@pytest.mark.parametrize("record", ["x", "{}", '{"config_hash": "another"}'])
+def test_nothing_is_left_of_an_interrupted_job_but_what_others_put_there(tmp_path, record):
+    job = tmp_path / "sweep" / "job"
+    for name in (".hydra/config.yaml", "train.log", "run.json", "best.ckpt", "wandb/run/files", "thesis.docx", "notes/best.ckpt"):
+        (job / name).parent.mkdir(parents=True, exist_ok=True)
+        (job / name).write_text(record)
+    assert finished_score(job, RECORD) is None
+    assert names(job) == {".hydra", "train.log", "thesis.docx", "notes"} and names(job / "notes") == {"best.ckpt"}
+
+
+def test_a_folder_without_a_training_is_nobodys(tmp_path):
+    job = tmp_path / "sweep" / "job"
+    job.mkdir(parents=True)
+    (job / "metrics.csv").write_text("mine")
+    assert finished_score(job, RECORD) is None and names(job) == {"metrics.csv"}
+
+
+def test_nobody_else_may_be_at_work_in_a_jobs_folder(tiny, tmp_path):
+    job = tmp_path / "sweep" / "job"
+    job.mkdir(parents=True)
+    with (job / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = fails("train", tmp_path, "-m", *tiny("point_predictor"), f"hydra.sweep.dir={job.parent}", "hydra.sweep.subdir=job")
+    assert "nobody else at work in" in told and names(job) <= {".lock", ".hydra", "train.log"}
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -80,19 +108,25 @@ def test_every_component_has_every_sweep():
     assert sorted(f"{component}/{kind}" for component in COMPONENTS for kind in ("grid", "optuna", "joblib")) == SWEEPS
 
 
+def sweep_in(folder, name):
+    """The folder of a sweep by name."""
+    (sweep,) = (folder / "runs" / "sweeps" / "synthetic" / "point_predictor").glob(f"{name}-*")
+    return sweep
+
+
 def study(sweep):
     return optuna.load_study(study_name=None, storage=f"sqlite:///{sweep}/study.db").trials
 
 
 def test_an_optuna_sweep_that_is_killed_and_started_again_runs_no_trial_twice(tiny, tmp_path):
     command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=6"]
-    sweep = tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor" / "optuna"
     first = subprocess.Popen([sys.executable, ROOT / "train.py", *command[2:]], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    while len(list(sweep.glob("*/score.json"))) < 3:
+    while len(list(tmp_path.glob("runs/sweeps/synthetic/*/*/*/score.json"))) < 3:
         assert first.poll() is None
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
     first.wait()
+    sweep = sweep_in(tmp_path, "optuna")
     records = {path.parent.name: read_json(path.parent / "run.json") for path in sweep.glob("*/score.json")}
     assert 3 <= len(records) < 6
     done = process(*command)
@@ -106,13 +140,36 @@ def test_an_optuna_sweep_that_is_killed_and_started_again_runs_no_trial_twice(ti
 
 
 def test_a_failing_trial_does_not_end_a_sweep(tiny, tmp_path, capsys):
-    """One centroid says nothing of where the next one is."""
-    context = "component.module.context=choice(1,2,3)"
-    run("train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=5", context)
-    sweep = tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor" / "optuna"
-    states = [trial.state.name for trial in study(sweep)]
-    assert len(states) == 5 and set(states) == {"COMPLETE", "FAIL"}
-    assert capsys.readouterr().out.count("failed") == states.count("FAIL")
+    """One centroid says nothing of where the next one is; steps that are far too long lead to infinity. A second time they fail again."""
+    options = ["component.module.context=choice(1,2,3)", "component.module.optimizer.lr=choice(0.001,1e37)", "component.max_epochs=2"]
+    command = [*tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=6", *options]
+    for _ in range(2):
+        run("train", tmp_path, *command)
+        states = [trial.state.name for trial in study(sweep_in(tmp_path, "optuna"))]
+        assert len(states) == 6 and set(states) == {"COMPLETE", "FAIL"}
+        assert capsys.readouterr().out.count("no result") == sum(
+            trial.params["component.module.context"] == 1 for trial in study(sweep_in(tmp_path, "optuna"))
+        )
+
+
+def test_another_option_is_another_sweep(tiny, tmp_path):
+    for augment in ("true", "false"):
+        command = [*tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=1"]
+        run("train", tmp_path, *command, f"component.module.augment={augment}")
+    sweeps = list((tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor").iterdir())
+    assert len(sweeps) == 2 and all(len(study(sweep)) == 1 for sweep in sweeps)
+
+
+def test_without_any_success_a_sweep_says_so(tiny, tmp_path):
+    told = fails(
+        "train",
+        tmp_path,
+        *tiny("point_predictor"),
+        "sweep=point_predictor/optuna",
+        "hydra.sweeper.n_trials=1",
+        "component.module.context=1",
+    )
+    assert told == "Error: Expected a trial to succeed, but all failed. What each of them said stands above."
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
@@ -121,19 +178,22 @@ def test_launchers_run_the_jobs_in_processes(tiny, tmp_path, launcher):
     command += ["component.module.coordinates=image,local", "component.module.hidden_size=8", f"hydra/launcher={launcher}"]
     done = process(*command)
     assert done.returncode == 0, done.stderr
-    sweep = tmp_path / "runs" / "sweeps" / "synthetic" / "point_predictor" / "grid"
+    sweep = sweep_in(tmp_path, "grid")
     assert numbers(sweep) == ["0", "1"] and done.stdout.count("val/step_error") >= 1
     records = [read_json(path / "run.json") for path in jobs(sweep)]
     assert len({record["config_hash"] for record in records}) == 2
 
 
-def test_a_sweep_with_ddp_makes_one_folder_per_job(tiny, tmp_path):
-    options = [*tiny("point_predictor"), "trainer=ddp", "component.module.hidden_size=4,8"]
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_sweep_with_ddp_makes_one_folder_per_job(tiny, tmp_path, launcher):
+    """The third job fails."""
+    options = [*tiny("point_predictor"), "trainer=ddp", "component.module.context=2,3,1", f"hydra/launcher={launcher}"]
     done = process("train", tmp_path, "-m", *options)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].endswith("failed; what it said stands above."), done.stderr
+    assert "Expected `context` to be at least 2 centroids, but got 1" in done.stderr
     assert names(tmp_path) == {"runs"} and names(tmp_path / "runs") == {"sweeps"}
     (sweep,) = (tmp_path / "runs" / "sweeps").iterdir()
-    assert numbers(sweep) == ["0", "1"] and all((path / "score.json").is_file() for path in jobs(sweep))
+    assert numbers(sweep) == ["0", "1", "2"] and [(path / "score.json").is_file() for path in jobs(sweep)] == [True, True, False]
     assert done.stderr.count("MEMBER: 2/2") == 2
 
 

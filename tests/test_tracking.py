@@ -236,10 +236,19 @@ def test_an_evaluation_shows_table_films_and_report(evaluated, evaluation):
 
 
 def test_each_job_of_a_sweep_is_a_run_of_its_own(tiny, tmp_path):
-    run("train", tmp_path, "-m", *tiny("point_predictor"), *WANDB, "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    run(
+        "train",
+        tmp_path,
+        "-m",
+        *tiny("point_predictor"),
+        *WANDB,
+        "seed=1,2",
+        "component.module.jitter=0.01",
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+    )
     for seed, job in enumerate(sorted((tmp_path / "sweep").glob("*-*")), start=1):
         (found,) = read_runs(job)
-        assert found.name == f"point_predictor-synthetic-seed{seed}" and found.exit_code == 0
+        assert found.name == f"point_predictor-synthetic-seed{seed}-{job.name}" and found.exit_code == 0
         assert metrics(found)["val/mse"] == pytest.approx(csv_metrics(job)["val/mse"])
         assert artifacts(found, "model") == {}
 

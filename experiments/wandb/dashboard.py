@@ -55,10 +55,16 @@ def main() -> None:
     """Save the dashboard in its project."""
     parser = argparse.ArgumentParser(description="Lay out a W&B project.")
     parser.add_argument("project", help="<entity>/<project>")
-    entity, _, project = parser.parse_args().project.partition("/")
-    if not (entity and project):
-        parser.error(f"Expected <entity>/<project>, but got `{entity}`. Your entity stands in the address of your W&B page.")
-    dashboard(entity, project).save()  # prints its address
+    name = parser.parse_args().project
+    entity, _, project = name.partition("/")
+    if not (entity and project) or "/" in project:
+        parser.error(f"Expected <entity>/<project>, but got `{name}`. Your entity stands in the address of your W&B page.")
+    import wandb  # as everywhere, where it is needed
+
+    try:
+        dashboard(entity, project).save()  # prints its address
+    except wandb.Error as error:
+        parser.exit(1, f"Error: Expected Weights & Biases to take the dashboard, but got: {error} Log in with `wandb login`.\n")
 
 
 if __name__ == "__main__":

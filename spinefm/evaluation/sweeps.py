@@ -30,7 +30,7 @@ class Job:
     Attributes:
         name: Of its folder.
         options: What it was given, by key.
-        values: What came out, by metric; empty if it failed.
+        values: What came out, by metric; empty if it failed or is under way.
         falls: Whether the first value is the better the less it is.
     """
 
@@ -41,7 +41,7 @@ class Job:
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """The jobs of a sweep: the best training first, evaluations as they were given; failed ones last.
+    """The jobs of a sweep: the best training first, evaluations as they were given; those without a result last.
 
     Raises:
         FileNotFoundError: If the folder holds no job.
@@ -103,7 +103,7 @@ def sweep_table(jobs: Sequence[Job]) -> Table:
     keys, metrics = varied(jobs), _shown(jobs)
     table = Table("job", *short_names(keys).values(), *(SHORT_TITLES.get(metric, metric) for metric in metrics))
     for job in jobs:
-        outcome = [format_value(metric, job.values.get(metric)) for metric in metrics] if job.values else ["failed"]
+        outcome = [format_value(metric, job.values.get(metric)) for metric in metrics] if job.values else ["no result"]
         table.add_row(job.name, *(escape(_short(job.options.get(key, "–"))) for key in keys), *outcome)
     return table
 

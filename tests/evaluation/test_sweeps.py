@@ -65,7 +65,7 @@ def test_names_of_options_are_as_short_as_it_takes_to_tell_them_apart():
 def test_table_and_picture(tmp_path, capsys):
     show(search(tmp_path, "max"))
     told = capsys.readouterr().out
-    assert "val/x" in told and "0.900" in told and "failed" in told and "component" not in told
+    assert "val/x" in told and "0.900" in told and "no result" in told and "component" not in told
     rows = pd.read_csv(tmp_path / "sweep.csv")
     assert rows["val/x"].tolist()[:2] == [0.9, 0.5] and len(rows) == 4
     with Image.open(tmp_path / "sweep.png") as picture:
@@ -88,7 +88,7 @@ def test_evaluations_of_components_show_their_own_metrics(tmp_path, capsys):
     show(tmp_path)
     told = capsys.readouterr().out
     assert cells(told, "┃ job") == ["job", "component", "accuracy", "loss", "step_error"]
-    assert cells(told, "│ 1") == ["1", "point_predictor", "–", "–", "0.125"] and cells(told, "│ 2")[2] == "failed"
+    assert cells(told, "│ 1") == ["1", "point_predictor", "–", "–", "0.125"] and cells(told, "│ 2")[2] == "no result"
 
 
 def test_lists_and_one_key_inside_another(tmp_path, capsys):

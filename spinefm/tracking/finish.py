@@ -1,15 +1,11 @@
-"""What W&B needs of Hydra: a name for each job, and an end."""
+"""W&B's runs end with Hydra's jobs."""
 
 import sys
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
-
-# For conf/: choices that were made, in the name of a run; the first choice that was made.
-OmegaConf.register_new_resolver("joined", lambda *parts: "-".join(str(part) for part in parts if part is not None), replace=True)
-OmegaConf.register_new_resolver("first", lambda *parts: next((part for part in parts if part is not None), None), replace=True)
+from omegaconf import DictConfig
 
 
 class FinishRun(Callback):
