@@ -2,10 +2,13 @@
 
 import json
 import struct
+import time
 from types import SimpleNamespace
 
 from wandb.proto.wandb_internal_pb2 import Record
 
+PATIENCE = 20
+"""Seconds."""
 BLOCK, HEADER = 32768, 7
 """Of LevelDB's log format: what a block and the head of each chunk take, bytes."""
 
@@ -38,7 +41,17 @@ def read_runs(folder):
 
 
 def read_run(path):
-    """`name`, `group`, `job_type`, `config`, `history` (a dict per row), `artifacts`, `hidden` metrics, `exit_code`, `folder`."""
+    """`name`, `group`, `job_type`, `config`, `history` (a dict per row), `artifacts`, `hidden` metrics, `exit_code`, `folder`.
+
+    W&B's own process may write the end of a run some time after it was told.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while (run := _read(path)).exit_code is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return run
+
+
+def _read(path):
     run = SimpleNamespace(folder=path.parent, config={}, history=[], artifacts=[], hidden=[], exit_code=None)
     for record in records(path):
         if record.HasField("run"):
