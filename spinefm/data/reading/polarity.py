@@ -11,12 +11,15 @@ from spinefm.structures import Pixels, Vertebra
 REACH = 0.6
 """How far to either side a vertebra is compared with what lies beside it, in its own widths: soft tissue, on every view."""
 
+ACROSS = 40
+"""Pixels across a vertebra that are looked at: enough for a mean."""
+
 
 def is_inverted(pixels: Pixels, vertebrae: Sequence[Vertebra]) -> bool:
     """Whether most vertebrae are darker than what lies beside them.
 
-    Measured (experiments/polarity): wrong on none of 163 real AP films, all of bright bone, and none of 150 simulated ones, bright and
-    dark.
+    Measured (experiments/polarity): wrong on none of 464 real AP films, all of bright bone, as they are and turned over, and none of 150
+    simulated ones, bright and dark.
 
     Args:
         pixels: (H, W).
@@ -33,7 +36,9 @@ def _contrast(pixels: Pixels, vertebra: Vertebra) -> float | None:
     left, top = max(x0 - reach, 0), max(y0, 0)
     window = pixels[top : max(y1, 0), left : max(x1 + reach, 0)]
     moved = Vertebra(vertebra.mask, (x0 - left, y0 - top), vertebra.centroid)
-    inside = paste_mask(moved, (window.shape[0], window.shape[1]))
+    step = max(1, min(vertebra.mask.shape) // ACROSS)
+    inside = np.ascontiguousarray(paste_mask(moved, (window.shape[0], window.shape[1]))[::step, ::step])
+    window = np.ascontiguousarray(window[::step, ::step])
     if not inside.any() or inside.all():
         return None
     return float(cv2.mean(window, inside.view(np.uint8))[0] - cv2.mean(window, (~inside).view(np.uint8))[0])
