@@ -141,10 +141,11 @@ def write_sweep(folder: Path, jobs: Sequence[Job]) -> None:
     keys, done = varied(jobs), [job for job in jobs if job.values]
     if keys and done:
         with atomic_path(folder / "sweep.png") as temporary:
-            _plot(keys, done).savefig(temporary, dpi=110)
+            sweep_figure(keys, done).savefig(temporary, dpi=110)
 
 
-def _plot(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
+def sweep_figure(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
+    """What came out first against each option that was varied."""
     metric = next(iter(jobs[0].values))
     jobs = [job for job in jobs if metric in job.values]
     figure = Figure(figsize=(3.4 * len(keys), 3.0), layout="constrained")
@@ -153,9 +154,16 @@ def _plot(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
         values = [job.values[metric] for job in jobs]
         places: list[Any] = [float(text) for text in texts] if all(map(_is_number, texts)) else texts
         axes.plot(places, values, "o", color=BLUE)
+        if _spans_decades(places):
+            axes.set_xscale("log")
         axes.set(xlabel=short_names(keys)[key])
     figure.supylabel(TITLES.get(metric, metric))
     return figure
+
+
+def _spans_decades(places: Sequence[Any]) -> bool:
+    numbers = all(isinstance(place, float) for place in places)
+    return numbers and min(places) > 0 and max(places) >= 20 * min(places)
 
 
 def _is_number(text: str) -> bool:

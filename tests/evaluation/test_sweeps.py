@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from spinefm.evaluation import sweeps
-from spinefm.evaluation.sweeps import read_jobs, short_names, varied
+from spinefm.evaluation.sweeps import Job, read_jobs, short_names, sweep_figure, varied
 from spinefm.failures import run_script
 from tests.scripts import FILMS, names, run
 
@@ -70,6 +70,12 @@ def test_table_and_picture(tmp_path, capsys):
     assert rows["val/x"].tolist()[:2] == [0.9, 0.5] and len(rows) == 4
     with Image.open(tmp_path / "sweep.png") as picture:
         assert picture.width > 300
+
+
+@pytest.mark.parametrize(("values", "scale"), [(("0.001", "0.01", "0.1"), "log"), (("1", "2", "3"), "linear"), (("a", "b", "c"), "linear")])
+def test_rates_are_drawn_by_decades(values, scale):
+    jobs = [Job(value, {"lr": value}, {"val/x": 0.5}) for value in values]
+    assert sweep_figure(["lr"], jobs).axes[0].get_xscale() == scale
 
 
 def test_evaluations_stay_in_their_order(tmp_path, capsys):
