@@ -143,7 +143,7 @@ def cut_patches(places: Sequence[Place], network: PatchNetwork) -> Patches:
     size, device = network.input_size, network.device
     crops = [film_patch(place.film.pixels, box, size, device) for place, box in zip(places, boxes, strict=True)]
     spacings, film_ids = tuple(place.spacing for place in places), tuple(place.film.film_id for place in places)
-    return Patches(torch.stack(crops)[:, None] / 255, boxes, spacings, film_ids)
+    return Patches(torch.stack(crops)[:, None].div_(255), boxes, spacings, film_ids)
 
 
 def _moved(place: Place, vertebra: Vertebra | None) -> Place:
