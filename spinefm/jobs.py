@@ -110,17 +110,18 @@ def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
     Raises:
         ValueError: If the folder holds a finished job of another config or other films, or if the job diverged.
     """
-    if (folder / SCORE).is_file() and not _is_same(folder, record):
-        remedy = "Name another folder with `hydra.sweep.dir=<folder>`."
-        raise ValueError(f"Expected `{folder}` to be this job's, but it holds one of another config or other films. {remedy}")
-    others = sorted(path.parent for path in folder.parent.glob(f"*/{SCORE}"))
-    before = next((path for path in [folder, *others] if (path / SCORE).is_file() and _is_same(path, record)), None)
-    if before is None:
+    if (folder / SCORE).is_file():
+        if not _is_same(folder, record):
+            remedy = "Name another folder with `hydra.sweep.dir=<folder>`."
+            raise ValueError(f"Expected `{folder}` to be this job's, but it holds one of another config or other films. {remedy}")
+        return _value(folder)
+    others = (path.parent for path in sorted(folder.parent.glob(f"*/{SCORE}")))
+    same = next((path for path in others if _is_same(path, record)), None)
+    if same is None:
         _clear(folder)
         return None
-    if before != folder:
-        for name in (RECORD, SCORE):
-            write_json(folder / name, json.loads((before / name).read_text(encoding="utf-8")))
+    for name in (RECORD, SCORE):
+        write_json(folder / name, json.loads((same / name).read_text(encoding="utf-8")))
     return _value(folder)
 
 

@@ -34,7 +34,7 @@ def calibration(films: Iterable[FilmRecord], seed: int = 0) -> dict[str, Any]:
     tables = np.array([table for _, table in sorted(of_patients.items()) if table.any()]).reshape(-1, BINS, 3)
     whole = tables.sum(0)
     bins = [_bin(index, row) for index, row in enumerate(whole) if row[0]]
-    return {"expected_calibration_error": {"value": _error(whole) if bins else None, "ci95": _interval(tables, seed)}, "bins": bins}
+    return {"expected_calibration_error": {"value": float(_error(whole)) if bins else None, "ci95": _interval(tables, seed)}, "bins": bins}
 
 
 def _counts(film: FilmRecord) -> Array:
@@ -55,8 +55,9 @@ def _is_right(row: VertebraRecord) -> bool:
     return row.identified and row.true_level in (None, row.predicted_level)
 
 
-def _error(table: Array) -> float:
-    return float(np.abs(table[:, 1] - table[:, 2]).sum() / table[:, 0].sum())
+def _error(tables: Array) -> Any:
+    """(...) of (..., BINS, 3)."""
+    return np.abs(tables[..., 1] - tables[..., 2]).sum(-1) / tables[..., 0].sum(-1)
 
 
 def _interval(tables: Array, seed: int) -> list[float] | None:
@@ -64,7 +65,7 @@ def _interval(tables: Array, seed: int) -> list[float] | None:
     if (number := len(tables)) < 2:
         return None
     drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), RESAMPLES)
-    errors = [_error(table) for table in np.tensordot(drawn.astype(np.float64), tables, axes=1)]
+    errors = _error(np.tensordot(drawn.astype(np.float64), tables, axes=1))
     return [float(end) for end in np.percentile(errors, (2.5, 97.5))]
 
 

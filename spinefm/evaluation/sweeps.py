@@ -104,8 +104,13 @@ def sweep_table(jobs: Sequence[Job]) -> Table:
     table = Table("job", *short_names(keys).values(), *(SHORT_TITLES.get(metric, metric) for metric in metrics))
     for job in jobs:
         outcome = [format_value(metric, job.values.get(metric)) for metric in metrics] if job.values else ["no result"]
-        table.add_row(job.name, *(escape(_short(job.options.get(key, "–"))) for key in keys), *outcome)
+        table.add_row(*_which(job, keys), *outcome)
     return table
+
+
+def _which(job: Job, keys: Sequence[str]) -> list[str]:
+    """The cells that tell a job from others; a list of options is no markup."""
+    return [job.name, *(escape(_short(job.options.get(key, "–"))) for key in keys)]
 
 
 def _shown(jobs: Sequence[Job]) -> list[str]:
@@ -116,20 +121,19 @@ def _shown(jobs: Sequence[Job]) -> list[str]:
 
 def cost_table(folder: Path, jobs: Sequence[Job]) -> Table | None:
     """By how much each evaluation of a pipeline differs from the first one; None unless all are of the same films."""
-    paths = [folder / job.name for job in jobs if (folder / job.name / "vertebrae.csv").is_file()]
-    if len(paths) < 2:
+    evaluations = [job for job in jobs if (folder / job.name / "vertebrae.csv").is_file()]
+    if len(evaluations) < 2:
         return None
-    keys, options = varied(jobs), {job.name: job.options for job in jobs}
-    table = Table("job", *short_names(keys).values(), title=f"Difference from job {paths[0].name}, film by film (95 %)", show_lines=True)
+    keys, (first, *others) = varied(jobs), evaluations
+    headings = [*short_names(keys).values(), *(SHORT_TITLES[metric] for metric in MEASURES)]
+    table = Table("job", *headings, title=f"Difference from job {first.name}, film by film (95 %)", show_lines=True)
+    rows = read_vertebrae(folder / first.name)
     try:
-        found = {path.name: compare(read_vertebrae(paths[0]), read_vertebrae(path)) for path in paths[1:]}
+        for job in others:
+            differences = compare(rows, read_vertebrae(folder / job.name)).values()
+            table.add_row(*_which(job, keys), *map(format_difference, differences))
     except ValueError:
         return None
-    for metric in MEASURES:
-        table.add_column(SHORT_TITLES[metric])
-    for name, comparisons in found.items():
-        chosen = (escape(_short(options[name].get(key, "–"))) for key in keys)
-        table.add_row(name, *chosen, *(format_difference(one) for one in comparisons.values()))
     return table
 
 
@@ -149,14 +153,15 @@ def sweep_figure(keys: Sequence[str], jobs: Sequence[Job]) -> Figure:
     metric = next(iter(jobs[0].values))
     jobs = [job for job in jobs if metric in job.values]
     figure = Figure(figsize=(3.4 * len(keys), 3.0), layout="constrained")
-    for axes, key in zip(figure.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys, strict=True):
+    row = figure.subplots(1, len(keys), sharey=True, squeeze=False)[0]
+    for axes, (key, name) in zip(row, short_names(keys).items(), strict=True):
         texts = [job.options.get(key, "–") for job in jobs]
         values = [job.values[metric] for job in jobs]
         places: list[Any] = [float(text) for text in texts] if all(map(_is_number, texts)) else texts
         axes.plot(places, values, "o", color=BLUE)
         if _spans_decades(places):
             axes.set_xscale("log")
-        axes.set(xlabel=short_names(keys)[key])
+        axes.set(xlabel=name)
     figure.supylabel(TITLES.get(metric, metric))
     return figure
 
