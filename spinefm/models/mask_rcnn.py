@@ -8,15 +8,15 @@ from urllib.error import URLError
 import cv2
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model
 from torchvision.models.detection import MaskRCNN, MaskRCNN_ResNet50_FPN_Weights
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign
+
+from spinefm.models.resnet import build_resnet
 
 NUM_CLASSES = 2
 FIRST_STAGES = ("conv1.", "layer1.")
@@ -72,7 +72,7 @@ class MaskRCNNSize:
     """The shape of a Mask R-CNN; the defaults are torchvision's `maskrcnn_resnet50_fpn`.
 
     Attributes:
-        backbone: torchvision's name of a ResNet, or "resnet10".
+        backbone: See `build_resnet`.
         min_size: Shorter side to which a film is resized, pixels.
         max_size: Bound on its longer side after that, pixels.
         fpn_channels: Width of the feature pyramid.
@@ -128,7 +128,7 @@ def build_mask_rcnn(size: MaskRCNNSize, pretrained: bool = False) -> MaskRCNN:
 
 def _backbone(size: MaskRCNNSize, pretrained: bool) -> BackboneWithFPN:
     norm = FrozenBatchNorm2d if pretrained else nn.BatchNorm2d
-    resnet = _resnet10(norm) if size.backbone == "resnet10" else get_model(size.backbone, weights=None, norm_layer=norm)
+    resnet = build_resnet(size.backbone, norm)
     for name, parameter in resnet.named_parameters():
         parameter.requires_grad_(not (pretrained and name.startswith(FIRST_STAGES)))
     channels = resnet.fc.in_features
@@ -138,11 +138,6 @@ def _backbone(size: MaskRCNNSize, pretrained: bool) -> BackboneWithFPN:
         in_channels_list=[channels // 8, channels // 4, channels // 2, channels],
         out_channels=size.fpn_channels,
     )
-
-
-def _resnet10(norm_layer: type[nn.Module]) -> ResNet:
-    """One block per stage: the least of the family, for a CPU."""
-    return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
 
 
 def load_coco_weights(model: MaskRCNN) -> None:

@@ -1,7 +1,22 @@
 """The patch classifier's network: a torchvision ResNet for one grey channel."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
-from torchvision.models import get_model, get_model_weights
+from torchvision.models import ResNet, get_model, get_model_weights
+from torchvision.models.resnet import BasicBlock
+
+
+def build_resnet(name: str, norm_layer: Callable[..., nn.Module] | None = None) -> ResNet:
+    """A ResNet from scratch.
+
+    Args:
+        name: torchvision's, such as "resnet18", or "resnet10", one block per stage: the least of the family, for a CPU.
+        norm_layer: Other than `nn.BatchNorm2d`.
+    """
+    if name == "resnet10":
+        return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
+    return get_model(name, weights=None, norm_layer=norm_layer)
 
 
 class PatchResNet(nn.Module):
@@ -11,14 +26,14 @@ class PatchResNet(nn.Module):
         """Build the network from scratch.
 
         Args:
-            architecture: torchvision's name, such as "resnet18" or "resnet50".
+            architecture: See `build_resnet`.
             num_classes: K.
             normalise: Whether every patch gets zero mean and unit variance: films differ in exposure more than in anatomy.
         """
         super().__init__()
         self.architecture = architecture
         self.normalise = nn.InstanceNorm2d(1) if normalise else nn.Identity()
-        self.network = get_model(architecture, weights=None)
+        self.network = build_resnet(architecture)
         self.network.fc = nn.Linear(self.network.fc.in_features, num_classes)
 
     def load_pretrained(self, weights: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
+from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -24,6 +25,7 @@ class SamSize:
         decoder_mlp_dim: Hidden width of the decoder's MLPs.
         num_multimask_outputs: Mask tokens beyond the one that is used.
         encoder: Name and options of the image encoder; see `build_encoder`.
+        detail: Width of the convolutions that show the mask decoder the image itself; 0 leaves them out, as SAM does.
 
     Raises:
         ValueError: If `pixels` is unknown.
@@ -35,10 +37,43 @@ class SamSize:
     decoder_mlp_dim: int = 2048
     num_multimask_outputs: int = 3
     encoder: Mapping[str, Any] = field(default_factory=lambda: {"name": "vit"})
+    detail: int = 0
 
     def __post_init__(self) -> None:
         if self.pixels not in ("unit", "min_max"):
             raise ValueError(f"Expected `pixels` to be unit or min_max, but got `{self.pixels}`.")
+
+
+class Detail(nn.Module):
+    """What an image shows between the tokens, for masks finer than these.
+
+    Source: the idea is that of the high-resolution features of arXiv:2408.00714 (SAM 2); there they come from a hierarchical encoder,
+    here from convolutions of their own, as a plain vision transformer has none.
+    """
+
+    def __init__(self, width: int, channels: int, stride: int) -> None:
+        """Build the module.
+
+        Args:
+            width: Of its convolutions.
+            channels: Of the mask decoder's features.
+            stride: Pixels of the image per pixel of these features.
+        """
+        super().__init__()
+        self.normalise = nn.InstanceNorm2d(1)  # films differ in exposure more than in anatomy
+        self.look = nn.Sequential(
+            nn.Conv2d(1, width, max(3, stride), stride, int(stride < 3)), LayerNorm2d(width), nn.GELU(),
+            nn.Conv2d(width, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(),
+        )  # fmt: skip
+        self.mix = nn.Sequential(
+            nn.Conv2d(width + channels, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(),
+            nn.Conv2d(width, channels, 3, 1, 1),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor, images: Tensor) -> Tensor:
+        """(N, C, L, L) features and (N, 1, S, S) images in 0..1 to (N, C, L, L) better features."""
+        mixed: Tensor = features + self.mix(torch.cat([features, self.look(self.normalise(images))], dim=1))
+        return mixed
 
 
 class Sam(nn.Module):
@@ -53,6 +88,7 @@ class Sam(nn.Module):
         self.mask_decoder = MaskDecoder(
             transformer_dim=size.prompt_dim, transformer=transformer, num_multimask_outputs=size.num_multimask_outputs
         )
+        self.detail = Detail(size.detail, size.prompt_dim // 8, max(1, stride // 4)) if size.detail else None
 
     def forward(self, images: Tensor, prompts: Tensor) -> Tensor:
         """Segment what one prompt per image means.
@@ -69,7 +105,10 @@ class Sam(nn.Module):
 
     def low_resolution(self, images: Tensor, prompts: Tensor) -> Tensor:
         """The same in the mask decoder's own resolution: (N, 4G, 4G) logits, G tokens along a side."""
-        return self._decode(self.encode(images), *self._encode_prompts(prompts))
+        features, kernels = self._decode(self.encode(images), *self._encode_prompts(prompts))
+        if self.detail is not None:
+            features = self.detail(features, images)
+        return torch.einsum("nc,nchw->nhw", kernels, features)
 
     def encode(self, images: Tensor) -> Tensor:
         """(N, 1, S, S) in 0..1 to embeddings (N, D, G, G), G = S / stride."""
@@ -85,8 +124,8 @@ class Sam(nn.Module):
         labels = torch.ones(len(prompts), 1, dtype=torch.int, device=prompts.device)
         return self.prompt_encoder(points=(prompts[:, None], labels), boxes=None, masks=None)  # type: ignore[no-any-return]
 
-    def _decode(self, embeddings: Tensor, sparse: Tensor, dense: Tensor) -> Tensor:
-        """One mask per image: (N, D, G, G) embeddings to (N, 4G, 4G) logits of the first mask token.
+    def _decode(self, embeddings: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, D, G, G) embeddings to (N, D / 8, 4G, 4G) features, and the first mask token's (N, D / 8) kernels: one mask per image.
 
         `MaskDecoder.forward` pairs every image with every prompt (N x N masks); here they go together one by one.
         """
@@ -95,5 +134,4 @@ class Sam(nn.Module):
         position = self.prompt_encoder.get_dense_pe().expand(batch, -1, -1, -1)
         tokens, features = decoder.transformer(embeddings + dense, position, torch.cat([outputs, sparse], dim=1))
         features = decoder.output_upscaling(features.transpose(1, 2).reshape(embeddings.shape))
-        kernels = decoder.output_hypernetworks_mlps[0](tokens[:, 1])
-        return torch.einsum("nc,nchw->nhw", kernels, features)
+        return features, decoder.output_hypernetworks_mlps[0](tokens[:, 1])

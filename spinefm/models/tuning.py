@@ -85,7 +85,7 @@ def apply_tuning(model: Sam, box_prompts: bool, method: str, **options: Any) -> 
     known = [*signature(TUNINGS[method]).parameters][1:]
     if unknown := sorted(options.keys() - set(known)):
         raise ValueError(f"Expected of `tuning={method}` the options {', '.join(known) or 'none'}, but got {', '.join(unknown)}.")
-    trained = list(TUNINGS[method](model, **options))
+    trained = [*TUNINGS[method](model, **options), *(model.detail.parameters() if model.detail is not None else ())]
     model.requires_grad_(False)
     for parameter in trained:
         parameter.requires_grad_(True)
@@ -105,8 +105,8 @@ def _unused_parts(model: Sam, box_prompts: bool) -> list[nn.Module]:
 
 
 def is_added(key: str) -> bool:
-    """Whether a key of a tuned SAM's state dict belongs to what tuning added."""
-    return ".adapter." in key or ".lora_" in key
+    """Whether a key of a tuned SAM's state dict belongs to what was added to the foundation."""
+    return ".adapter." in key or ".lora_" in key or key.startswith("detail.")
 
 
 def foundation_key(key: str) -> str:

@@ -46,7 +46,7 @@ class Finding:
     Attributes:
         vertebra: Without a level; `confidence` is the mean probability of the mask.
         probabilities: (K,) of the classifier's classes.
-        name: The most probable class.
+        name: Background where that is more likely than everything else together, otherwise the most probable other class.
     """
 
     vertebra: Vertebra
@@ -120,7 +120,15 @@ class Examiner:
         ]
 
     def _finding(self, vertebra: Vertebra, probabilities: NDArray[np.float64]) -> Finding:
-        return Finding(vertebra, probabilities, self.classifier.classes[int(probabilities.argmax())])
+        return Finding(vertebra, probabilities, class_of(probabilities, self.classifier.classes))
+
+
+def class_of(probabilities: NDArray[np.float64], classes: Sequence[str]) -> str:
+    """The name of what (K,) probabilities of `classes` say: where every level has a class, a vertebra's probability is shared by many."""
+    background = classes.index(BACKGROUND)
+    if probabilities[background] > 0.5:
+        return BACKGROUND
+    return classes[int(np.where(np.arange(len(classes)) == background, -1.0, probabilities).argmax())]
 
 
 def places_along(film: Radiograph, vertebrae: Sequence[Vertebra]) -> list[Place]:

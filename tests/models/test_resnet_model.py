@@ -20,6 +20,11 @@ def test_state_is_torchvisions_with_another_last_layer(architecture):
     assert {key: value.shape for key, value in ours.state_dict().items()} == expected
 
 
+def test_resnet10_has_one_block_per_stage():
+    blocks = [len(stage) for name, stage in PatchResNet("resnet10", 5).network.named_children() if name.startswith("layer")]
+    assert blocks == [1, 1, 1, 1]
+
+
 @torch.no_grad()
 def test_all_three_channels_see_the_patch_at_zero_mean_and_unit_variance(patches):
     model = PatchResNet("resnet18", 3).eval()

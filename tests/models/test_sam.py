@@ -127,3 +127,30 @@ def test_the_default_is_vit_b():
     assert [(key, value.shape) for key, value in sam.state_dict().items()] == [(k, v.shape) for k, v in original.state_dict().items()]
     # The published sam_vit_b_01ec64.pth has 93 735 472 parameters.
     assert sum(parameter.numel() for parameter in sam.parameters()) == 93_735_472
+
+
+@both_prompts
+@pytest.mark.parametrize("patch_size", [4, 8, 16])
+@torch.no_grad()
+def test_detail_adds_to_the_same_masks(build, patch_size, prompt):
+    size = TINY | {"image_size": 64, "encoder": TINY["encoder"] | {"patch_size": patch_size}}
+    plain, detailed = build(size), Sam(SamSize(**size, detail=8))
+    detailed.load_state_dict(plain.state_dict() | detailed.detail.state_dict(prefix="detail."), strict=True)
+    images, prompts = images_of(2, 64), prompts_of(prompt, 2, 64)
+    fine = detailed.low_resolution(images, prompts)
+    assert fine.shape == (2, 256 // patch_size, 256 // patch_size)
+    assert (fine - plain.low_resolution(images, prompts)).abs().max() > 1e-4
+    last = detailed.detail.mix[-1]
+    torch.nn.init.zeros_(last.weight), torch.nn.init.zeros_(last.bias)
+    torch.testing.assert_close(detailed.low_resolution(images, prompts), plain.low_resolution(images, prompts), rtol=0, atol=1e-6)
+
+
+@torch.no_grad()
+def test_detail_is_seen_between_the_tokens(build):
+    sam = Sam(SamSize(**TINY | {"image_size": 64, "encoder": TINY["encoder"] | {"patch_size": 16}}, detail=8)).eval()
+    features = torch.zeros(1, sam.size.prompt_dim // 8, 16, 16)
+    image = images_of(1, 64)
+    changed = image.clone()
+    changed[0, 0, 20:24, 20:24] = 1 - changed[0, 0, 20:24, 20:24]
+    moved = (sam.detail(features, changed) - sam.detail(features, image)).abs().amax((0, 1))
+    assert moved[5, 5] > 10 * moved[12, 12]

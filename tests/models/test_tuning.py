@@ -167,3 +167,10 @@ def test_an_option_of_another_method_is_refused():
         apply_tuning(sam, False, "full", rank=2)
     with pytest.raises(ValueError, match=r"`tuning\.rank` to be at least 1, but got 0"):
         apply_tuning(sam, False, "lora", rank=0)
+
+
+@every_method
+def test_detail_is_trained_however_the_rest_is_tuned(method):
+    sam = tuned(method, size=SamSize(**WINDOWED, detail=8))
+    assert all(parameter.requires_grad for parameter in sam.detail.parameters())
+    assert all(is_added(f"detail.{key}") for key in sam.detail.state_dict())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.pipeline.examination import Examiner, Place, cut_patches, places_along
+from spinefm.pipeline.examination import Examiner, Place, class_of, cut_patches, places_along
 from spinefm.structures import StopReason
 from tests.oracles import DiscSegmenter, OracleClassifier, OracleSegmenter, SameClassifier, make_film
 
@@ -78,3 +78,16 @@ def test_a_patch_is_the_film_in_0_to_1():
     box = patches.boxes[3]
     inside = film.pixels[box.y : box.y + box.side, box.x : box.x + box.side]
     assert np.array_equal(np.uint8(np.round(255 * patches.pixels[3, 0].numpy())), inside)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "name"),
+    [
+        ((0.4, 0.0, 0.3, 0.3), "L4"),
+        ((0.51, 0.0, 0.0, 0.49), "background"),
+        ((0.5, 0.3, 0.1, 0.1), "vertebra"),
+        ((0.1, 0.2, 0.3, 0.4), "L5"),
+    ],
+)
+def test_levels_share_what_speaks_against_background(probabilities, name):
+    assert class_of(np.array(probabilities), ("background", "vertebra", "L4", "L5")) == name

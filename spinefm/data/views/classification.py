@@ -15,7 +15,7 @@ from spinefm.structures import Point, Radiograph
 
 CENTRE_JITTER = 0.12
 SCALE_JITTER = 0.15
-MAX_ROTATION = 10.0
+MAX_ROTATION = 15.0
 MAX_ZOOM = 1.1
 
 

@@ -12,7 +12,7 @@ from spinefm.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import Radiograph
 
-MAX_ROTATION = 12.0
+MAX_ROTATION = 20.0
 MAX_ZOOM = 1.1
 
 
