@@ -10,6 +10,7 @@ from PIL import Image
 
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.atomic import atomic_path, write_json
+from spinefm.geometry import paint
 from spinefm.overlay import outlines, overlay, write_picture
 from spinefm.structures import Radiograph, Spine, Vertebra
 
@@ -44,17 +45,8 @@ def label_map(spine: Spine) -> NDArray[np.uint8]:
     labels = np.zeros(spine.size, dtype=np.uint8)
     painted = sorted(zip(spine.vertebrae, label_values(spine), strict=True), key=lambda pair: pair[0].confidence)
     for vertebra, value in painted:
-        _paint(labels, vertebra, value)
+        paint(labels, vertebra, value)
     return labels
-
-
-def _paint(labels: NDArray[np.uint8], vertebra: Vertebra, value: int) -> None:
-    """Write `value` under the mask, whose parts outside the film are cut off."""
-    (height, width), (x0, y0, x1, y1) = labels.shape, vertebra.box
-    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-    if left < right and top < bottom:
-        mask = vertebra.mask[top - y0 : bottom - y0, left - x0 : right - x0]
-        labels[top:bottom, left:right][mask] = value
 
 
 def spine_to_dict(radiograph: Radiograph, spine: Spine) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The coordinate frame is that of `spinefm.structures`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,17 @@ from spinefm.structures import Mask, Point, Vertebra
 def paste_mask(vertebra: Vertebra, size: tuple[int, int]) -> Mask:
     """The (H, W) mask of a vertebra on a film of that `size`; what reaches over the border is cut off."""
     film = np.zeros(size, dtype=bool)
-    x0, y0, x1, y1 = vertebra.box
-    rows, columns = slice(max(y0, 0), max(y1, 0)), slice(max(x0, 0), max(x1, 0))
-    window = film[rows, columns]
-    window[:] = vertebra.mask[rows.start - y0 :, columns.start - x0 :][: window.shape[0], : window.shape[1]]
+    paint(film, vertebra, True)
     return film
+
+
+def paint(image: NDArray[Any], vertebra: Vertebra, value: int) -> None:
+    """Write `value` under the mask of a vertebra into a (H, W) image of its film; what reaches over the border is cut off."""
+    (height, width), (x0, y0, x1, y1) = image.shape, vertebra.box
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if left < right and top < bottom:
+        mask = vertebra.mask[top - y0 : bottom - y0, left - x0 : right - x0]
+        image[top:bottom, left:right][mask] = value
 
 
 def clear_beyond(piece: Tensor, origin: tuple[int, int], size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The four trainable components, each a LightningModule that stands on its own."""
+"""The trainable components, each a LightningModule that stands on its own: the four of the inductive pipeline, and a baseline."""
 
 from spinefm.components.base import Component
 from spinefm.components.mask_rcnn import MaskRCNNComponent
@@ -7,9 +7,11 @@ from spinefm.components.point_predictor import PointPredictorComponent
 from spinefm.components.resnet import ResNetComponent
 from spinefm.components.sam_adapter import SamAdapterComponent
 from spinefm.components.samples import Sample
+from spinefm.components.unet import UNetComponent
 
 COMPONENTS: dict[str, type[Component]] = {
-    component.name: component for component in (MaskRCNNComponent, ResNetComponent, PointPredictorComponent, SamAdapterComponent)
+    component.name: component
+    for component in (MaskRCNNComponent, ResNetComponent, PointPredictorComponent, SamAdapterComponent, UNetComponent)
 }
 
 __all__ = [
@@ -21,4 +23,5 @@ __all__ = [
     "ResNetComponent",
     "SamAdapterComponent",
     "Sample",
+    "UNetComponent",
 ]

@@ -1,4 +1,4 @@
-"""The base of the four components: what it takes to be trained, stored and loaded on its own."""
+"""The base of the components: what it takes to be trained, stored and loaded on its own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

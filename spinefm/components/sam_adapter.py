@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from torchmetrics import MeanMetric
 
 from spinefm.components.base import PATH_KEY, Component
+from spinefm.components.dice import dice, soft_dice_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import SegmentationView
 from spinefm.models.foundation import load_foundation
@@ -225,17 +226,3 @@ class SamAdapterComponent(Component):
         prompts = [self.prompt(size, spacing * size / box.side) for spacing, box in zip(patches.spacings, patches.boxes, strict=True)]
         logits: Tensor = self.model.low_resolution(patches.pixels.to(self.device), torch.stack(prompts).to(self.device))
         return logits.cpu()
-
-
-def dice(found: Tensor, true: Tensor) -> Tensor:
-    """(N,) Dice of (N, H, W) bool masks, 0..1."""
-    sizes = found.sum((1, 2)) + true.sum((1, 2))
-    # Nothing found where nothing is: right. A patch always holds a vertebra, so this is a rounding case.
-    return torch.where(sizes > 0, 2 * (found & true).sum((1, 2)) / sizes.clamp(min=1), 1.0)
-
-
-def soft_dice_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """1 - Dice of probabilities, mean over (N, H, W) maps; one pixel is added above and below, so that nothing divides by 0."""
-    probabilities = logits.sigmoid()
-    shared, total = (probabilities * masks).sum((1, 2)), (probabilities + masks).sum((1, 2))
-    return (1 - (2 * shared + 1) / (total + 1)).mean()

@@ -1,4 +1,4 @@
-"""The components composed: SpineFM's induction along the spine, and the detector alone as its baseline."""
+"""The components composed: SpineFM's induction along the spine, and as its baselines the detector alone and a whole-film segmenter."""
 
 from spinefm.pipeline.detector_only import DetectorOnlyPipeline
 from spinefm.pipeline.either_polarity import EitherPolarity
@@ -6,6 +6,7 @@ from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.pipeline.original import OriginalPipeline
 from spinefm.pipeline.protocols import SpinePipeline, film_spines
+from spinefm.pipeline.whole_film import WholeFilmPipeline
 
 __all__ = [
     "DetectorOnlyPipeline",
@@ -14,5 +15,6 @@ __all__ = [
     "OraclePipeline",
     "OriginalPipeline",
     "SpinePipeline",
+    "WholeFilmPipeline",
     "film_spines",
 ]

@@ -77,6 +77,19 @@ class Segmenter(PatchNetwork, Protocol):
         ...
 
 
+class FilmSegmenter(Protocol):
+    """Draws all vertebrae of a film at once, each apart from its neighbours."""
+
+    @property
+    def margin(self) -> int:
+        """By how much it draws them too small on every side, pixels of its maps."""
+        ...
+
+    def segment_films(self, films: Sequence[Radiograph]) -> list[Tensor]:
+        """(h, w) probabilities of each film, on the CPU, h and w of the network's choice: they cover the whole film."""
+        ...
+
+
 class SpinePipeline(Protocol):
     """Finds the spine on films."""
 

@@ -3,12 +3,14 @@
 from spinefm.data.views.base import View
 from spinefm.data.views.classification import ClassificationView, class_names
 from spinefm.data.views.detection import DetectionView
+from spinefm.data.views.film_masks import FilmMaskView
 from spinefm.data.views.segmentation import SegmentationView
 from spinefm.data.views.trails import TrailView
 
 __all__ = [
     "ClassificationView",
     "DetectionView",
+    "FilmMaskView",
     "SegmentationView",
     "TrailView",
     "View",
