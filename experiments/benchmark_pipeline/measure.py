@@ -14,9 +14,8 @@ import torch
 import torch.multiprocessing as mp
 from rich.console import Console
 from rich.table import Table
-from ways import Engine, Reference, chosen, encoder_work, load, matrix_rate, peak_memory, reset_peak_memory, save_films, simulated
+from ways import NETWORKS, Engine, Reference, chosen, encoder_work, load, matrix_rate, peak_memory, reset_peak_memory, save_films, simulated
 
-from spinefm.components import COMPONENTS
 from spinefm.geometry import mask_iou
 from spinefm.structures import Spine
 
@@ -106,13 +105,13 @@ def row(name: str, outcomes: Sequence[Outcome], films: int, rate: float, work: f
         items.update(outcome.items)
     worked, networks, own = (
         sum(outcome.worked for outcome in outcomes),
-        sum(stages[each] for each in COMPONENTS),
+        sum(stages[each] for each in NETWORKS),
         sum(stages[each] for each in OWN),
     )
     return [
         name,
         f"{films / max(outcome.seconds for outcome in outcomes):.2f}",
-        *(f"{stages[each] / films:.3f}" for each in (*COMPONENTS, *OWN)),
+        *(f"{stages[each] / films:.3f}" for each in (*NETWORKS, *OWN)),
         f"{(worked - networks - own) / films:.3f}",
         f"{1 - networks / (worked - own):.0%}",
         f"{1 - networks / worked:.0%}",
@@ -125,7 +124,7 @@ def row(name: str, outcomes: Sequence[Outcome], films: int, rate: float, work: f
 COLUMNS = (
     "",
     "films/s",
-    *COMPONENTS,
+    *NETWORKS,
     *OWN,
     "rest",
     "rest, without read and write",

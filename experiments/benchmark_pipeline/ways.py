@@ -26,6 +26,8 @@ from spinefm.overlapping import read_ahead, work_behind
 from spinefm.pipeline import EitherPolarity, InductivePipeline, film_spines
 from spinefm.structures import Radiograph, Spine
 
+NETWORKS = InductivePipeline.components
+
 SIZE = [1900, 1500]
 
 
@@ -82,8 +84,8 @@ def load(options: dict[str, str]) -> dict[str, Component]:
     else:
         place = Placement(device)
     if options["checkpoints"] == "untrained":
-        return {name: untrained(name).eval().place(place) for name in COMPONENTS}
-    return {name: component.load(Path(options["checkpoints"]) / f"{name}.ckpt").place(place) for name, component in COMPONENTS.items()}
+        return {name: untrained(name).eval().place(place) for name in NETWORKS}
+    return {name: COMPONENTS[name].load(Path(options["checkpoints"]) / f"{name}.ckpt").place(place) for name in NETWORKS}
 
 
 def untrained(name: str) -> Component:
