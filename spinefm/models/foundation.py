@@ -21,7 +21,7 @@ STATISTICS = ("pixel_mean", "pixel_std")
 
 
 def load_foundation(model: Sam, weights: Mapping[str, Tensor], source: str, kept: Collection[str] = ()) -> None:
-    """Load a foundation's state dict, strictly but for what tuning added; nothing is loaded if anything does not fit.
+    """Load a foundation's state dict, strictly but for what was added to it; nothing is loaded if anything does not fit.
 
     Tables of positions that were made for another input size are resampled, and of more mask tokens than the model has the first are
     taken; both are logged.
@@ -35,7 +35,7 @@ def load_foundation(model: Sam, weights: Mapping[str, Tensor], source: str, kept
     Raises:
         ValueError: If a key is missing, unexpected or of another shape; names every one.
     """
-    own = {foundation_key(key): value for key, value in model.state_dict().items() if not is_added(key)}
+    own = {foundation_key(key): value for key, value in model.state_dict().items() if key in weights or not is_added(key)}
     kept_names = {foundation_key(key) for key in kept}
     wanted = {key: value for key, value in own.items() if key not in kept_names}
     fitted = _resampled(_with_tokens(weights, len(own[MASK_TOKENS])), wanted, _image_wide_tables(model))
@@ -47,7 +47,7 @@ def load_foundation(model: Sam, weights: Mapping[str, Tensor], source: str, kept
             f"The weights {source} do not fit this SAM: missing {missing}, unexpected {unexpected}, of another shape {wrong}. "
             "Choose the `foundation` they were made for."
         )
-    keys = [key for key in model.state_dict() if not is_added(key) and foundation_key(key) in wanted]
+    keys = [key for key in model.state_dict() if foundation_key(key) in wanted]
     model.load_state_dict({key: fitted[foundation_key(key)] for key in keys}, strict=False)
 
 
