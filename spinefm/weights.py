@@ -20,6 +20,7 @@ from spinefm.components import COMPONENTS, Component
 from spinefm.components.base import read_checkpoint
 from spinefm.conf import CONF
 from spinefm.failures import run_script
+from spinefm.original import FILES as ORIGINAL_FILES
 from spinefm.original import UNUSED_KEY, export_original, find_original, import_original, original_file, read_original
 from spinefm.torch_files import write_torch_file
 from spinefm.weight_files import WeightFile, catalogue, fetch, find, import_file, locate, store_folder, verify, weight_file
@@ -118,7 +119,7 @@ def convert_original(options: Namespace) -> None:
     """Turn the four files of the original SpineFM into checkpoints of our components; an epoch or optimizer in them is left out."""
     folder, dataset = Path(options.folder), _dataset(options.overrides)
     _import_foundations(folder)
-    found = {name: find_original(folder, name, dataset) for name in COMPONENTS}
+    found = {name: find_original(folder, name, dataset) for name in ORIGINAL_FILES}
     checkpoints = {name: _converted(name, path, dataset, options.overrides) for name, path in found.items()}
     # All four are read and right before the first is written.
     for name, checkpoint in checkpoints.items():
@@ -161,7 +162,7 @@ def _original_component(name: str, dataset: str, overrides: Sequence[str]) -> Co
 def _is_for(name: str, override: str) -> bool:
     """Whether an override is for a component, which would refuse what only others know; one that none knows is for all to refuse."""
     option = override.lstrip("+").partition("=")[0].removeprefix("component.module.").partition(".")[0]
-    known = {each: {*signature(component).parameters} for each, component in COMPONENTS.items()}
+    known = {each: {*signature(COMPONENTS[each]).parameters} for each in ORIGINAL_FILES}
     owners = ["sam_adapter"] if option == "foundation" else [each for each, options in known.items() if option in options]
     return name in owners or not owners
 
@@ -169,7 +170,7 @@ def _is_for(name: str, override: str) -> bool:
 def export_to_original(options: Namespace) -> None:
     """Turn checkpoints of our four components into files that the original SpineFM reads."""
     dataset, output = _dataset(options.overrides), Path(options.output or "original")
-    contents = {name: _exported(name, Path(options.folder) / f"{name}.ckpt", dataset, options.overrides) for name in COMPONENTS}
+    contents = {name: _exported(name, Path(options.folder) / f"{name}.ckpt", dataset, options.overrides) for name in ORIGINAL_FILES}
     for name, content in contents.items():
         path = output / original_file(name, dataset, content)
         write_torch_file(path, content)

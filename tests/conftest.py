@@ -135,6 +135,7 @@ def tiny_modules():
                 },
             },
         },
+        "unet": {"optimizer": _ADAM, "input_height": 64, "input_width": 32, "margin": 1, "widths": [4, 8, 8]},
     }
 
 
@@ -173,12 +174,13 @@ def tiny_sizes(tiny_modules, tmp_path):
         "resnet": lambda arguments: ["component.module.architecture=resnet18", "component.module.input_size=32"],
         "point_predictor": lambda arguments: [],
         "sam_adapter": segmenter,
+        "unet": lambda arguments: [*flattened({"input_height": 64, "input_width": 32, "widths": [4, 8, 8]}, "component.module")],
     }
 
 
 @pytest.fixture(scope="session")
 def workplace(tiny, tmp_path_factory):
-    """A folder in which all four components were trained."""
+    """A folder in which all components were trained."""
     return trained_in(tmp_path_factory.mktemp("workplace"), tiny)
 
 

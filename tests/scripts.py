@@ -17,6 +17,7 @@ from spinefm import weights as weights_script
 from spinefm.components import COMPONENTS
 from spinefm.data import check, convert
 from spinefm.failures import run_script
+from spinefm.pipeline import InductivePipeline
 
 ROOT = Path(train.__file__).resolve().parent
 SCRIPTS = {"train": train.main, "evaluate": evaluate.main, "infer": infer.main, "check": check.main, "convert": convert.main}
@@ -35,6 +36,7 @@ PIPELINES = {
     "original": ["pipeline=original"],
     # Networks trained for two steps are sure of nothing.
     "detector_only": ["pipeline=detector_only", "pipeline.score_threshold=0"],
+    "unet": ["pipeline=unet"],
 }
 
 
@@ -93,7 +95,7 @@ def flattened(arguments, path):
 
 
 def trained_in(folder, tiny):
-    """Train all four components in a folder, and return it."""
+    """Train all components in a folder, and return it."""
     for name in COMPONENTS:
         run("train", folder, *tiny(name))
     return folder
@@ -124,3 +126,5 @@ def same_weights(first, second):
 
 
 every_component = pytest.mark.parametrize("name", COMPONENTS)
+THE_FOUR = InductivePipeline.components
+each_of_the_four = pytest.mark.parametrize("name", THE_FOUR)

@@ -7,7 +7,8 @@ import torch
 
 from spinefm.components import COMPONENTS
 from spinefm.composition import load_pipeline
-from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline
+from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline, WholeFilmPipeline
+from tests.scripts import each_of_the_four
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +49,19 @@ def test_the_baseline_needs_detector_and_classifier_only(copied, make_film):
     assert spine.film_id == "film" and spine.size == (160, 96)
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@each_of_the_four
 def test_a_missing_checkpoint_is_named(copied, name):
     (copied / f"{name}.ckpt").unlink()
     with pytest.raises(FileNotFoundError, match=rf"No {name} checkpoint at `.*{name}\.ckpt`.*python train\.py component={name}"):
         load_pipeline(partial(InductivePipeline), copied)
+
+
+def test_the_plainest_baseline_needs_one_component(copied):
+    for path in copied.iterdir():
+        if path.name != "unet.ckpt":
+            path.unlink()
+    loaded = load_pipeline(partial(WholeFilmPipeline), copied)
+    assert isinstance(loaded, EitherPolarity) and loaded.pipeline.segmenter.name == "unet"
 
 
 def test_a_swapped_checkpoint_is_refused(copied):

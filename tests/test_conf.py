@@ -22,6 +22,7 @@ from spinefm.models.tuning import TUNINGS
 from spinefm.pipeline import InductivePipeline, OraclePipeline
 from spinefm.prompts import PROMPTS
 from spinefm.weight_files import catalogue
+from tests.scripts import each_of_the_four
 
 CONF = Path(train.__file__).resolve().parent / "conf"
 EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").rglob("*.yaml"))
@@ -71,7 +72,7 @@ def test_there_is_a_config_for_every_component_and_data_set():
 def test_experiments_are_complete():
     suites = {Path(experiment).parent.name for experiment in EXPERIMENTS}
     assert {"demo", "first_light"} <= suites
-    assert {f"{suite}/{name}" for suite in ("demo", "first_light") for name in COMPONENTS} <= set(EXPERIMENTS)
+    assert {f"{suite}/{name}" for suite in ("demo", "first_light") for name in InductivePipeline.components} <= set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -118,7 +119,7 @@ def test_loaders_take_their_options(name):
     assert set(loader) == {"batch_size", "num_workers", "max_side"}
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@each_of_the_four
 def test_the_papers_networks_are_the_default(name):
     """Source: arXiv:2411.00326; a demo belongs into an experiment."""
     config = module_of(of_training(name))

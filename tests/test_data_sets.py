@@ -23,7 +23,7 @@ def films_of(name, root):
 
 @pytest.fixture(scope="module")
 def trained(place, tiny):
-    """The same, once all four components are trained on it."""
+    """The same, once all components are trained on it."""
     name, root, folder = place
     for component in COMPONENTS:
         run("train", folder, *tiny(component, films_of(name, root)))

@@ -27,7 +27,7 @@ from spinefm.structures import PatchBox, Patches, Trails
 from spinefm.torch_files import write_torch_file
 from tests.originals import CLASSIFIER, DETECTOR, FILES, SAM, PointMlp, classifier, content, detector, foundation_of, scrambled, segmenter
 from tests.sams import images_of, original_masks
-from tests.scripts import every_component, names
+from tests.scripts import THE_FOUR, each_of_the_four, names
 from tests.weight_store import Touch, same
 
 SHAPES = {
@@ -74,7 +74,7 @@ def foundation(networks, tmp_path_factory):
 @pytest.fixture(scope="module")
 def components(foundation):
     """Ours, in the original's shape; a test that changes one makes its own."""
-    return {name: build(name, **{"weights": foundation} if name == "sam_adapter" else {}) for name in COMPONENTS}
+    return {name: build(name, **{"weights": foundation} if name == "sam_adapter" else {}) for name in THE_FOUR}
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def shapes(state):
     return {key: tuple(value.shape) for key, value in state.items()}
 
 
-@every_component
+@each_of_the_four
 @pytest.mark.parametrize(("dataset", "classes"), [("csxa", 2), ("nhanes2", 4)])
 def test_the_experiments_have_the_keys_and_shapes_of_the_original(metric_without_a_device, name, dataset, classes):
     with torch.device("meta"):
@@ -231,7 +231,7 @@ def test_only_layers_of_encoder_blocks_are_called_otherwise(key, ours):
 
 
 def test_the_only_candidate_is_the_file(folder):
-    assert {name: find_original(folder, name, "csxa").name for name in COMPONENTS} == FILES
+    assert {name: find_original(folder, name, "csxa").name for name in THE_FOUR} == FILES
 
 
 def test_of_several_candidates_the_one_that_names_the_data_set_is_the_file(tmp_path):
@@ -269,7 +269,7 @@ def test_no_candidate_or_several_are_an_error_that_lists_what_is_there(tmp_path,
     assert str(caught.value) == f"Expected one `resnet50*.pth` for resnet and csxa in `{tmp_path}`, but found {listed}."
 
 
-@every_component
+@each_of_the_four
 def test_a_file_is_read_whole(folder, networks, name):
     assert same(read_original(folder / FILES[name], name), networks[name].state_dict())
 
@@ -285,7 +285,7 @@ def test_numbers_of_numpy_and_the_statistics_of_pixels_do_no_harm(foundation, ne
     assert {"pixel_mean", "pixel_std"} <= checkpoint[UNUSED_KEY].keys()
 
 
-@every_component
+@each_of_the_four
 def test_a_malicious_file_is_refused_and_not_executed(tmp_path, networks, name):
     whole = content(name, networks[name])
     for key in whole if name == "sam_adapter" else ["fc.bias"]:
@@ -295,7 +295,7 @@ def test_a_malicious_file_is_refused_and_not_executed(tmp_path, networks, name):
     assert names(tmp_path) == {"file.pth"}
 
 
-@every_component
+@each_of_the_four
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_truncated_file_is_refused(folder, tmp_path, name, share):
     whole = (folder / FILES[name]).read_bytes()
@@ -304,7 +304,7 @@ def test_a_truncated_file_is_refused(folder, tmp_path, name, share):
         read_original(tmp_path / FILES[name], name)
 
 
-@every_component
+@each_of_the_four
 @pytest.mark.parametrize("found", [{"weight": 1.0}, {"state_dict": [1, 2]}, {"state_dict": {"weight": "text"}}, {0: torch.ones(1)}])
 def test_what_holds_no_state_dict_is_refused(tmp_path, name, found):
     torch.save(found, tmp_path / "file.pth")
@@ -320,7 +320,7 @@ def test_an_absent_file_is_named(tmp_path):
 # What does not fit.
 
 
-@every_component
+@each_of_the_four
 def test_a_renamed_key_and_a_wrong_shape_are_named_and_nothing_is_loaded(components, networks, folder, name):
     component, key, path = components[name], SOME_KEYS[name], folder / FILES[name]
     before = {each: value.clone() for each, value in component.state_dict().items()}
@@ -334,7 +334,7 @@ def test_a_renamed_key_and_a_wrong_shape_are_named_and_nothing_is_loaded(compone
     assert same(component.state_dict(), before)
 
 
-@pytest.mark.parametrize(("name", "other"), [*permutations(COMPONENTS, 2)])
+@pytest.mark.parametrize(("name", "other"), [*permutations(THE_FOUR, 2)])
 def test_the_file_of_another_component_is_refused(components, folder, name, other):
     with pytest.raises(ValueError, match=f"Expected .* of the original {name} in `.*{FILES[other]}`, but (of them|it holds) "):
         import_original(components[name], read_original(folder / FILES[other], name), folder / FILES[other])
@@ -348,7 +348,7 @@ def test_the_classifier_of_another_number_of_classes_is_refused(components, fold
 # Checkpoints and the way back.
 
 
-@every_component
+@each_of_the_four
 def test_what_is_imported_is_exported_bit_for_bit(imported, components, networks, tmp_path, name):
     component = imported(name, networks[name])
     kept = torch.load(tmp_path / f"{name}.ckpt", weights_only=True)[UNUSED_KEY]

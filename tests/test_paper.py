@@ -4,10 +4,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from spinefm.components import COMPONENTS
 from spinefm.data.views import TrailView
 from spinefm.data.views.sampling import ItemKey
-from tests.scripts import ROOT
+from tests.scripts import ROOT, each_of_the_four
 
 ADAM, CONSTANT = {"_target_": "torch.optim.Adam"}, {}
 RECIPES = {
@@ -78,7 +77,7 @@ def composed(dataset, name):
 
 
 @pytest.mark.parametrize("dataset", OF_DATASETS)
-@pytest.mark.parametrize("name", COMPONENTS)
+@each_of_the_four
 def test_an_experiment_has_the_papers_values(dataset, name):
     expected = RECIPES[name] | OF_DATASETS[dataset].get(name, {})
     found = composed(dataset, name)

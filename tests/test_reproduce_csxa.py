@@ -8,10 +8,9 @@ import sys
 
 import pytest
 
-from spinefm.components import COMPONENTS
 from spinefm.evaluation import compare
 from tests.layouts import csxa
-from tests.scripts import BRIEF, ROOT, names, read_json, run, run_folder
+from tests.scripts import BRIEF, ROOT, THE_FOUR, names, read_json, run, run_folder
 
 README = (ROOT / "experiments" / "reproduce_csxa" / "README.md").read_text()
 BLOCKS = re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
@@ -47,7 +46,7 @@ def test_every_command_runs(root, tiny_sizes, tmp_path, monkeypatch, capsys):
     for command in COMMANDS:
         script, *arguments = (each for each in shlex.split(command.replace("$CSXA", str(root)))[1:] if each != "-m")
         scripts[script](*arguments)
-    assert names(tmp_path / "checkpoints" / "paper_csxa") == {f"{name}.ckpt" for name in COMPONENTS}
+    assert names(tmp_path / "checkpoints" / "paper_csxa") == {f"{name}.ckpt" for name in THE_FOUR}
     results = read_json(tmp_path / "runs" / "reproduce_csxa" / "paper" / "results.json")
     assert results["num_images"] == 2 and set(results["per_level"]) == set(csxa.LEVELS)
     assert "Wilcoxon" in capsys.readouterr().out

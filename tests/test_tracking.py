@@ -14,11 +14,10 @@ import yaml
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from spinefm.components import COMPONENTS
 from spinefm.evaluation.metrics import FILM_METRICS, VERTEBRA_METRICS
 from spinefm.weight_files import sha256_of
 from tests.documented import is_documented, of_component, of_evaluation, of_training_media
-from tests.scripts import FILMS, every_component, fails, names, process, read_json, run, run_folder, same_weights, weights
+from tests.scripts import FILMS, THE_FOUR, every_component, fails, names, process, read_json, run, run_folder, same_weights, weights
 from tests.wandb_runs import artifacts, metrics, read_runs
 
 MEDIA = {"test/vertebrae", "test/worst_films", "test/report"}
@@ -150,7 +149,7 @@ def test_a_checkpoint_names_its_training(trained, training):
 def evaluated(workplace, trained, tmp_path_factory):
     """The folder of an evaluation with W&B, of four components of which one was trained with W&B; and that of their checkpoints."""
     checkpoints, folder = tmp_path_factory.mktemp("checkpoints"), tmp_path_factory.mktemp("evaluated")
-    for name in COMPONENTS:
+    for name in THE_FOUR:
         source = trained[0] if name == "sam_adapter" else workplace
         shutil.copy(source / "checkpoints" / "synthetic" / f"{name}.ckpt", checkpoints)
     choices = ["pipeline=oracle", "pipeline.oracle=[mask_rcnn,point_predictor]", f"checkpoints={checkpoints}", f"output={folder}"]
@@ -172,7 +171,7 @@ def test_an_evaluation_is_named_and_grouped(evaluation):
 def test_an_evaluation_names_its_four_trainings(workplace, trained, training, evaluated, evaluation):
     folder, checkpoints = evaluated
     record = read_json(folder / "run.json")
-    runs = {name: run_folder(workplace, name) for name in COMPONENTS} | {"sam_adapter": trained[1]}
+    runs = {name: run_folder(workplace, name) for name in THE_FOUR} | {"sam_adapter": trained[1]}
     for name, origin in record["components"].items():
         trained_by = read_json(runs[name] / "run.json")
         assert origin == {
@@ -182,7 +181,7 @@ def test_an_evaluation_names_its_four_trainings(workplace, trained, training, ev
             "wandb_id": training.id if name == "sam_adapter" else None,
             "sha256": sha256_of(checkpoints / f"{name}.ckpt"),
         }
-    assert list(record["components"]) == list(COMPONENTS)
+    assert list(record["components"]) == list(THE_FOUR)
     assert evaluation.config["components"] == record["components"]
     report = (folder / "report.html").read_text()
     assert all(text in report for origin in record["components"].values() for text in (origin["run_id"], origin["sha256"]))
@@ -190,7 +189,7 @@ def test_an_evaluation_names_its_four_trainings(workplace, trained, training, ev
 
 def test_an_evaluation_uses_the_models_that_the_trainings_logged(training, evaluation):
     used = artifacts(evaluation, "model")
-    assert set(used) == {f"synthetic-{name}" for name in COMPONENTS}
+    assert set(used) == {f"synthetic-{name}" for name in THE_FOUR}
     assert all(model.use_after_commit for model in used.values())
     # Of the same name and content W&B makes one version.
     assert used["synthetic-sam_adapter"].digest == artifacts(training, "model")["synthetic-sam_adapter"].digest

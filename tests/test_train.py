@@ -150,7 +150,7 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
     [
         (["component=point_predictor", "dataset=aasce", "dataset.root=absent"], ["`data` and `labels`", "dataset.root=<folder>"]),
         (["component=point_predictor", "dataset=aasce"], ["Expected a value for `dataset.root`"]),
-        (["component=unet"], ["component/unet", "mask_rcnn", "point_predictor"]),
+        (["component=absent"], ["component/absent", "mask_rcnn", "point_predictor"]),
         ([], ["component", "mask_rcnn", "point_predictor"]),
         (["component=point_predictor", "dataset=absent"], ["dataset/absent", "aasce", "synthetic"]),
         (["component=point_predictor", "experiment=absent"], ["experiment/absent"]),

@@ -13,7 +13,7 @@ from spinefm.components import COMPONENTS
 from spinefm.original import FILES as PATTERNS
 from spinefm.original import our_key
 from tests.originals import FILES, TINY, PointMlp, classifier, content, detector, foundation_of, scrambled, segmenter
-from tests.scripts import error_of, every_component, names, run_weights
+from tests.scripts import THE_FOUR, each_of_the_four, error_of, names, run_weights
 from tests.weight_store import Store, Touch, same
 
 EXPORTED = FILES | {"sam_adapter": "MSA_CSXA.pth"}
@@ -103,15 +103,15 @@ def state_of(component, held):
 def test_there_and_back_is_the_same_bit_for_bit(run, originals, place, foundation, contents):
     told = run("convert-original", originals, "dataset=csxa", *TINY, foundation)
     assert [line.partition(", ")[0] for line in told.splitlines()] == [
-        f"{FILES[name]}: checkpoints/original_csxa/{name}.ckpt" for name in COMPONENTS
+        f"{FILES[name]}: checkpoints/original_csxa/{name}.ckpt" for name in THE_FOUR
     ]
     assert [line.partition("without use here: ")[2] for line in told.splitlines()] == ["nothing"] * 3 + ["12 tensors"]
-    loaded = {name: component.load(f"checkpoints/original_csxa/{name}.ckpt") for name, component in COMPONENTS.items()}
+    loaded = {name: COMPONENTS[name].load(f"checkpoints/original_csxa/{name}.ckpt") for name in THE_FOUR}
     assert (loaded["sam_adapter"].patch_rule.pixels, loaded["resnet"].patch_rule.pixels) == (300, 256)
     assert list(loaded["resnet"].classes) == ["background", "vertebra"]
 
     told = run("export-original", "checkpoints/original_csxa", "dataset=csxa", *TINY, foundation)
-    assert told.splitlines() == [f"{name}: original/{EXPORTED[name]}" for name in COMPONENTS]
+    assert told.splitlines() == [f"{name}: original/{EXPORTED[name]}" for name in THE_FOUR]
     assert names(place / "original") == set(EXPORTED.values())
     for name, file in EXPORTED.items():
         assert same(state_of(name, read(place / "original" / file)), state_of(name, contents[name]))
@@ -128,7 +128,7 @@ def test_the_files_of_nhanes2_are_told_from_those_of_csxa(run, folder, place, fo
         "point_predictor.pth",
         "MSA_NHANES2.pth",
     ]
-    loaded = {name: component.load(place / "out" / f"{name}.ckpt") for name, component in COMPONENTS.items()}
+    loaded = {name: COMPONENTS[name].load(place / "out" / f"{name}.ckpt") for name in THE_FOUR}
     assert (loaded["sam_adapter"].patch_rule.pixels, loaded["resnet"].patch_rule.pixels) == (600, 512)
     assert list(loaded["resnet"].classes) == ["background", "vertebra", "C2", "S1"] and loaded["resnet"].terminals == ("C2", "S1")
 
@@ -191,7 +191,7 @@ FAULTS = {
     renamed: "Expected the keys of the original {name} in `{path}`, but of them are missing ['",
     another_s: "Expected ",
 }
-CASES = [(fault, "sam_adapter") for fault in FAULTS] + [(malicious, name) for name in COMPONENTS if name != "sam_adapter"]
+CASES = [(fault, "sam_adapter") for fault in FAULTS] + [(malicious, name) for name in THE_FOUR if name != "sam_adapter"]
 
 
 @pytest.mark.parametrize(("fault", "name"), CASES)
@@ -229,18 +229,18 @@ def test_an_option_that_no_component_has_is_refused(originals, foundation):
     assert "unexpected keyword argument 'backbone'" in said
 
 
-@every_component
+@each_of_the_four
 @pytest.mark.parametrize(
     ("override", "owners"),
     [
         ("component.module.landmarks=[S1,C2]", ["resnet"]),
         ("++component.module.size.backbone=resnet10", ["mask_rcnn"]),
         ("component.module.patch_pixels=280", ["resnet", "sam_adapter"]),
-        ("component.module.seed=3", [*COMPONENTS]),
+        ("component.module.seed=3", [*THE_FOUR]),
         ("foundation=sam_vit_l", ["sam_adapter"]),
         ("foundation.weights=sam.pth", ["sam_adapter"]),
         ("tuning.decoder=true", ["sam_adapter"]),
-        ("dataset.root=films", [*COMPONENTS]),
+        ("dataset.root=films", [*THE_FOUR]),
     ],
 )
 def test_an_override_is_for_the_components_that_have_the_option(name, override, owners):
@@ -253,7 +253,7 @@ def test_an_override_is_for_the_components_that_have_the_option(name, override, 
 @pytest.fixture
 def trained(place, foundation):
     """A folder of checkpoints as Lightning writes them."""
-    for name in COMPONENTS:
+    for name in THE_FOUR:
         component = scrambled(weights._original_component(name, "csxa", ["dataset=csxa", *TINY, foundation]), seed=5)
         if name == "sam_adapter":
             component.setup("fit")

@@ -13,6 +13,7 @@ VALIDATION = {
     "resnet": ["val/accuracy", "val/loss"],
     "point_predictor": ["val/step_error", "val/mse"],
     "sam_adapter": ["val/dice"],
+    "unet": ["val/dice"],
 }
 TRAINING = ["train/loss", "train/samples_per_s", "train/waiting_share"]
 RATES = ["identification_rate", "labelled_identification_rate", "dice_identified", "dice_all", "all_correct_films"]

@@ -1,6 +1,9 @@
 """A plain U-Net, MONAI's."""
 
+import logging
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -19,13 +22,22 @@ def build_unet(widths: Sequence[int]) -> nn.Module:
     """
     if len(widths) < 3:
         raise ValueError(f"Expected `widths` of at least three scales, but got {list(widths)}. Add some.")
-    try:
-        from monai.networks.nets.dynunet import DynUNet  # an extra, and slow to import
-    except ModuleNotFoundError as error:
-        raise ValueError("Expected monai for the U-Net, but it is missing. `pip install -e '.[unet]'`.") from error
     halvings = [2] * (len(widths) - 1)
-    unet: nn.Module = DynUNet(2, 1, 1, [3] * len(widths), [1, *halvings], halvings, filters=list(widths))
+    unet: nn.Module = _dyn_unet()(2, 1, 1, [3] * len(widths), [1, *halvings], halvings, filters=list(widths))
     return unet
+
+
+def _dyn_unet() -> Any:
+    """MONAI's class; it is an extra, and slow to import."""
+    # MONAI imports whatever else it finds, and that warns and tells of its plugins.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from monai.networks.nets.dynunet import DynUNet
+        except ModuleNotFoundError as error:
+            raise ValueError("Expected monai for the U-Net, but it is missing. `pip install -e '.[unet]'`.") from error
+    return DynUNet
 
 
 def coarsest(widths: Sequence[int]) -> int:

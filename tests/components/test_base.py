@@ -25,6 +25,8 @@ def outputs(component, films):
     if component.name == "point_predictor":
         trails = Trails(100 * torch.rand(4, 3, 2, generator=generator), torch.tensor([[96.0, 160.0]] * 4), ("a",) * 4)
         return [component.predict_next(trails)]
+    if component.name == "unet":
+        return component.segment_films(films)
     side = component.input_size
     patches = Patches(torch.rand(3, 1, side, side, generator=generator), (PatchBox(0, 0, side),) * 3, (side / 3,) * 3, ("a",) * 3)
     return [component.classify(patches) if component.name == "resnet" else component.segment(patches)]
@@ -184,7 +186,7 @@ def test_a_checkpoint_of_another_version_is_refused_by_name(fitted, tmp_path, ch
 
 
 def test_the_registry_knows_each_component_by_its_name():
-    assert list(COMPONENTS) == ["mask_rcnn", "resnet", "point_predictor", "sam_adapter"]
+    assert list(COMPONENTS) == ["mask_rcnn", "resnet", "point_predictor", "sam_adapter", "unet"]
     assert all(issubclass(component, Component) and component.name == name for name, component in COMPONENTS.items())
 
 

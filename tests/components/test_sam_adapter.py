@@ -6,32 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from spinefm.components.sam_adapter import soft_dice_loss
+from spinefm.components.dice import soft_dice_loss
 from spinefm.data.views.sampling import ItemKey
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import foundation_key, is_added
 from spinefm.pipeline.examination import cut_patches, places_along
 from spinefm.structures import PatchBox, Patches
 from spinefm.training.films import FilmDataModule
-
-SURE = 50.0
-
-
-def test_soft_dice_loss_of_hand_made_maps():
-    half = torch.zeros(1, 4, 4)
-    half[:, :2] = 1
-    everything, nothing = torch.ones(1, 4, 4), torch.zeros(1, 4, 4)
-    cases = [
-        (SURE * (2 * half - 1), half, 0.0),
-        (SURE * (1 - 2 * half), half, 1 - 1 / 17),  # 8 pixels each, none shared.
-        (SURE * (2 * everything - 1), half, 1 - 17 / 25),
-        (nothing, half, 1 - (2 * 4 + 1) / (8 + 8 + 1)),  # Probability 0.5 everywhere.
-        (-SURE * everything, nothing, 0.0),  # Nothing found where nothing is.
-    ]
-    for logits, mask, loss in cases:
-        assert soft_dice_loss(logits, mask).item() == pytest.approx(loss, abs=1e-6)
-    logits, truth, losses = (torch.cat([case[0] for case in cases]), torch.cat([case[1] for case in cases]), [case[2] for case in cases])
-    assert soft_dice_loss(logits, truth).item() == pytest.approx(sum(losses) / len(losses), abs=1e-6)
 
 
 class Fixed(nn.Module):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.views import ClassificationView, DetectionView, SegmentationView, TrailView
+from spinefm.data.views import ClassificationView, DetectionView, FilmMaskView, SegmentationView, TrailView
 from spinefm.data.views.base import spine_centroids, spine_points, vertebra_refs
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import centroids_of
@@ -19,6 +19,7 @@ VIEWS = {
         films, training, seed, ("background", "vertebra", "T12"), 32, PatchRule(4.0), {}
     ),
     "segmentation": lambda films, training, seed: SegmentationView(films, training, seed, 32, PatchRule(3.2), CentrePoint(), 0.1, {}),
+    "film_masks": lambda films, training, seed: FilmMaskView(films, training, seed, (96, 64), 1),
     "trails": lambda films, training, seed: TrailView(films, training, seed, 3, 0.03),
 }
 every_view = pytest.mark.parametrize("kind", VIEWS)
