@@ -37,7 +37,7 @@ class UNetComponent(Component):
         augment: bool = True,
         input_height: int = 1024,
         input_width: int = 512,
-        margin: int = 2,
+        margin: int = 4,
         widths: Sequence[int] = (32, 64, 128, 256, 256, 256),
         dice_weight: float = 1.0,
     ) -> None:
@@ -50,7 +50,8 @@ class UNetComponent(Component):
             augment: See `Component`.
             input_height: Of the network's input, to which every film is brought in its proportions; pixels.
             input_width: Likewise.
-            margin: By how much masks are drawn too small on every side, pixels of the input.
+            margin: By how much masks are drawn too small on every side, pixels of the input; less than half of what the smallest
+                vertebra measures there, else nothing is left of it.
             widths: See `build_unet`.
             dice_weight: Weight of the Dice loss beside the cross-entropy.
 
