@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.atomic import write_json
-from spinefm.components import COMPONENTS
-from spinefm.composition import load_pipeline, placement
+from spinefm.composition import load_components, load_pipeline, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
 from spinefm.distributed import Team, check_one_folder
@@ -125,7 +124,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     trainer = instantiate(lightning, logger=False, enable_checkpointing=False, default_root_dir=folder)
     if trainer.world_size > 1:
         raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
-    component = COMPONENTS[name].load(Path(config.checkpoints) / f"{name}.ckpt")
+    component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
     tracked = start(config, dataset, [name])

@@ -21,6 +21,7 @@ from spinefm.failures import run_script
 from spinefm.jobs import RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
 from spinefm.provenance import run_record, training_origin
 from spinefm.resolvers import register_resolvers
+from spinefm.shipped_files import SHIPPED
 from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule
@@ -97,6 +98,8 @@ def publish(folder: str, component: Component, best: BestCheckpoint, run: "Run |
     """Put the best checkpoint where evaluations look for it."""
     published = publish_checkpoint(best.best_model_path, component.name, folder)
     log.info("Published %s", published)
+    if (shipped := published.with_suffix(SHIPPED)).is_file():
+        log.info("It goes before %s, which was shipped, for as long as it is there.", shipped)
     if run:
         # After a resume the best epoch may be one of the run before.
         log_model(run, published, component.name, read_checkpoint(published, component.name)[RUN_KEY])

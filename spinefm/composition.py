@@ -1,11 +1,16 @@
 """Where trained components become a pipeline."""
 
+import logging
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spinefm.components import COMPONENTS, Placement
+from spinefm.components import COMPONENTS, Component, Placement
 from spinefm.pipeline import EitherPolarity, SpinePipeline
+from spinefm.shipped_files import OWN, SHIPPED, find_checkpoint
+
+log = logging.getLogger(__name__)
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -15,7 +20,7 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, p
 
     Args:
         pipeline: A pipeline's class with its settings; its `components` names what it is made of.
-        checkpoints: Folder with one `<component>.ckpt` each.
+        checkpoints: Folder with one of each; see `find_checkpoint`.
         placement: Where and how the networks run; None is the CPU.
 
     Raises:
@@ -24,9 +29,25 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, p
     """
     kind: Any = pipeline.func
     where = placement or Placement()
-    loaded = {name: COMPONENTS[name].load(Path(checkpoints) / f"{name}.ckpt").place(where) for name in kind.components}
-    built = pipeline(**loaded)
+    loaded = load_components(checkpoints, kind.components)
+    built = pipeline(**{name: component.place(where) for name, component in loaded.items()})
     return EitherPolarity(built) if kind.either_polarity else built
+
+
+def load_components(checkpoints: str | Path, names: Iterable[str]) -> dict[str, Component]:
+    """Load components, on the CPU; the log says where some of one's own training go before, or together with, shipped ones.
+
+    Raises:
+        FileNotFoundError: If a checkpoint is missing.
+        ValueError: If a checkpoint is unreadable or another component's.
+    """
+    paths = {name: find_checkpoint(checkpoints, name) for name in names}
+    loaded = {name: COMPONENTS[name].load(path) for name, path in paths.items()}
+    own, shipped = (", ".join(path.name for path in paths.values() if path.suffix == suffix) for suffix in (OWN, SHIPPED))
+    if own and any(path.with_suffix(SHIPPED).is_file() for path in paths.values()):
+        told = "From `%s` come %s of your own training, which goes before what is shipped, and as shipped %s."
+        log.warning(told, checkpoints, own, shipped or "nothing")
+    return loaded
 
 
 def placement(fabric: Any, precision: str, compiler: str | None, channels_last: bool) -> Placement:

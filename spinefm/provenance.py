@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spinefm.components.base import RUN_KEY, read_checkpoint
+from spinefm.shipped_files import find_checkpoint
 from spinefm.weight_files import sha256_of
 
 APART = ("output", "publish", "logger", "tracking")
@@ -75,7 +76,7 @@ def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[st
     """Where checkpoints come from.
 
     Args:
-        folder: With one `<component>.ckpt` each.
+        folder: With a checkpoint of each; see `find_checkpoint`.
         components: Their names.
 
     Returns:
@@ -85,7 +86,7 @@ def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[st
         FileNotFoundError: If a checkpoint is missing.
         ValueError: If a checkpoint is unreadable or another component's.
     """
-    return {name: _origin(Path(folder) / f"{name}.ckpt", name) for name in components}
+    return {name: _origin(find_checkpoint(folder, name), name) for name in components}
 
 
 def _origin(path: Path, component: str) -> dict[str, str | None]:

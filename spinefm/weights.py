@@ -22,6 +22,7 @@ from spinefm.conf import CONF
 from spinefm.failures import run_script
 from spinefm.original import FILES as ORIGINAL_FILES
 from spinefm.original import UNUSED_KEY, export_original, find_original, import_original, original_file, read_original
+from spinefm.shipped_files import find_checkpoint
 from spinefm.torch_files import write_torch_file
 from spinefm.weight_files import WeightFile, catalogue, fetch, find, import_file, locate, store_folder, verify, weight_file
 
@@ -170,7 +171,7 @@ def _is_for(name: str, override: str) -> bool:
 def export_to_original(options: Namespace) -> None:
     """Turn checkpoints of our four components into files that the original SpineFM reads."""
     dataset, output = _dataset(options.overrides), Path(options.output or "original")
-    contents = {name: _exported(name, Path(options.folder) / f"{name}.ckpt", dataset, options.overrides) for name in ORIGINAL_FILES}
+    contents = {name: _exported(name, find_checkpoint(options.folder, name), dataset, options.overrides) for name in ORIGINAL_FILES}
     for name, content in contents.items():
         path = output / original_file(name, dataset, content)
         write_torch_file(path, content)

@@ -18,6 +18,7 @@ from reference import ReferencePipeline, plain_copy, save_full_size
 from torch.utils.flop_counter import FlopCounterMode
 
 from spinefm.components import COMPONENTS, Component, Placement
+from spinefm.composition import load_components
 from spinefm.conf import CONF
 from spinefm.data.reading.film_files import read_film
 from spinefm.data.synthetic import SyntheticDataset
@@ -85,7 +86,7 @@ def load(options: dict[str, str]) -> dict[str, Component]:
         place = Placement(device)
     if options["checkpoints"] == "untrained":
         return {name: untrained(name).eval().place(place) for name in NETWORKS}
-    return {name: COMPONENTS[name].load(Path(options["checkpoints"]) / f"{name}.ckpt").place(place) for name in NETWORKS}
+    return {name: component.place(place) for name, component in load_components(options["checkpoints"], NETWORKS).items()}
 
 
 def untrained(name: str) -> Component:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, default_collate
 
 from spinefm.components.placement import Placement, run_within
 from spinefm.components.samples import Sample
+from spinefm.shipped_files import SHIPPED, read_shipped_file
 from spinefm.structures import Radiograph
 from spinefm.torch_files import read_torch_file
 
@@ -127,11 +128,11 @@ class Component(pl.LightningModule, ABC):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Rebuild a component from its checkpoint, on the CPU, ready for inference.
+        """Rebuild a component from its checkpoint, on the CPU, in single precision, ready for inference.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is no checkpoint, unsafe to open, or another component's.
+            ValueError: See `read_checkpoint`; or if it does not fit this version.
         """
         checkpoint = read_checkpoint(path, cls.name) | {PATH_KEY: str(path)}
         try:
@@ -148,13 +149,14 @@ class Component(pl.LightningModule, ABC):
 
 
 def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:
-    """Open a component's checkpoint without executing anything in it.
+    """Open a component's checkpoint, its own or a shipped one, without executing anything in it.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, unsafe to open, or another component's.
+        ValueError: If it is no checkpoint, unsafe to open, another component's, or not the shipped one that `SHA256SUMS` lists.
     """
-    checkpoint = read_torch_file(path, f"{component} checkpoint", _remedy(component))
+    read = read_shipped_file if Path(path).suffix == SHIPPED else read_torch_file
+    checkpoint = read(path, f"{component} checkpoint", _remedy(component))
     found = checkpoint.get(COMPONENT_KEY, "no SpineFM component")
     if found != component:
         raise ValueError(f"Expected a {component} checkpoint at `{path}`, but it is of {found}. {_remedy(component)}")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spinefm.shipped_files import find_checkpoint
+
 if TYPE_CHECKING:
     from wandb import Artifact, Run
 
@@ -20,7 +22,7 @@ def use_models(run: "Run", folder: str | Path, origins: Mapping[str, Mapping[str
     """
     for component, origin in origins.items():
         if origin["run_id"] is not None:
-            artifact = _model(Path(folder) / f"{component}.ckpt", component, origin)
+            artifact = _model(find_checkpoint(folder, component), component, origin)
             # What `use_artifact` does with a new artifact; but that waits for the server, and refuses to work offline.
             run._log_artifact(artifact, aliases=[], is_user_created=True, use_after_commit=True)
 
@@ -33,5 +35,5 @@ def _model(checkpoint: Path, component: str, origin: Mapping[str, Any]) -> "Arti
     import wandb
 
     artifact = wandb.Artifact(f"{origin['dataset']}-{component}", type="model", metadata=dict(origin))
-    artifact.add_reference(checkpoint.resolve().as_uri(), name=f"{component}.ckpt")
+    artifact.add_reference(checkpoint.resolve().as_uri(), name=f"{component}{checkpoint.suffix}")
     return artifact

@@ -46,3 +46,10 @@ def test_other_weights_are_another_version(run, checkpoint):
 def test_a_checkpoint_of_unknown_origin_is_left_out(run, tmp_path):
     use_models(run, tmp_path, {"resnet": dict.fromkeys(ORIGIN)})
     assert run.used == []
+
+
+def test_what_is_shipped_is_named_by_its_file(run, tmp_path):
+    (tmp_path / "resnet.safetensors").write_bytes(b"weights")
+    use_models(run, tmp_path, {"resnet": ORIGIN | {"sha256": "0"}})
+    ((used, _),) = run.used
+    assert list(used.manifest.entries) == ["resnet.safetensors"]
