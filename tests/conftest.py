@@ -6,12 +6,13 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from spinefm.components import COMPONENTS
 from spinefm.data.dataset import Films, RadiographDataset
 from spinefm.geometry import polygon_to_vertebra
 from spinefm.models.sam import Sam, SamSize
 from spinefm.structures import Radiograph
 from tests.layouts.aasce import AasceLayout
-from tests.scripts import BRIEF, FILMS, ROOT, flattened, trained_in
+from tests.scripts import BRIEF, FILMS, ROOT, flattened, run, trained_in
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +138,39 @@ def tiny_modules():
         },
         "unet": {"optimizer": _ADAM, "input_height": 64, "input_width": 32, "margin": 1, "widths": [4, 8, 8]},
     }
+
+
+@pytest.fixture(scope="session")
+def untrained(tiny_modules, tiny_dataset, tmp_path_factory):
+    """A folder with an untrained component of each kind, as published."""
+    folder = tmp_path_factory.mktemp("untrained")
+    for name, arguments in tiny_modules.items():
+        classes = {"landmarks": [*tiny_dataset.landmarks], "terminals": [*tiny_dataset.terminals]} if name == "resnet" else {}
+        torch.manual_seed(0)
+        component = COMPONENTS[name](**arguments | classes)
+        content = {"component": name, "hyper_parameters": dict(component.hparams), "state_dict": component.state_dict()}
+        torch.save(content, folder / f"{name}.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published(untrained, tmp_path_factory):
+    """A component of each kind, as a training publishes it."""
+    folder, training = tmp_path_factory.mktemp("published"), {"run_id": "1f", "git_commit": "c0", "dataset": "synthetic", "wandb_id": None}
+    for name in COMPONENTS:
+        content = torch.load(untrained / f"{name}.ckpt", weights_only=True)
+        if name == "resnet":  # untrained, it would call everything background
+            content["state_dict"]["model.network.fc.bias"][1] += 3
+        torch.save(content | {"run": training, "epoch": 3, "hparams_name": "kwargs"}, folder / f"{name}.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shipped(published, tmp_path_factory):
+    """What `python -m spinefm.ship` makes of them."""
+    folder = tmp_path_factory.mktemp("shipped")
+    run("ship", folder, f"checkpoints={published}", "output=out")
+    return folder / "out"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import torch
 import evaluate
 import infer
 import train
+from spinefm import ship
 from spinefm import weights as weights_script
 from spinefm.components import COMPONENTS
 from spinefm.data import check, convert
@@ -20,7 +21,14 @@ from spinefm.failures import run_script
 from spinefm.pipeline import InductivePipeline
 
 ROOT = Path(train.__file__).resolve().parent
-SCRIPTS = {"train": train.main, "evaluate": evaluate.main, "infer": infer.main, "check": check.main, "convert": convert.main}
+SCRIPTS = {
+    "train": train.main,
+    "evaluate": evaluate.main,
+    "infer": infer.main,
+    "check": check.main,
+    "convert": convert.main,
+    "ship": ship.main,
+}
 FILMS = ["dataset=synthetic", *(f"dataset.num_films.{split}=3" for split in ("train", "val", "test")), "++dataset.scale=0.15"]
 BRIEF = [
     "component.max_epochs=1",

@@ -3,7 +3,6 @@
 from functools import partial
 
 import pytest
-import torch
 
 from spinefm.components import COMPONENTS
 from spinefm.composition import load_pipeline
@@ -11,28 +10,15 @@ from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipe
 from tests.scripts import each_of_the_four
 
 
-@pytest.fixture(scope="module")
-def checkpoints(tiny_modules, tiny_dataset, tmp_path_factory):
-    """A folder with an untrained component of each kind, as published."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    for name, arguments in tiny_modules.items():
-        classes = {"landmarks": tiny_dataset.landmarks, "terminals": tiny_dataset.terminals} if name == "resnet" else {}
-        torch.manual_seed(0)
-        component = COMPONENTS[name](**arguments | classes)
-        content = {"component": name, "hyper_parameters": dict(component.hparams), "state_dict": component.state_dict()}
-        torch.save(content, folder / f"{name}.ckpt")
-    return folder
-
-
 @pytest.fixture
-def copied(checkpoints, tmp_path):
-    for path in checkpoints.iterdir():
+def copied(untrained, tmp_path):
+    for path in untrained.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path
 
 
-def test_the_inductive_pipeline_has_all_four(checkpoints):
-    loaded = load_pipeline(partial(InductivePipeline, max_steps=7), checkpoints)
+def test_the_inductive_pipeline_has_all_four(untrained):
+    loaded = load_pipeline(partial(InductivePipeline, max_steps=7), untrained)
     assert isinstance(loaded, EitherPolarity) and isinstance(loaded.pipeline, InductivePipeline)
     pipeline = loaded.pipeline
     crew = pipeline.crew
@@ -70,5 +56,5 @@ def test_a_swapped_checkpoint_is_refused(copied):
         load_pipeline(partial(InductivePipeline), copied)
 
 
-def test_the_original_pipeline_does_not_turn_films_over(checkpoints):
-    assert isinstance(load_pipeline(partial(OriginalPipeline), checkpoints), OriginalPipeline)
+def test_the_original_pipeline_does_not_turn_films_over(untrained):
+    assert isinstance(load_pipeline(partial(OriginalPipeline), untrained), OriginalPipeline)

@@ -10,26 +10,10 @@ import torch
 
 from spinefm.components import COMPONENTS, Component
 from spinefm.components.base import read_checkpoint
-from spinefm.structures import PatchBox, Patches, Trails
 from spinefm.training.films import FilmDataModule
+from tests.predictions import predictions
 
 every_component = pytest.mark.parametrize("name", COMPONENTS)
-
-
-def outputs(component, films):
-    """What a component gives a pipeline, as tensors."""
-    generator = torch.Generator().manual_seed(7)
-    if component.name == "mask_rcnn":
-        found = component.detect(films)
-        return [torch.tensor([[*v.centroid, v.confidence, *v.box, v.mask.sum()] for v in each.vertebrae]) for each in found]
-    if component.name == "point_predictor":
-        trails = Trails(100 * torch.rand(4, 3, 2, generator=generator), torch.tensor([[96.0, 160.0]] * 4), ("a",) * 4)
-        return [component.predict_next(trails)]
-    if component.name == "unet":
-        return component.segment_films(films)
-    side = component.input_size
-    patches = Patches(torch.rand(3, 1, side, side, generator=generator), (PatchBox(0, 0, side),) * 3, (side / 3,) * 3, ("a",) * 3)
-    return [component.classify(patches) if component.name == "resnet" else component.segment(patches)]
 
 
 @every_component
@@ -40,7 +24,7 @@ def test_the_checkpoint_alone_rebuilds_it(fitted, make_film, name):
     assert type(loaded) is COMPONENTS[name] and not loaded.training and loaded.device.type == "cpu"
     assert loaded.hparams == component.hparams
     assert all(torch.equal(value, component.state_dict()[key]) for key, value in loaded.state_dict().items())
-    found, expected = outputs(loaded, films), outputs(component.eval(), films)
+    found, expected = predictions(loaded, films), predictions(component.eval(), films)
     assert sum(each.numel() for each in found) > 0
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
@@ -79,7 +63,7 @@ def test_every_trained_parameter_gets_a_gradient(build, tiny_dataset, monkeypatc
 @every_component
 def test_outputs_are_on_the_cpu_and_carry_no_gradient(fitted, make_film, name):
     component, _, _ = fitted(name)
-    for tensor in outputs(component.eval(), [make_film()]):
+    for tensor in predictions(component.eval(), [make_film()]):
         assert tensor.device.type == "cpu" and not tensor.requires_grad and torch.isfinite(tensor).all()
 
 
