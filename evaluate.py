@@ -20,7 +20,7 @@ from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
 from spinefm.distributed import Team, check_one_folder
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.evaluation.tables import component_table, results_table
+from spinefm.evaluation.tables import angles_table, component_table, results_table
 from spinefm.failures import run_script
 from spinefm.jobs import is_for_several, one_job, run_apart
 from spinefm.overlapping import read_ahead
@@ -104,6 +104,8 @@ def write_results(tracked: TrackedEvaluation, evaluator: Evaluator, failures: Se
     write_json(folder / "run.json", tracked.record)
     tracked.tell_films(folder, results, films)
     Console().print(results_table(results))
+    if angles := angles_table(results):
+        Console().print(angles)
     Console().print(f"Results: {folder}")
     if failures:
         raise ValueError(unusable)

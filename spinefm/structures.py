@@ -18,6 +18,8 @@ from torch import Tensor
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Point = tuple[float, float]
+CobbAngles = tuple[float, float, float]
+"""The largest Cobb angle of a film and two more, degrees, by the rule of `spinefm.measurements.challenge`."""
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -126,6 +128,7 @@ class Radiograph:
         spacing_mm: Side of a pixel in the patient's plane; None where unknown.
         landmarks: Points of vertebrae that have no mask.
         remarks: What was mended when it was read.
+        cobb_angles: Known Cobb angles; None where there are none.
     """
 
     film_id: str
@@ -136,6 +139,7 @@ class Radiograph:
     spacing_mm: float | None = None
     landmarks: tuple[Landmark, ...] = ()
     remarks: tuple[str, ...] = ()
+    cobb_angles: CobbAngles | None = None
 
     @property
     def size(self) -> tuple[int, int]:

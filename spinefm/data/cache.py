@@ -16,7 +16,7 @@ from spinefm.torch_files import write_torch_file
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Raise it whenever the same files give other films."""
 
 
@@ -99,6 +99,7 @@ def save_film(path: Path, film: Radiograph) -> None:
         "masks": torch.from_numpy(np.concatenate([np.zeros(0, dtype=bool), *(v.mask.ravel() for v in film.vertebrae)])),
         "vertebrae": vertebrae,
         "landmarks": [(mark.level, mark.part, mark.point) for mark in film.landmarks],
+        "cobb_angles": film.cobb_angles,
     }
     write_torch_file(path, content)
 
@@ -115,4 +116,5 @@ def load_film(path: Path) -> Radiograph:
     )
     landmarks = tuple(Landmark(*mark) for mark in content["landmarks"])
     pixels, remarks = content["pixels"].numpy(), tuple(content["remarks"])
-    return Radiograph(film_id, pixels, vertebrae, View(view), patient_id, spacing_mm, landmarks, remarks)
+    angles = None if content["cobb_angles"] is None else tuple(content["cobb_angles"])
+    return Radiograph(film_id, pixels, vertebrae, View(view), patient_id, spacing_mm, landmarks, remarks, angles)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from spinefm.data.problems import DataError, Problem
-from spinefm.structures import Split, View
+from spinefm.structures import CobbAngles, Split, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,7 @@ class FilmSource:
         stratum: Films of each stratum are dealt evenly to the splits; the view if empty.
         split: The split its publisher put it in, where a table tells; lists of ids count more.
         spacing_mm: Side of a pixel, where a table tells; counts more than what the film's file says.
+        cobb_angles: See `Radiograph`, where a table tells.
     """
 
     film_id: str
@@ -35,6 +36,7 @@ class FilmSource:
     stratum: str = ""
     split: Split | None = None
     spacing_mm: float | None = None
+    cobb_angles: CobbAngles | None = None
 
 
 def stamp(path: Path) -> str:

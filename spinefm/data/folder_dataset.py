@@ -136,7 +136,16 @@ class FolderDataset(RadiographDataset):
         if dark:
             report(Problem(source.image, "to show bone bright", "dark bone", "It was turned over.", fatal=False))
         pixels, spacing_mm = 255 - film.pixels if dark else film.pixels, source.spacing_mm or film.spacing_mm
-        return Radiograph(source.film_id, pixels, vertebrae, source.view, source.patient_id, spacing_mm, tuple(annotation.landmarks))
+        return Radiograph(
+            source.film_id,
+            pixels,
+            vertebrae,
+            source.view,
+            source.patient_id,
+            spacing_mm,
+            tuple(annotation.landmarks),
+            cobb_angles=source.cobb_angles,
+        )
 
     def _load_and_log(self, source: FilmSource) -> Radiograph:
         inspection = self._inspect(source)
@@ -171,7 +180,8 @@ class FolderDataset(RadiographDataset):
         """Digest of everything that a film's content depends on: names, sizes and times of its files, and settings."""
         files = [stamp(path) for path in (source.image, *source.annotations)]
         names = (type(self).__qualname__, source.film_id, source.patient_id, source.view.value, str(source.spacing_mm))
-        return digest(*names, *map(repr, self.settings()), source.row, *files)
+        angles = [] if source.cobb_angles is None else [str(source.cobb_angles)]
+        return digest(*names, *map(repr, self.settings()), source.row, *angles, *files)
 
     @property
     def fingerprint(self) -> str:

@@ -11,7 +11,7 @@ from spinefm.evaluation.matching import OURS, Protocol
 from spinefm.evaluation.metrics import compute_metrics
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.report import render_report
-from spinefm.evaluation.tables import vertebra_table
+from spinefm.evaluation.tables import angle_rows, vertebra_table
 from spinefm.overlay import bare, overlay, write_picture
 from spinefm.structures import Radiograph, Spine
 
@@ -65,7 +65,7 @@ class Evaluator:
         return compute_metrics(self.films)
 
     def write(self, folder: str | Path, context: Mapping[str, Any], unreadable: Sequence[str] = ()) -> dict[str, Any]:
-        """Write `results.json`, `vertebrae.csv` and `report.html`, each whole or not at all.
+        """Write `results.json`, `vertebrae.csv`, `report.html` and, where Cobb angles are known, `angles.csv`, each whole or not at all.
 
         Args:
             folder: Made if absent.
@@ -84,6 +84,8 @@ class Evaluator:
         results = {**self.compute(), "num_unreadable": len(unreadable)}
         write_json(Path(folder) / "results.json", results)
         _write_csv(Path(folder) / "vertebrae.csv", vertebra_table(self.films))
+        if "num_cobb_images" in results:
+            _write_csv(Path(folder) / "angles.csv", angle_rows(self.films))
         write_text(Path(folder) / "report.html", self._report(results, context, unreadable))
         return results
 

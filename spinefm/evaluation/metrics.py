@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from spinefm.anatomy import LEVELS, order_with
+from spinefm.evaluation.angles import AngleRecord
 from spinefm.evaluation.calibration import calibration
 from spinefm.evaluation.intervals import bootstrap_interval
 from spinefm.evaluation.records import FilmRecord, VertebraRecord
@@ -92,6 +93,27 @@ FILM_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
 """Means over films."""
 
 
+def _of_angles(measure: Callable[[AngleRecord], float | None]) -> Callable[[FilmRecord], SumAndCount]:
+    """Of the films whose angles are known."""
+    return lambda film: _total([measure(film.angles)]) if film.angles is not None else (0.0, 0)
+
+
+ANGLE_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
+    "cobb_mae": _of_angles(lambda its: its.error_deg if its.is_measured else None),
+    "cobb_mae_all": _of_angles(lambda its: its.error_deg),
+    "cobb_smape": _of_angles(lambda its: its.smape_percent if its.is_complete else None),
+    "cobb_smape_all": _of_angles(lambda its: its.smape_percent),
+    "cobb_measured_films": _of_angles(lambda its: float(its.is_measured)),
+    "cobb_complete_films": _of_angles(lambda its: float(its.is_complete)),
+}
+"""Means over films whose Cobb angles are known: error of the largest one, degrees, and SMAPE of all three, per cent; of the films on which
+they are measured, see `record_angles`, and of all, where what is missing makes an angle too small, and 0 where no spine is. Then the
+share of films on which the largest one, and all three, are measured.
+
+Source of SMAPE: AASCE 2019, mean over films of 100 x sum |a - b| / sum (a + b).
+"""
+
+
 def compute_metrics(films: Sequence[FilmRecord]) -> dict[str, Any]:
     """All metrics of a set of films, in a fixed order.
 
@@ -99,7 +121,8 @@ def compute_metrics(films: Sequence[FilmRecord]) -> dict[str, Any]:
     there is nothing to measure, or fewer than two patients.
 
     Returns:
-        The headline (`VERTEBRA_METRICS`, `FILM_METRICS`, `num_images`, `num_patients`, `num_vertebrae`, `num_failures`), `per_level`
+        The headline (`VERTEBRA_METRICS`, `FILM_METRICS`, `num_images`, `num_patients`, `num_vertebrae`, `num_failures`; where Cobb angles
+        are known also `ANGLE_METRICS`, `num_cobb_images`, `num_cobb_measured`, `num_cobb_complete`), `per_level`
         {level: {num, vertebra metrics}} from head to foot, `per_view` {view: headline}, `confusion` {true level: {found level: number}}
         of identified vertebrae, and `calibration`, see there.
     """
@@ -121,6 +144,20 @@ def headline(films: Sequence[FilmRecord]) -> dict[str, Any]:
         "num_patients": len({film.patient_id for film in films}),
         "num_vertebrae": sum(len(film.true_vertebrae) for film in films),
         "num_failures": sum(film.failure is not None for film in films),
+        **_angle_headline(films),
+    }
+
+
+def _angle_headline(films: Sequence[FilmRecord]) -> dict[str, Any]:
+    """Nothing where no angles are known."""
+    known = [film.angles for film in films if film.angles is not None]
+    if not known:
+        return {}
+    return {
+        **_measured(ANGLE_METRICS, films),
+        "num_cobb_images": len(known),
+        "num_cobb_measured": sum(its.is_measured for its in known),
+        "num_cobb_complete": sum(its.is_complete for its in known),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from spinefm.evaluation.angles import AngleRecord, record_angles
 from spinefm.evaluation.matching import OURS, Protocol, match_vertebrae
 from spinefm.evaluation.surface import surface_distances
 from spinefm.geometry import centroids_of, local_spacings
@@ -84,6 +85,7 @@ class FilmRecord:
         vertebrae: True ones from head to foot, then false positives.
         has_duplicates: Whether two predictions have the same level.
         spurious_counted: Whether false positives are held against a pipeline.
+        angles: Known and found Cobb angles; None where none are known.
     """
 
     film_id: str
@@ -95,6 +97,7 @@ class FilmRecord:
     vertebrae: tuple[VertebraRecord, ...] = ()
     has_duplicates: bool = False
     spurious_counted: bool = True
+    angles: AngleRecord | None = None
 
     @property
     def true_vertebrae(self) -> tuple[VertebraRecord, ...]:
@@ -142,6 +145,7 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
         tuple(rows),
         _has_duplicates(spine.vertebrae),
         protocol.count_spurious,
+        record_angles(radiograph, spine.vertebrae, protocol.tilt_smoothing),
     )
 
 

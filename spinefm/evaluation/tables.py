@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from spinefm.evaluation.angles import AngleRecord
 from spinefm.evaluation.records import FilmRecord, VertebraRecord
 from spinefm.structures import Direction, Point
 
@@ -25,10 +26,19 @@ TITLES = {
     "all_correct_films": "Images without a mistake",
     "shifted_films": "Images off by whole levels",
     "duplicate_level_films": "Images with a level twice",
+    "cobb_mae": "Largest Cobb angle, mean error, degrees",
+    "cobb_mae_all": "The same, unmeasured ones included",
+    "cobb_smape": "Three Cobb angles, SMAPE, per cent",
+    "cobb_smape_all": "The same, incomplete spines included",
+    "cobb_measured_films": "Images with the largest angle measured",
+    "cobb_complete_films": "Images with three angles measured",
     "num_images": "Images",
     "num_patients": "Patients",
     "num_vertebrae": "True vertebrae",
     "num_failures": "Failed images",
+    "num_cobb_images": "Images with known Cobb angles",
+    "num_cobb_measured": "Of these, largest angle measured",
+    "num_cobb_complete": "Of these, three angles measured",
     "num_unreadable": "Images that could not be used",
     "num": "True vertebrae",
 }
@@ -43,13 +53,22 @@ SHORT_TITLES = {
 }
 
 
+ANGLES = {
+    "cobb_mae": "num_cobb_measured",
+    "cobb_mae_all": "num_cobb_images",
+    "cobb_smape": "num_cobb_complete",
+    "cobb_smape_all": "num_cobb_images",
+}
+"""Metrics of Cobb angles, and the key of the number of films behind each."""
+
+
 def format_value(key: str, value: float | None) -> str:
-    """A metric as a person reads it: per cent for rates, three decimals for Dice, two for distances, a dash where undefined."""
+    """A metric as a person reads it: per cent for rates, three decimals for Dice, two for distances and angles, a dash where undefined."""
     if value is None:
         return "–"
     if key.endswith(("_rate", "_films")):
         return f"{100 * value:.1f} %"
-    if key.endswith(("_px", "_mm", "_per_image")):
+    if key.endswith(("_px", "_mm", "_per_image")) or key in ANGLES:
         return f"{value:.2f}"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
@@ -94,6 +113,36 @@ def results_table(results: dict[str, Any]) -> Table:
     for level, entry in results["per_level"].items():
         table.add_row(level, *metric_cells(entry, ["num", *keys]))
     return table
+
+
+def angles_table(results: Mapping[str, Any]) -> Table | None:
+    """Cobb angles for the terminal, each with its number of films; None where none are known."""
+    if "num_cobb_images" not in results:
+        return None
+    table = Table("", "value", "95 % from", "to", "images", title="Cobb angles", caption=f"of {results['num_cobb_images']} images")
+    for key, count in ANGLES.items():
+        value, (low, high) = number(results, key), format_interval(key, results)
+        table.add_row(TITLES[key], format_value(key, value), low, high, str(results[count]))
+    return table
+
+
+def angle_rows(films: Sequence[FilmRecord]) -> pd.DataFrame:
+    """One row per film whose Cobb angles are known, degrees."""
+    return pd.DataFrame([_angle_cells(film, film.angles) for film in films if film.angles is not None])
+
+
+def _angle_cells(film: FilmRecord, angles: AngleRecord) -> dict[str, Any]:
+    names = ("largest", "second", "third")
+    return {
+        "film_id": film.film_id,
+        "patient_id": film.patient_id,
+        **{f"true_{name}_deg": value for name, value in zip(names, angles.true, strict=True)},
+        **{f"found_{name}_deg": value for name, value in zip(names, angles.found, strict=True)},
+        "measured": angles.is_measured,
+        "complete": angles.is_complete,
+        "left_out": angles.left_out,
+        "missing": " ".join(angles.missing),
+    }
 
 
 def _caption(results: dict[str, Any]) -> str:

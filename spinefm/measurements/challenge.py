@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from spinefm.structures import CobbAngles
+
 Points = NDArray[np.float64]
-Angles = tuple[float, float, float]
 
 
-def challenge_angles(tilts: Points, corners: Points, height: float) -> Angles:
+def challenge_angles(tilts: Points, corners: Points, height: float) -> CobbAngles:
     """The largest Cobb angle of a spine, and two more: above and below it, or both above.
 
     The largest one is the largest difference of two vertebrae's tilts, which are its ends. Where the middles of all endplates lie on

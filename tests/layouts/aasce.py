@@ -18,7 +18,7 @@ class AasceLayout:
         self.root = root
         self.labels = root / "labels" / "training"
         self.films = root / "data" / "training"
-        self.names, self.rows = [], []
+        self.names, self.rows, self.angles = [], [], []
         self.labels.mkdir(parents=True)
         self.films.mkdir(parents=True)
 
@@ -33,17 +33,20 @@ class AasceLayout:
     def picture(cls, seed):
         return cv2.resize(np.random.default_rng(seed).integers(0, 255, (36, 10), dtype=np.uint8), cls.size[::-1])
 
-    def add(self, serial, letter="A", quads=None, pixels=None):
+    def add(self, serial, letter="A", quads=None, pixels=None, angles=(8.2, 4.1, 1.05)):
         name = f"sunhl-1th-06-Jan-2017-{serial} {letter} AP.jpg"
         Image.fromarray(self.picture(len(self.names)) if pixels is None else pixels).save(self.films / name, quality=95)
         points = (self.spine() if quads is None else quads).reshape(-1, 2) / self.size[::-1]
         self.names.append(name)
+        self.angles.append(",".join(map(str, angles)))
         self.rows.append(",".join(f"{value:.6f}" for value in points.T.ravel()))
         return self
 
     def write(self):
         (self.labels / "filenames.csv").write_text("\n".join(self.names) + "\n")
         (self.labels / "landmarks.csv").write_text("\n".join(self.rows) + "\n")
+        if self.angles:
+            (self.labels / "angles.csv").write_text("\n".join(self.angles) + "\n")
         return self
 
     def open(self, **options):

@@ -24,7 +24,9 @@ from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
 from spinefm.data.reading.film_files import read_thumbnail
 from spinefm.data.splits.grouping import SAME_FILM, joined_groups, similar_films
 from spinefm.geometry import polygon_to_vertebra, principal_axis_order
-from spinefm.structures import View
+from spinefm.measurements.challenge import challenge_angles
+from spinefm.measurements.tilts import tilt
+from spinefm.structures import CobbAngles, View
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +34,20 @@ LEVELS = levels_between("T1", "L5")
 _MAX_OVERLAP = 0.1
 _THUMBNAIL = (32, 64)
 """Columns and rows."""
-_NEW_COPY = "Take both tables from the same release."
+_NEW_COPY = "Take all tables from the same release."
 
 Rings = NDArray[np.float64]
 """(17, 4, 2): the ring of each vertebra; see `spinefm.data.reading.corners`."""
 
 
 class AasceDataset(FolderDataset):
-    """AASCE 2019 / SpineWeb 16, as published: `data/training/*.jpg` and `labels/training/{filenames,landmarks}.csv`.
+    """AASCE 2019 / SpineWeb 16, as published: `data/training/*.jpg` and `labels/training/{filenames,landmarks,angles}.csv`.
 
     Known label faults are repaired where the corners leave no doubt, else the film is left out; see `repair`. Both are counted
     in the log. Films of one serial number, and films that are copies of each other, count as one patient's.
+
+    Cobb angles are those of `angles.csv`. Of films whose corners or rows were put into their order they are computed anew, as the
+    published ones are those of the disorder: the largest is the same, the others are not. Without `angles.csv` no film has angles.
 
     Args:
         root: Folder that holds `data` and `labels`.
@@ -57,19 +62,23 @@ class AasceDataset(FolderDataset):
     def __init__(self, root: str, **options: Unpack[DatasetOptions]) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder that holds `data` and `labels`")
         paths, table = _read_tables(folder)
+        angles = _read_angles(folder / "labels" / "training" / "angles.csv", len(paths))
         problems, rings = list[Problem](), dict[Path, Rings]()
-        for path, row in zip(paths, table, strict=True):
-            annotated = _to_pixels(path, row)
+        known: dict[Path, CobbAngles | None] = {}
+        for path, row, published in zip(paths, table, angles, strict=True):
+            size = _film_size(path)
             try:
-                rings[path], repairs = repair(annotated)
+                rings[path], repairs = repair(_to_pixels(row, size))
             except ValueError as error:
                 problems.append(Problem(path, "to have 17 separate vertebrae", str(error), "It is left out.", False, safe_id(path.stem)))
                 continue
+            known[path] = _angles_of(rings[path], size[1]) if published and repairs else published
             expected = [f"to have its {what} in order" for what in repairs]
             problems += [Problem(path, each, "another order", "It was mended.", False, safe_id(path.stem)) for each in expected]
         patients = joined_groups([patient_key(path.stem) for path in paths], _copies(paths, options.get("cache_dir")))
         self._rings = {safe_id(path.stem): ring for path, ring in rings.items()}
-        sources = [_source(path, patient, rings[path]) for path, patient in zip(paths, patients, strict=True) if path in rings]
+        usable = [(path, patient) for path, patient in zip(paths, patients, strict=True) if path in rings]
+        sources = [_source(path, patient, rings[path], known[path]) for path, patient in usable]
         logger.info("aasce: %d of %d films, %d patient groups", len(sources), len(paths), len({source.patient_id for source in sources}))
         super().__init__(folder, sources, problems, **options)
 
@@ -123,8 +132,14 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return float(shared / (cv2.contourArea(first) + cv2.contourArea(second) - shared))
 
 
-def _source(path: Path, patient: str, rings: Rings) -> FilmSource:
-    return FilmSource(safe_id(path.stem), path, patient, View.AP_SPINE, row=rings.tobytes().hex(), stratum=_severity(rings))
+def _source(path: Path, patient: str, rings: Rings, angles: CobbAngles | None) -> FilmSource:
+    row, stratum = rings.tobytes().hex(), _severity(rings)
+    return FilmSource(safe_id(path.stem), path, patient, View.AP_SPINE, row=row, stratum=stratum, cobb_angles=angles)
+
+
+def _angles_of(rings: Rings, height: int) -> CobbAngles:
+    corners = rings[:, [0, 1, 3, 2]]
+    return challenge_angles(np.array([tilt(its) for its in corners]), corners, height)
 
 
 def _severity(rings: Rings) -> str:
@@ -134,13 +149,17 @@ def _severity(rings: Rings) -> str:
     return "mild" if degrees < 25 else "moderate" if degrees < 45 else "severe"
 
 
-def _to_pixels(path: Path, row: NDArray[np.float64]) -> Rings:
-    """Rings of a row of 68 x over width and then 68 y over height, corners in the order TL, TR, BL, BR."""
+def _film_size(path: Path) -> tuple[int, int]:
+    """(width, height) in pixels."""
     try:
         with Image.open(path) as image:
-            size = image.size
+            return image.size
     except OSError as error:
         raise DataError(Problem(path, "to be a JPEG film", str(error), "Copy the data set again.")) from error
+
+
+def _to_pixels(row: NDArray[np.float64], size: tuple[int, int]) -> Rings:
+    """Rings of a row of 68 x over width and then 68 y over height, corners in the order TL, TR, BL, BR."""
     return np.asarray(row.reshape(2, -1).T * size).reshape(len(LEVELS), 4, 2)[:, [0, 1, 3, 2]]
 
 
@@ -148,7 +167,7 @@ def _read_tables(root: Path) -> tuple[list[Path], NDArray[np.float64]]:
     """The films and their (N, 136) corners."""
     labels, images = root / "labels" / "training", root / "data" / "training"
     names = [row[0].strip() for row in _read_csv(labels / "filenames.csv") if row]
-    table = _numbers(labels / "landmarks.csv", len(names))
+    table = _numbers(labels / "landmarks.csv", len(names), len(LEVELS) * 8)
     paths = [images / name for name in names]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
@@ -164,8 +183,16 @@ def _read_csv(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def _numbers(path: Path, count: int) -> NDArray[np.float64]:
-    rows, width = [row for row in _read_csv(path) if row], len(LEVELS) * 8
+def _read_angles(path: Path, count: int) -> list[CobbAngles | None]:
+    """The published angles of each film; None where there is no table."""
+    if not path.is_file():
+        logger.info("aasce: no `%s`, so that no Cobb angles are known", path)
+        return [None] * count
+    return [(float(first), float(second), float(third)) for first, second, third in _numbers(path, count, 3)]
+
+
+def _numbers(path: Path, count: int, width: int) -> NDArray[np.float64]:
+    rows = [row for row in _read_csv(path) if row]
     widths = sorted({len(row) for row in rows})
     if len(rows) != count or widths != [width]:
         expected = f"to hold {count} rows of {width} numbers, one per name in `filenames.csv`"

@@ -151,7 +151,37 @@ def test_fingerprint_tells_films_labels_and_splits_apart(layout):
     others.add(layout.open().fingerprint)
     layout.films.joinpath(layout.names[0]).touch()
     others.add(layout.open().fingerprint)
-    assert len(others - {first}) == 4
+    layout.angles[0] = "9,4.1,1.05"
+    others.add(layout.open().fingerprint)
+    assert len(others - {first}) == 5
+
+
+def test_published_angles(layout):
+    assert only_train(layout.add(1, angles=(20.0, 10.5, 3)))[0].cobb_angles == (20.0, 10.5, 3.0)
+
+
+def test_angles_of_disorder_are_computed_anew(layout):
+    bent = layout.spine()
+    bent[3, 1] += (0, 6)
+    film = only_train(layout.add(1, quads=bent[::-1], angles=(20.0, 10.5, 3)))[0]
+    assert film.cobb_angles == pytest.approx((np.degrees(np.arctan2(3, 30)), 0, np.degrees(np.arctan2(3, 30))), abs=0.1)
+
+
+def test_without_a_table_no_angles_are_known(layout, caplog):
+    caplog.set_level(logging.INFO)
+    layout.add(1).angles.clear()
+    assert only_train(layout)[0].cobb_angles is None
+    assert "angles.csv`, so that no Cobb angles are known" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("angles", "found"),
+    [(["1,2"], r"1 rows of 3 numbers.*found 1 rows of \[2\]"), (["1,2,3"] * 2, "found 2 rows"), (["1,2,x"], "numbers only")],
+)
+def test_angles_must_be_three_numbers_for_each_film(layout, angles, found):
+    layout.add(1).angles = angles
+    with pytest.raises(DataError, match=rf"angles\.csv.*{found}"):
+        layout.open()
 
 
 def test_missing_root_names_the_option(tmp_path):
