@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
+from spinefm.evaluation.angles import AngleRecord
+
 STYLE: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "spinefm"}
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 
@@ -78,6 +80,38 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
         axes.scatter([each["confidence"] for each in bins], [each["right"] for each in bins], s=sizes, color=BLUE)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
         return _svg(figure)
+
+
+def angle_plot(angles: Sequence[AngleRecord]) -> str:
+    """Largest Cobb angles that were found against the known ones, and by how much they differ, as an SVG data URI.
+
+    Args:
+        angles: Of films whose angles are known, at least one; those that are not measured are drawn as hollow dots.
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7, 3.2), layout="constrained")
+        agreement, differences = figure.subplots(1, 2)
+        for measured, looks in ((True, {"color": BLUE}), (False, {"facecolors": "none", "edgecolors": BLUE, "linewidths": 0.8})):
+            pairs = [(its.true[0], its.found[0]) for its in angles if its.is_measured == measured]
+            true, found = np.array(pairs).reshape(-1, 2).T
+            agreement.scatter(true, found, s=14, **looks)
+            differences.scatter((true + found) / 2, found - true, s=14, **looks)
+        end = 1.05 * max(max(its.true[0], its.found[0]) for its in angles) or 1.0
+        agreement.plot([0, end], [0, end], color=ORANGE, linestyle="--", linewidth=1)
+        agreement.set(xlim=(0, end), ylim=(0, end), xlabel="known, degrees", ylabel="found, degrees", aspect="equal")
+        _limits_of_agreement(differences, [its.found[0] - its.true[0] for its in angles if its.is_measured])
+        differences.set(xlabel="mean of both, degrees", ylabel="found - known, degrees")
+        return _svg(figure)
+
+
+def _limits_of_agreement(axes: Any, differences: Sequence[float]) -> None:
+    """Lines at the mean, and 1.96 standard deviations around it. Source: Bland and Altman, The Lancet 1986."""
+    if len(differences) < 2:
+        return
+    mean, spread = np.mean(differences), 1.96 * np.std(differences, ddof=1)
+    for height, style in ((mean, "-"), (mean - spread, "--"), (mean + spread, "--")):
+        axes.axhline(height, color=ORANGE, linestyle=style, linewidth=1)
+        axes.annotate(f"{height:+.1f}", (1, height), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
 
 
 def _svg(figure: Figure) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from spinefm.evaluation.figures import dice_histogram, embed_image, level_plot, reliability_plot
+from spinefm.evaluation.figures import angle_plot, dice_histogram, embed_image, level_plot, reliability_plot
 from spinefm.evaluation.metrics import mean_dice
 from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import TITLES, format_interval, format_value, metric_cells, number
@@ -58,6 +58,7 @@ def render_report(
         reliability=reliability_plot(results["calibration"]["bins"]),
         calibration_error=format_value("", results["calibration"]["expected_calibration_error"]["value"]),
         mistaken=_mistaken(results["confusion"]),
+        angles=_angles(films),
         histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae], min_dice),
         galleries=[("Worst films", _cards(worst, overlays)), ("Best films", _cards(best, overlays))],
         failures=[(film.film_id, _words(film.view), _words(film.failure)) for film in films if film.failure],
@@ -90,6 +91,15 @@ def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[
         ("By level", ["Level", *(TITLES[key] for key in levels)], _rows(results["per_level"], levels)),
         ("By view", ["View", *(TITLES[key] for key in views)], _rows(results["per_view"], views)),
     ]
+
+
+def _angles(films: Sequence[FilmRecord]) -> dict[str, Any] | None:
+    """Figure of the Cobb angles, their number, and (film, known, found, reason) of those that are not measured; None without any."""
+    known = [(film.film_id, film.angles) for film in films if film.angles is not None]
+    if not known:
+        return None
+    rows = [(film_id, f"{its.true[0]:.1f}", f"{its.found[0]:.1f}", its.left_out) for film_id, its in known if its.left_out]
+    return {"figure": angle_plot([its for _, its in known]), "number": len(known), "unmeasured": rows}
 
 
 def _mistaken(confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]]:

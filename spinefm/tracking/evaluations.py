@@ -16,7 +16,7 @@ BREAKDOWNS = ("per_view", "per_level")
 """Parts of `results.json` with the same metrics over again: hundreds, for which W&B makes no panels by itself."""
 NO_METRICS = ("confusion", "bins")
 """Parts of `results.json` that are not logged."""
-FILES = ("results.json", "vertebrae.csv", "report.html")
+FILES = ("results.json", "vertebrae.csv", "angles.csv", "report.html")
 
 
 @dataclass(frozen=True)
