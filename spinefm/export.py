@@ -1,6 +1,8 @@
-"""What inference found on one film, as files for other programs: a label map, JSON, and a picture to look at."""
+"""What inference found, as files for other programs: of each film a label map, JSON, and a picture to look at; one table of all curves."""
 
+import csv
 import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,20 @@ from PIL import Image
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.atomic import atomic_path, write_json
 from spinefm.geometry import paint
+from spinefm.measurements.curves import LEAST_CURVE_DEG, Curve
+from spinefm.measurements.spine import SpineMeasurements, measure_spine
+from spinefm.measurements.tilts import SMOOTHING
 from spinefm.overlay import outlines, overlay, write_picture
 from spinefm.structures import Radiograph, Spine, Vertebra
 
 UNKNOWN_BASE = 100
 """Vertebrae of unknown level have the label values 101, 102, ... from head to foot."""
+
+CORNERS = ("superior_left", "superior_right", "inferior_left", "inferior_right")
+"""Names of a vertebra's corners, in the order of `spinefm.measurements`."""
+
+COLUMNS = ("film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark")
+"""Of `measurements.csv`."""
 
 
 def level_table() -> dict[str, int]:
@@ -49,11 +60,15 @@ def label_map(spine: Spine) -> NDArray[np.uint8]:
     return labels
 
 
-def spine_to_dict(radiograph: Radiograph, spine: Spine) -> dict[str, Any]:
+def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements) -> dict[str, Any]:
     """The content of `<id>.json`: lengths in pixels of the original film, points (x, y) in the frame of `spinefm.structures`.
 
-    `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map.
+    `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map. Of `corners`, superior is towards the
+    head along the spine, and left and right are sides of the film; null where the mask has no four sides. `tilt_deg` is that of the
+    midline, positive where its right end is the lower one, and `smooth_tilt_deg` the same, evened out along the spine: the angle of a
+    curve is the difference of these between its end vertebrae.
     """
+    parts = zip(spine.vertebrae, label_values(spine), measured.corners, measured.tilts, measured.smooth_tilts, strict=True)
     return {
         "film_id": radiograph.film_id,
         "size": {"height": spine.size[0], "width": spine.size[1]},
@@ -64,22 +79,39 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine) -> dict[str, Any]:
         "stops": {direction.value: reason.value for direction, reason in spine.stops.items()},
         "label_map": f"{radiograph.film_id}_labels.png",
         "level_table": level_table(),
-        "vertebrae": [_vertebra_to_dict(*pair) for pair in zip(spine.vertebrae, label_values(spine), strict=True)],
+        "vertebrae": [_vertebra_to_dict(*part) for part in parts],
+        "curves": [_curve_to_dict(curve, spine.vertebrae) for curve in measured.curves],
+        "measurements_left_out": list(measured.left_out),
     }
 
 
-def _vertebra_to_dict(vertebra: Vertebra, label: int) -> dict[str, Any]:
+def _curve_to_dict(curve: Curve, vertebrae: Sequence[Vertebra]) -> dict[str, Any]:
+    return {
+        "upper": vertebrae[curve.upper].level,
+        "lower": vertebrae[curve.lower].level,
+        "apex": None if curve.apex is None else vertebrae[curve.apex].level,
+        "angle_deg": round(curve.angle_deg, 1),
+        "direction": curve.direction,
+    }
+
+
+def _vertebra_to_dict(
+    vertebra: Vertebra, label: int, corners: NDArray[np.float64] | None, tilt: float | None, smooth_tilt: float | None
+) -> dict[str, Any]:
     return {
         "level": vertebra.level,
         "label": label,
         "confidence": round(float(vertebra.confidence), 4),
         "centroid": [round(float(coordinate), 2) for coordinate in vertebra.centroid],
         "polygon": outlines(vertebra)[0].round(2).tolist() if vertebra.mask.any() else [],
+        "corners": None if corners is None else dict(zip(CORNERS, corners.round(2).tolist(), strict=True)),
+        "tilt_deg": None if tilt is None else round(tilt, 2),
+        "smooth_tilt_deg": None if smooth_tilt is None else round(smooth_tilt, 2),
     }
 
 
-def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> None:
-    """Write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
+def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, tilt_smoothing: float = SMOOTHING) -> SpineMeasurements:
+    """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
     that a film with JSON is complete.
@@ -88,6 +120,10 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Non
         folder: Made if absent.
         radiograph: The film; its annotations, if any, are not looked at.
         spine: What was found on it.
+        tilt_smoothing: See `spinefm.measurements.tilts.smooth_tilts`.
+
+    Returns:
+        What was measured.
 
     Raises:
         ValueError: If `spine` is of another film or size.
@@ -97,9 +133,37 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Non
             f"Expected the spine of film `{radiograph.film_id}` of size (H, W) = {radiograph.size}, "
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
+    measured = measure_spine(spine.vertebrae, radiograph.view, tilt_smoothing)
     stem = Path(folder) / radiograph.film_id
     with atomic_path(stem.with_name(f"{stem.name}_labels.png")) as temporary:
         # Run lengths are all there is in a label map: smaller than with more effort, and faster.
         Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
-    write_picture(stem.with_name(f"{stem.name}_overlay.jpg"), overlay(radiograph.pixels, spine.vertebrae))
-    write_json(stem.with_name(f"{stem.name}.json"), spine_to_dict(radiograph, spine))
+    picture = overlay(radiograph.pixels, spine.vertebrae, measured=measured)
+    write_picture(stem.with_name(f"{stem.name}_overlay.jpg"), picture)
+    write_json(stem.with_name(f"{stem.name}.json"), spine_to_dict(radiograph, spine, measured))
+    return measured
+
+
+def curve_rows(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements) -> list[dict[str, Any]]:
+    """The rows of `measurements.csv` about a film: one per curve, and one per reason why something was left out.
+
+    A film with neither has one row, which says so.
+    """
+    known = {"film_id": radiograph.film_id, "view": radiograph.view.value}
+    rows = [{**known, **_curve_to_dict(curve, spine.vertebrae)} for curve in measured.curves]
+    failed = [f"No spine was found: {spine.failure.value.replace('_', ' ')}."] if spine.failure else []
+    remarks = [*failed, *measured.left_out] or ([] if rows else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."])
+    return [*rows, *({**known, "remark": remark} for remark in remarks)]
+
+
+def write_measurements(folder: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write `measurements.csv`, whole or not at all.
+
+    Args:
+        folder: Made if absent.
+        rows: See `curve_rows`; of films that could not be read, `film_id` and `remark`.
+    """
+    with atomic_path(Path(folder) / "measurements.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -11,6 +11,8 @@ from skimage.measure import find_contours
 
 from spinefm.anatomy import level_index, region
 from spinefm.atomic import atomic_path
+from spinefm.curve_lines import curve_figures, draw_lines, make_room, write_angle
+from spinefm.measurements.spine import SpineMeasurements
 from spinefm.structures import Landmark, Pixels, Vertebra
 
 MAX_SIDE = 1600
@@ -58,7 +60,11 @@ def bare(pixels: Pixels) -> NDArray[np.uint8]:
 
 
 def overlay(
-    pixels: Pixels, vertebrae: Sequence[Vertebra], truth: Sequence[Vertebra] = (), landmarks: Sequence[Landmark] = ()
+    pixels: Pixels,
+    vertebrae: Sequence[Vertebra],
+    truth: Sequence[Vertebra] = (),
+    landmarks: Sequence[Landmark] = (),
+    measured: SpineMeasurements | None = None,
 ) -> NDArray[np.uint8]:
     """Draw vertebrae over a film: coloured by level, named at their side.
 
@@ -67,9 +73,10 @@ def overlay(
         vertebrae: Translucent, with a contour.
         truth: Annotated vertebrae, as thin yellow outlines.
         landmarks: As crosses.
+        measured: Of the vertebrae; its curves are drawn, see `spinefm.curve_lines`.
 
     Returns:
-        (h, w, 3) RGB, the film's size unless that exceeds `MAX_SIDE`.
+        (h, w, 3) RGB, the film's size unless that exceeds `MAX_SIDE`; with black margins where curves need room beside the film.
     """
     scale = min(1.0, MAX_SIDE / max(pixels.shape))
     canvas = _grey(pixels, scale)
@@ -82,7 +89,16 @@ def overlay(
         _draw(canvas, _to_subpixels(outlines(vertebra), scale), _TRUTH, max(1, width // 2))
     for mark in landmarks:
         _cross(canvas, mark, scale)
-    return _name(canvas, vertebrae, scale)
+    letters = max(11, round(canvas.shape[0] / 36))
+    figures = [] if measured is None else curve_figures(vertebrae, measured, scale, letters)
+    canvas, origin = make_room(canvas, figures, letters)
+    for figure in figures:
+        draw_lines(canvas, figure, origin)
+    image = Image.fromarray(canvas)
+    _name(image, vertebrae, scale, letters, origin)
+    for figure in figures:
+        write_angle(ImageDraw.Draw(image), figure, letters, origin)
+    return np.asarray(image)
 
 
 def write_picture(path: str | Path, canvas: NDArray[np.uint8]) -> None:
@@ -124,17 +140,14 @@ def _draw(canvas: Pixels, polygons: list[NDArray[np.int32]], colour: Colour, wid
     cv2.polylines(canvas, polygons, True, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def _name(canvas: Pixels, vertebrae: Iterable[Vertebra], scale: float) -> Pixels:
+def _name(image: Image.Image, vertebrae: Iterable[Vertebra], scale: float, size: int, origin: tuple[int, int]) -> None:
     """Write each level to the right of its vertebra, or to the left where the film ends; a question mark where unknown."""
-    image = Image.fromarray(canvas)
     draw = ImageDraw.Draw(image)
-    size = max(11, round(canvas.shape[0] / 36))
     font = ImageFont.load_default(size)
     for vertebra in vertebrae:
         text, gap = vertebra.level or "?", size / 2
-        x0, y0, x1, y1 = (scale * edge for edge in vertebra.box)
-        fits = x1 + gap + draw.textlength(text, font) <= canvas.shape[1]
+        x0, y0, x1, y1 = (scale * edge + start for edge, start in zip(vertebra.box, origin * 2, strict=True))
+        fits = x1 + gap + draw.textlength(text, font) <= image.width
         place = (x1 + gap if fits else x0 - gap, (y0 + y1) / 2)
         anchor = "lm" if fits else "rm"
         draw.text(place, text, "white", font, anchor, stroke_width=max(1, size // 8), stroke_fill="black")
-    return np.asarray(image)

@@ -280,7 +280,7 @@ def test_pipelines_take_their_options(script, pipeline):
 def test_protocols_take_their_options_and_smooth_as_documented(protocol):
     config = composed("evaluate", f"evaluation={protocol}").evaluation
     assert set(config) - {"_target_"} == {field.name for field in fields(Protocol)}
-    assert instantiate(config).tilt_smoothing == SMOOTHING
+    assert instantiate(config).tilt_smoothing == composed("infer").tilt_smoothing == SMOOTHING
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

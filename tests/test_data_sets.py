@@ -62,13 +62,16 @@ def test_the_pipeline_is_evaluated_and_infers(trained, tmp_path):
     run("evaluate", folder, *films_of(name, root), f"output={tmp_path / 'evaluated'}")
     results = read_json(tmp_path / "evaluated" / "results.json")
     assert results["num_images"] >= 1 and results["num_vertebrae"] >= 5
+    assert results.get("num_cobb_images") == (results["num_images"] if name == "aasce" else None)
+    assert (tmp_path / "evaluated" / "angles.csv").exists() == (name == "aasce")
     film = next(path for path in sorted(root.rglob("*")) if path.suffix in (".png", ".jpg"))
     # Networks trained for two steps may find no base case; the film still gets its files.
     try:
         run("infer", folder, f"input={film}", f"checkpoints=checkpoints/{name}", f"output={tmp_path / 'found'}")
     except SystemExit as ended:
         assert "1 of 1 films failed" in str(ended.code)
-    assert {f"{film.stem}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")} == names(tmp_path / "found")
+    written = {f"{film.stem}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")}
+    assert names(tmp_path / "found") == written | {"measurements.csv"}
 
 
 @pytest.mark.parametrize("form", ["labelme", "coco"])

@@ -4,14 +4,18 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from skimage.draw import ellipse
 
 from spinefm.anatomy import LEVELS
-from spinefm.export import label_map, label_values, level_table, write_spine
+from spinefm.export import curve_rows, label_map, label_values, level_table, write_measurements, write_spine
 from spinefm.geometry import mask_to_vertebra, polygon_to_vertebra
-from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra
+from spinefm.measurements.spine import measure_spine
+from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
+from tests.scoliosis import SIZE as BENT_SIZE
+from tests.scoliosis import spine as bent_spine
 
 SIZE = (200, 120)
 
@@ -69,6 +73,64 @@ def test_json(tmp_path, radiograph, spine):
     for found, vertebra in zip(content["vertebrae"], spine.vertebrae, strict=True):
         assert found["centroid"] == pytest.approx(vertebra.centroid)
         assert found["confidence"] == 0.9
+
+
+@pytest.fixture
+def scoliosis():
+    """A film from the front, and its spine without L4."""
+    found = tuple(vertebra for vertebra in bent_spine() if vertebra.level != "L4")
+    return Radiograph("bent", np.full(BENT_SIZE, 80, dtype=np.uint8), view=View.AP_SPINE), Spine("bent", BENT_SIZE, found)
+
+
+def test_curves_corners_and_tilts(tmp_path, scoliosis):
+    measured = write_spine(tmp_path, *scoliosis, tilt_smoothing=0)
+    content = json.loads((tmp_path / "bent.json").read_text())
+    first, main = content["curves"]
+    assert (first["upper"], first["lower"], first["direction"]) == ("T1", "T6", "right")
+    assert main["angle_deg"] == pytest.approx(42, abs=0.5) and main["apex"] in ("T8", "T9") and main["direction"] == "left"
+    assert content["measurements_left_out"] == list(measured.left_out)
+    assert content["measurements_left_out"] == [
+        "The curve from T10 to L3 is left out: L4, next to L3, is missing, so that it may end elsewhere."
+    ]
+    t6 = content["vertebrae"][5]
+    assert list(t6["corners"]) == ["superior_left", "superior_right", "inferior_left", "inferior_right"]
+    width = np.subtract(t6["corners"]["superior_right"], t6["corners"]["superior_left"])
+    assert np.linalg.norm(width) == pytest.approx(80, abs=1.5) and width[1] > 0
+    assert t6["tilt_deg"] == t6["smooth_tilt_deg"] == pytest.approx(18, abs=0.5)
+    tilts = {found["level"]: found["smooth_tilt_deg"] for found in content["vertebrae"]}
+    assert abs(tilts["T6"] - tilts["T10"]) == pytest.approx(main["angle_deg"], abs=0.06)
+
+
+def test_curves_are_evened_out(tmp_path, scoliosis):
+    write_spine(tmp_path, *scoliosis, tilt_smoothing=1.0)
+    t6 = json.loads((tmp_path / "bent.json").read_text())["vertebrae"][5]
+    assert t6["tilt_deg"] == pytest.approx(18, abs=0.5) and t6["smooth_tilt_deg"] != t6["tilt_deg"]
+
+
+def test_a_film_of_unknown_view_has_no_curves_but_corners(tmp_path, scoliosis):
+    film, spine = scoliosis
+    write_spine(tmp_path, replace(film, view=View.UNKNOWN), spine)
+    content = json.loads((tmp_path / "bent.json").read_text())
+    assert content["curves"] == [] and "view=ap_spine" in content["measurements_left_out"][0]
+    assert all(found["corners"] and found["smooth_tilt_deg"] is None for found in content["vertebrae"])
+
+
+def test_the_table_of_curves(tmp_path, scoliosis):
+    film, spine = scoliosis
+    straight = Spine("bent", BENT_SIZE, tuple(bent_spine(np.zeros(17))))
+    failed = Spine("bent", BENT_SIZE, failure=Failure.TOO_FEW_DETECTIONS)
+    rows = [row for each in (spine, straight, failed) for row in curve_rows(film, each, measure_spine(each.vertebrae, smoothing=0))]
+    write_measurements(tmp_path, [*rows, {"film_id": "cut", "remark": "It cannot be read."}])
+    table = pd.read_csv(tmp_path / "measurements.csv")
+    assert list(table) == ["film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark"]
+    assert table.upper.dropna().tolist() == ["T1", "T6"] and table.angle_deg[1] == pytest.approx(42, abs=0.5)
+    assert table.remark[2:].tolist() == [
+        "The curve from T10 to L3 is left out: L4, next to L3, is missing, so that it may end elsewhere.",
+        "No curve of at least 10 degrees.",
+        "No spine was found: too few detections.",
+        "No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are 0.",
+        "It cannot be read.",
+    ]
 
 
 def test_dark_bone_is_told(tmp_path, radiograph, spine):

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -22,7 +23,8 @@ def films(tmp_path_factory):
 
 
 def products(*film_ids):
-    return {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
+    files = {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
+    return files | {"measurements.csv"}
 
 
 @pytest.mark.parametrize("films_at_once", [1, 4])
@@ -55,6 +57,7 @@ def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launche
     assert names(tmp_path / "two") == names(tmp_path / "one") == products("a_film", "c_film")
     for film_id in ("a_film", "c_film"):
         assert read_json(tmp_path / "two" / f"{film_id}.json") == read_json(tmp_path / "one" / f"{film_id}.json")
+    assert (tmp_path / "two" / "measurements.csv").read_bytes() == (tmp_path / "one" / "measurements.csv").read_bytes()
 
 
 def test_processes_started_from_outside_need_a_folder(workplace, films):
@@ -97,6 +100,28 @@ def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
     run("infer", workplace, f"input={tmp_path / 'c_film.png'}", *arguments)
     told = read_json(tmp_path / "out" / "c_film.json")
     assert told["view"] == "unknown" and told["spacing_mm"] is None
+
+
+def test_every_film_has_a_row_of_measurements_or_the_reason(workplace, films, tmp_path):
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
+    fails("infer", workplace, *arguments)
+    table = pd.read_csv(tmp_path / "measurements.csv")
+    assert table.film_id.tolist() == ["a_film", "b_cut", "c_film"] and table.angle_deg.isna().all()
+    assert table.remark[0] == table.remark[2] and "view=ap_spine" in table.remark[0] and "cannot be decoded" in table.remark[1]
+
+
+def test_the_view_of_all_films_can_be_chosen(workplace, films, tmp_path):
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
+    run("infer", workplace, *arguments, "view=ap_spine")
+    told = read_json(tmp_path / "a_film.json")
+    assert told["view"] == "ap_spine" and not any("view=" in reason for reason in told["measurements_left_out"])
+    assert set(pd.read_csv(tmp_path / "measurements.csv").view) == {"ap_spine"}
+
+
+@pytest.mark.parametrize(("option", "told"), [("view=front", "one of lateral_cervical"), ("tilt_smoothing=-1", "at least 0 vertebrae")])
+def test_options_of_measuring_are_checked(workplace, films, tmp_path, option, told):
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
+    assert told in fails("infer", workplace, *arguments, option)
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from spinefm.anatomy import LEVELS
 from spinefm.geometry import polygon_to_vertebra
+from spinefm.measurements.spine import measure_spine
 from spinefm.overlay import MAX_SIDE, level_colour, outlines, overlay
 from spinefm.structures import Vertebra
+from tests.scoliosis import SIZE, spine
 
 FILM = np.full((200, 120), 100, dtype=np.uint8)
 
@@ -58,6 +60,15 @@ def test_truth_is_an_outline_only():
     picture = overlay(FILM, [], [Vertebra(np.ones((40, 40), dtype=bool), (40, 60), (60, 80), "L1")])
     assert (picture[80, 60] == 100).all()
     assert (picture != 100).any()
+
+
+def test_curves_are_drawn_beside_the_spine():
+    film = np.full(SIZE, 100, dtype=np.uint8)
+    plain, drawn = overlay(film, spine()), overlay(film, spine(), measured=measure_spine(spine()))
+    assert plain.shape == (*SIZE, 3) and drawn.shape[0] >= SIZE[0] and drawn.shape[1] >= SIZE[1]
+    assert (drawn == 255).sum() > (plain == 255).sum()
+    straight = spine(np.zeros(17))
+    np.testing.assert_array_equal(overlay(film, straight, measured=measure_spine(straight)), overlay(film, straight))
 
 
 def test_long_films_shrink():

@@ -1,4 +1,4 @@
-"""What is measured of the spine a pipeline found on a film from the front, and what is left out, and why."""
+"""What is measured of the spine a pipeline found on a film, and what is left out, and why."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,20 @@ from spinefm.anatomy import level_index, order_with, region
 from spinefm.measurements.corners import spine_corners
 from spinefm.measurements.curves import Curve, spine_curves
 from spinefm.measurements.tilts import SMOOTHING, smooth_tilts, tilt
-from spinefm.structures import Vertebra
+from spinefm.structures import Vertebra, View
 
 REGIONS = ("thoracic", "lumbar")
 """Of the vertebrae between which curves are measured."""
+
+_LATERAL = "No curve is measured: the film is lateral, and curves are of films from the front."
+_UNKNOWN = "No curve is measured: how the film was taken is unknown. If it is from the front, say so with `view=ap_spine`."
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class SpineMeasurements:
-    """What is measured of the vertebrae of a film from the front.
+    """What is measured of the vertebrae of a film.
 
     Attributes:
         corners: (4, 2) of each vertebra, see `spinefm.measurements`; None where its mask has no four sides.
@@ -39,18 +42,23 @@ class SpineMeasurements:
     left_out: tuple[str, ...] = ()
 
 
-def measure_spine(vertebrae: Sequence[Vertebra], smoothing: float = SMOOTHING) -> SpineMeasurements:
-    """Measure the spine on a film from the front.
+def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE, smoothing: float = SMOOTHING) -> SpineMeasurements:
+    """Measure a spine: the corners and tilts of its vertebrae on any film, and its curves on a film from the front.
 
     A curve is left out, with the reason, where a vertebra next to one of its ends is missing, from T1 to L5: whether the spine tilts
     on beyond such an end nobody can tell. A gap elsewhere leaves a curve as it is.
 
     Args:
         vertebrae: From head to foot, any number.
+        view: Of the film.
         smoothing: See `spinefm.measurements.tilts.smooth_tilts`; 0 for exact annotations.
     """
     corners = spine_corners(vertebrae)
     tilts = [None if its is None else tilt(its) for its in corners]
+    if view != View.AP_SPINE:
+        return SpineMeasurements(
+            tuple(corners), tuple(tilts), (None,) * len(tilts), (), left_out=(_UNKNOWN if view == View.UNKNOWN else _LATERAL,)
+        )
     chain = named_chain(vertebrae, corners)
     levels = [str(vertebrae[index].level) for index in chain]
     even = smooth_tilts([_known(tilts[index]) for index in chain], smoothing, positions(levels))

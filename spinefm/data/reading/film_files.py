@@ -14,7 +14,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 
 from spinefm.data.problems import DataError, Problem
-from spinefm.structures import Pixels
+from spinefm.structures import Pixels, View
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,12 @@ class Film(NamedTuple):
     Attributes:
         pixels: (H, W) uint8, bone bright, display window applied.
         spacing_mm: Side of a pixel; None where the file does not tell.
+        view: `UNKNOWN` where the file does not tell.
     """
 
     pixels: Pixels
     spacing_mm: float | None
+    view: View = View.UNKNOWN
 
     @property
     def size(self) -> tuple[int, int]:
@@ -155,7 +157,7 @@ def _read_dicom(path: Path) -> Film:
         dataset = pydicom.dcmread(path)
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
-            return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path))
+            return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path), _view(dataset))
     except (InvalidDicomError, *_BROKEN_DICOM) as error:
         remedy = "Export it again, uncompressed if need be."
         raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error
@@ -191,3 +193,8 @@ def _spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
         logger.warning("%s: pixels of %g x %g mm are not square; its spacing counts as unknown.", path, rows, columns)
         return None
     return rows
+
+
+def _view(dataset: pydicom.Dataset) -> View:
+    """From the front or the back by its view position; what else there is does not say which part of the spine it shows."""
+    return View.AP_SPINE if str(dataset.get("ViewPosition", "")).strip().upper() in ("AP", "PA") else View.UNKNOWN

@@ -32,7 +32,7 @@ def write_dicom(path, stored, **attributes):
 def test_eight_bit_grey(tmp_path, suffix):
     path = tmp_path / f"film.{suffix}"
     Image.fromarray(RAMP).save(path)
-    pixels, spacing_mm = read_film(str(path))
+    pixels, spacing_mm, _ = read_film(str(path))
     assert pixels.dtype == np.uint8
     assert spacing_mm is None
     np.testing.assert_allclose(pixels, RAMP, atol=2 if suffix.lower() in ("jpg", "jpeg") else 0)
@@ -92,7 +92,7 @@ def test_thumbnail(tmp_path):
 def test_dicom_window_then_inversion(tmp_path):
     stored = np.tile(np.arange(0, 4000, 20), (100, 1))
     window = {"WindowCenter": 2000, "WindowWidth": 1000, "PixelSpacing": [0.15, 0.15], "ImagerPixelSpacing": [0.2, 0.2]}
-    pixels, spacing_mm = read_film(write_dicom(tmp_path / "a.dcm", stored, **window))
+    pixels, spacing_mm, _ = read_film(write_dicom(tmp_path / "a.dcm", stored, **window))
     assert (pixels[0, 70], pixels[0, 130]) == (0, 255)
     assert pixels[0, 100] == pytest.approx(128, abs=2)
     assert spacing_mm == pytest.approx(0.15)
@@ -103,7 +103,7 @@ def test_dicom_window_then_inversion(tmp_path):
 def test_dicom_rescale_and_no_window(tmp_path):
     stored = np.tile(np.arange(0, 4000, 20), (100, 1))
     path = write_dicom(tmp_path / "film", stored, RescaleSlope=2, RescaleIntercept=-1024, ImagerPixelSpacing=[0.2, 0.2])
-    pixels, spacing_mm = read_film(path)
+    pixels, spacing_mm, _ = read_film(path)
     assert (pixels.min(), pixels.max()) == (0, 255)
     assert pixels[0, 100] == pytest.approx(128, abs=2)
     assert spacing_mm == pytest.approx(0.2)
@@ -137,6 +137,14 @@ def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
     path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.1, 0.2])
     assert read_film(path).spacing_mm is None
     assert "not square" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("position", "view"), [("AP", "ap_spine"), ("PA", "ap_spine"), ("LL", "unknown"), ("", "unknown"), (None, "unknown")]
+)
+def test_dicom_may_tell_that_it_is_from_the_front(tmp_path, position, view):
+    known = {} if position is None else {"ViewPosition": position}
+    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **known)).view == view
 
 
 def test_multi_frame_dicom_is_refused(tmp_path):
