@@ -4,7 +4,6 @@ from functools import partial
 
 import pytest
 
-from spinefm.components import COMPONENTS
 from spinefm.composition import load_pipeline
 from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline, WholeFilmPipeline
 from tests.scripts import each_of_the_four

@@ -17,7 +17,7 @@ from PIL import Image
 from reference import ReferencePipeline, plain_copy, save_full_size
 from torch.utils.flop_counter import FlopCounterMode
 
-from spinefm.components import COMPONENTS, Component, Placement
+from spinefm.components import Component, Placement
 from spinefm.composition import load_components
 from spinefm.conf import CONF
 from spinefm.data.reading.film_files import read_film
