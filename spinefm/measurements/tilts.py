@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-SMOOTHING = 0.8
+SMOOTHING = 0.6
 """Of predicted masks, in vertebrae; see `smooth_tilts`."""
 
 Points = NDArray[np.float64]
