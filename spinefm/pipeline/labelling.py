@@ -69,7 +69,7 @@ def assign_levels(
     emissions = _log_emissions(class_probabilities, classes, core)
     chain = _chain(tuple(terminals), anomaly_rate)
     path, score = _most_likely_path(emissions, chain)
-    if score <= NEVER:
+    if score <= NEVER / 2:
         return Labelling(0, (None,) * len(path), (0.0,) * len(path))
     kept = np.flatnonzero((path != ABOVE) & (path != BELOW))
     states = _posterior(emissions, chain)[kept]
@@ -94,15 +94,25 @@ def ends_at_terminals(labelling: Labelling, core: slice, terminals: Sequence[str
 
 
 def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice) -> Array:
-    """(N, L + 2): how well each state explains each thing found."""
-    likelihood = np.asarray(class_probabilities, dtype=np.float64).copy()
-    background = classes.index(BACKGROUND)
-    likelihood[core, background] = 0.0
-    likelihood = np.maximum(likelihood / np.maximum(likelihood.sum(1, keepdims=True), FLOOR), FLOOR)
-    beyond = np.log(likelihood[:, background])
+    """(N, L + 2): how well each state explains each thing found.
+
+    A level explains a vertebra by its share of all that is not background, in comparison with what that share would be on average if
+    the classifier is right about its doubts (its entropy). Where every level has a class, none of them has a large share; that
+    must not make background of a vertebra.
+    """
+    likelihood = np.asarray(class_probabilities, dtype=np.float64)
+    likelihood = likelihood / np.maximum(likelihood.sum(1, keepdims=True), FLOOR)
+    is_background = np.array([name == BACKGROUND for name in classes])
+    background = likelihood[:, is_background].clip(FLOOR, 1 - FLOOR)
+    background[core] = FLOOR
+    shares = likelihood[:, ~is_background]
+    shares = np.maximum(shares / np.maximum(shares.sum(1, keepdims=True), FLOOR), FLOOR)
+    beyond = np.log(background)
     beyond[core] = NEVER
-    levels = np.log(likelihood[:, [classes.index(level if level in classes else VERTEBRA) for level in LEVELS]])
-    return np.column_stack([beyond, levels, beyond])
+    seen = [name for name in classes if name != BACKGROUND]
+    doubts = -(shares * np.log(shares)).sum(1, keepdims=True)
+    levels = np.log(shares[:, [seen.index(level if level in seen else VERTEBRA) for level in LEVELS]]) + doubts
+    return np.column_stack([beyond, np.log(1 - background) + levels, beyond])
 
 
 class _Chain(NamedTuple):

@@ -154,3 +154,13 @@ def test_agreement_with_all_runs_there_are(number, rate, seed, classes):
     assert weights[path] == pytest.approx(weights.max())
     marginals = [weights.sum(tuple(set(range(number)) - {i})) / weights.sum() for i in range(number)]
     assert labelling.probabilities == pytest.approx([m[level] for m, level in zip(marginals, path, strict=True)])
+
+
+def test_doubts_between_levels_make_no_background_of_a_vertebra():
+    classes = ("background", "vertebra", *levels_between("T1", "L5"))
+    probabilities = np.full((17, 19), 0.8 / 17)
+    probabilities[:, :2] = 0.2, 0.0
+    probabilities[12:, 2:] = 0.02
+    probabilities[np.arange(12, 17), np.arange(14, 19)] = 0.48
+    labelling = assign_levels(probabilities, classes, ("T1", "L5"), slice(13, 16))
+    assert labelling.levels == levels_between("T1", "L5")
