@@ -1,5 +1,6 @@
 """Looking at points of films: cut a patch, segment it, move to the mask's centroid, classify what stands there."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +68,8 @@ class Examiner:
         segmenter: Draws the mask.
         classifier: Names what stands at its centroid.
         mask_threshold: Probability above which a pixel belongs to a vertebra.
-        refinements: How often a patch is cut and segmented again around the centroid just found.
+        refinements: How often a patch is cut and segmented again around the centroid just found, if that is farther than `tolerance`.
+        tolerance: From the middle of the patch, in spacings.
         background_above: Where the classifier, asked first, is surer than this of background, nothing is segmented; None does not ask.
 
     Raises:
@@ -78,6 +80,7 @@ class Examiner:
     classifier: Classifier
     mask_threshold: float = 0.5
     refinements: int = 0
+    tolerance: float = 0.1
     background_above: float | None = None
 
     def __post_init__(self) -> None:
@@ -99,14 +102,24 @@ class Examiner:
         background = self.classifier.classes.index(BACKGROUND)
         return [bool(row[background] <= self.background_above) for row in self._classify(places)]
 
-    def _look(self, places: Sequence[Place]) -> list[Finding | StopReason]:
+    def _look(self, places: list[Place]) -> list[Finding | StopReason]:
         vertebrae = self._segmented.map(self._segment, places)
         for _ in range(self.refinements):
-            again = [_moved(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True)]
-            vertebrae = self._segmented.map(self._segment, again)
+            vertebrae = self._refined(places, vertebrae)
         found = [_moved(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True) if vertebra is not None]
         rows = iter(self._classify(found))
         return [StopReason.EMPTY_MASK if vertebra is None else self._finding(vertebra, next(rows)) for vertebra in vertebrae]
+
+    def _refined(self, places: list[Place], vertebrae: list[Vertebra | None]) -> list[Vertebra | None]:
+        """Segment again where a vertebra was found off the middle of its patch; `places` become where it was looked for last."""
+        again = [i for i, (place, vertebra) in enumerate(zip(places, vertebrae, strict=True)) if self._is_off(place, vertebra)]
+        for i in again:
+            places[i] = _moved(places[i], vertebrae[i])
+        refined = dict(zip(again, self._segmented.map(self._segment, [places[i] for i in again]), strict=True))
+        return [refined.get(i, vertebra) for i, vertebra in enumerate(vertebrae)]
+
+    def _is_off(self, place: Place, vertebra: Vertebra | None) -> bool:
+        return vertebra is not None and math.dist(place.centre, vertebra.centroid) > self.tolerance * place.spacing
 
     def _classify(self, places: Sequence[Place]) -> list[NDArray[np.float64]]:
         return self._classified.map(partial(classify_places, self.classifier), places)
