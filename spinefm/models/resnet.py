@@ -16,7 +16,8 @@ def build_resnet(name: str, norm_layer: Callable[..., nn.Module] | None = None) 
     """
     if name == "resnet10":
         return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
-    return get_model(name, weights=None, norm_layer=norm_layer)
+    options = {} if norm_layer is None else {"norm_layer": norm_layer}  # networks of other families do not take it
+    return get_model(name, weights=None, **options)
 
 
 class PatchResNet(nn.Module):
