@@ -1,9 +1,11 @@
 """Make trained components small enough to be shipped: `python -m spinefm.ship checkpoints=<folder> output=checkpoints/<dataset>`.
 
+The components are those of the inductive pipeline; `components=[unet]` ships others.
+
 Half precision in a file takes half the space, rounds weights in their fourth digit, and is single precision again when it is loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from spinefm.components.base import COMPONENT_KEY, RUN_KEY, read_checkpoint
 from spinefm.components.sam_adapter import FOUNDATION_KEY
 from spinefm.conf import CONF
 from spinefm.failures import run_script
+from spinefm.pipeline import InductivePipeline
 from spinefm.shipped_files import OWN, SUMS, WEIGHTS_KEY, find_checkpoint, write_shipped_files
 from spinefm.weight_files import sha256_of
 
@@ -31,16 +34,24 @@ KEPT = (COMPONENT_KEY, RUN_KEY, FOUNDATION_KEY, SOURCE_KEY, WEIGHTS_KEY)
 def main(config: DictConfig) -> None:
     """Write `<component>.safetensors` of each component in a folder, and `SHA256SUMS`."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    found = {name: find_checkpoint(config.checkpoints, name) for name in COMPONENTS}
-    sources = {name: path for name, path in found.items() if path.is_file()}
-    if not sources:
-        names = ", ".join(f"{name}{OWN}" for name in COMPONENTS)
-        raise FileNotFoundError(f"Expected {names} in `{config.checkpoints}`, but found none. Give a folder to which `train.py` published.")
+    sources = _sources(config.checkpoints, config.components)
     # All are read and right before the first is written.
     written = write_shipped_files(folder, {name: shippable(path, name) for name, path in sources.items()})
     for path in written:
         _say(f"{path.stem}: {path}, {_megabytes(path)}{_hidden(path)}")
     _say(f"Together: {_megabytes(*written)}; SHA-256 in {folder / SUMS}")
+
+
+def _sources(folder: str, named: Sequence[str] | None) -> dict[str, Path]:
+    """The files of the components that are named; without names, of those of the inductive pipeline that there are."""
+    if unknown := sorted(set(named or ()) - COMPONENTS.keys()):
+        raise ValueError(f"Expected `components` to be some of {', '.join(COMPONENTS)}, but got {', '.join(unknown)}.")
+    found = {name: find_checkpoint(folder, name) for name in named or InductivePipeline.components}
+    sources = found if named else {name: path for name, path in found.items() if path.is_file()}
+    if not sources:
+        names = ", ".join(f"{name}{OWN}" for name in found)
+        raise FileNotFoundError(f"Expected {names} in `{folder}`, but found none. Give a folder to which `train.py` published.")
+    return sources
 
 
 def shippable(path: Path, component: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Trained components that are shipped: half-precision tensors and JSON about them in one `.safetensors` each, listed in `SHA256SUMS`.
+"""Trained components that are shipped: weights in half precision and JSON about them in one `.safetensors` each, listed in `SHA256SUMS`.
 
 The format holds tensors and text and nothing else: opening such a file executes nothing.
 """
@@ -110,7 +110,7 @@ def write_shipped_files(folder: str | Path, checkpoints: Mapping[str, Mapping[st
         The files of the components.
 
     Raises:
-        ValueError: If a weight is beyond half precision, which names the tensor; nothing is written then.
+        ValueError: If a weight is not finite or beyond half precision, which names the tensor; nothing is written then.
     """
     place, files = Path(folder), {f"{name}{SHIPPED}": _packed(name, checkpoint) for name, checkpoint in checkpoints.items()}
     before = read_sums(place) if (place / SUMS).is_file() else {}
@@ -125,14 +125,20 @@ def write_shipped_files(folder: str | Path, checkpoints: Mapping[str, Mapping[st
 
 def _packed(component: str, checkpoint: Mapping[str, Any]) -> bytes:
     text = {key: value for key, value in checkpoint.items() if key != WEIGHTS_KEY}
-    tensors = {key: _halved(component, key, value) for key, value in checkpoint[WEIGHTS_KEY].items()}
+    tensors = {key: _packable(component, key, value) for key, value in checkpoint[WEIGHTS_KEY].items()}
     return bytes(save(tensors, {TEXT_KEY: json.dumps(text)}))
 
 
-def _halved(component: str, key: str, tensor: Tensor) -> Tensor:
+def _packable(component: str, key: str, tensor: Tensor) -> Tensor:
     """Of its own and contiguous, as the format wants it; integers stay."""
-    half = tensor.to(torch.float16 if tensor.is_floating_point() else tensor.dtype, copy=True).contiguous()
-    if not (fits := half.isfinite()).all():
+    if not tensor.is_floating_point():
+        return tensor.clone().contiguous()
+    if not (finite := tensor.isfinite()).all():
+        fault = f"Expected weights of {component} to be finite, but `{key}` holds {float(tensor[~finite][0])}"
+        raise ValueError(f"{fault}. Its training went astray; train it anew.")
+    # Vectors (biases, statistics of normalisation) take little space, and rounding them moves whole channels.
+    packed = tensor.to(torch.float16 if tensor.ndim > 1 else torch.float32, copy=True).contiguous()
+    if not (fits := packed.isfinite()).all():
         fault = f"Expected weights of {component} within half precision, ±{LARGEST}, but `{key}` holds {float(tensor[~fits][0])}"
         raise ValueError(f"{fault}. Keep this one as it is (`{component}{OWN}`), or train it anew so that its weights stay smaller.")
-    return half
+    return packed

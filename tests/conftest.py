@@ -169,7 +169,7 @@ def published(untrained, tmp_path_factory):
 def shipped(published, tmp_path_factory):
     """What `python -m spinefm.ship` makes of them."""
     folder = tmp_path_factory.mktemp("shipped")
-    run("ship", folder, f"checkpoints={published}", "output=out")
+    run("ship", folder, f"checkpoints={published}", "output=out", f"components=[{','.join(COMPONENTS)}]")
     return folder / "out"
 
 

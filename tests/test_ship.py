@@ -16,9 +16,10 @@ from spinefm.shipped_files import read_shipped_file
 from spinefm.weight_files import sha256_of
 from tests.predictions import predictions
 from tests.sams import randomise
-from tests.scripts import every_component, fails, names, run
+from tests.scripts import THE_FOUR, every_component, fails, names, run
 
 ALL = {f"{name}.safetensors" for name in COMPONENTS}
+EVERY = f"components=[{','.join(COMPONENTS)}]"
 
 
 # What is in the files.
@@ -29,7 +30,7 @@ def test_a_file_says_what_it_is_and_where_it_comes_from(published, shipped, name
     own = torch.load(published / f"{name}.ckpt", weights_only=True)
     with safe_open(shipped / f"{name}.safetensors", "pt") as opened:
         kinds = {opened.get_tensor(key).dtype for key in opened.keys()}  # noqa: SIM118 - it is no dict
-        assert set(opened.keys()) == own["state_dict"].keys() and kinds <= {torch.float16, torch.int64}
+        assert set(opened.keys()) == own["state_dict"].keys() and kinds <= {torch.float16, torch.float32, torch.int64}
         text = json.loads(opened.metadata()["spinefm"])
     told = {"component": name, "run": own["run"], "checkpoint_sha256": sha256_of(published / f"{name}.ckpt")}
     assert text == told | {"hyper_parameters": own["hyper_parameters"]}
@@ -49,7 +50,7 @@ def test_evaluations_name_the_training_and_the_shipped_file(published, shipped):
 
 def test_what_is_shipped_can_be_shipped_again_and_is_the_same(shipped, tmp_path):
     copied = shutil.copytree(shipped, tmp_path / "copied")
-    run("ship", copied, f"checkpoints={copied}", f"output={copied}")
+    run("ship", copied, f"checkpoints={copied}", f"output={copied}", EVERY)
     assert {path.name: path.read_bytes() for path in copied.iterdir()} == {path.name: path.read_bytes() for path in shipped.iterdir()}
 
 
@@ -63,7 +64,22 @@ def test_it_says_what_it_wrote_and_what_hides_it(published, tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"resnet: {folder}/resnet\.safetensors, 22\.\d MB \(in this folder, resnet\.ckpt goes before it\)", said[1])
     assert len(said) == 4 and re.fullmatch(rf"Together: 32\.\d MB; SHA-256 in {folder}/SHA256SUMS", said[-1])
-    assert names(folder) == names(published) - {"sam_adapter.ckpt"} | ALL - {"sam_adapter.safetensors"} | {"SHA256SUMS"}
+    assert names(folder) == names(published) - {"sam_adapter.ckpt"} | ALL - {"sam_adapter.safetensors", "unet.safetensors"} | {"SHA256SUMS"}
+
+
+def test_another_component_is_shipped_by_its_name(published, tmp_path):
+    run("ship", tmp_path, f"checkpoints={published}", "output=out")
+    assert names(tmp_path / "out") == {f"{name}.safetensors" for name in THE_FOUR} | {"SHA256SUMS"}
+    run("ship", tmp_path, f"checkpoints={published}", "output=other", "components=[unet]")
+    assert names(tmp_path / "other") == {"unet.safetensors", "SHA256SUMS"}
+
+
+def test_a_named_component_has_to_be_known_and_there(tmp_path):
+    told = fails("ship", tmp_path, "checkpoints=checkpoints", "output=out", "components=[unet,vnet]")
+    assert "Expected `components` to be some of mask_rcnn, resnet, point_predictor, sam_adapter, unet, but got vnet." in told
+    assert "No unet checkpoint at `checkpoints/unet.ckpt`" in fails(
+        "ship", tmp_path, "checkpoints=checkpoints", "output=out", "components=[unet]"
+    )
 
 
 def test_a_folder_without_checkpoints_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from spinefm.shipped_files import read_shipped_file, write_shipped_files
 from spinefm.training.checkpoints import check_resumable
 from spinefm.weight_files import sha256_of
 from tests.predictions import predictions
-from tests.scripts import PIPELINES, ROOT, every_component, fails, names, run
+from tests.scripts import PIPELINES, ROOT, THE_FOUR, every_component, fails, names, rounded, run
 from tests.weight_store import flip_a_byte
 
 
@@ -56,7 +56,7 @@ def test_weights_are_in_single_precision_again_and_counters_exact(published, shi
     assert loaded.hparams == own.hparams and not loaded.training and loaded.device.type == "cpu"
     for key, value in own.state_dict().items():
         assert state[key].dtype == value.dtype != torch.float16
-        assert torch.equal(state[key], value.half().float() if value.is_floating_point() else value)
+        assert torch.equal(state[key], rounded(value))
 
 
 def test_the_baseline_finds_the_same_vertebrae(published, shipped, make_film):
@@ -82,7 +82,7 @@ def check_same(expected, found):
 def test_infer_needs_nothing_else(shipped, tmp_path):
     film = shutil.copy(ROOT / "docs" / "pipeline_output.jpg", tmp_path / "film.jpg")
     run("infer", tmp_path, f"input={film}", f"checkpoints={shipped}", "output=out", *PIPELINES["detector_only"])
-    assert names(tmp_path / "out") == {"film_labels.png", "film.json", "film_overlay.jpg"}
+    assert names(tmp_path / "out") == {"film_labels.png", "film.json", "film_overlay.jpg", "measurements.csv"}
 
 
 # What does not fit.
@@ -144,7 +144,7 @@ def test_no_training_goes_on_from_what_is_shipped(shipped):
 
 def test_ones_own_component_goes_before_the_shipped_one_and_the_log_says_so(copied, published, caplog):
     shutil.copy(published / "resnet.ckpt", copied)
-    loaded = load_components(copied, COMPONENTS)
+    loaded = load_components(copied, THE_FOUR)
     weight = torch.load(published / "resnet.ckpt", weights_only=True)["state_dict"]["model.network.conv1.weight"]
     assert torch.equal(loaded["resnet"].state_dict()["model.network.conv1.weight"], weight) and not torch.equal(
         weight, weight.half().float()

@@ -6,11 +6,12 @@ import subprocess
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from spinefm.shipped_files import find_checkpoint, read_shipped_file, write_shipped_files
 from spinefm.weight_files import sha256_of
-from tests.scripts import names
+from tests.scripts import names, rounded
 from tests.weight_store import Touch, flip_a_byte
 
 WEIGHTS = torch.tensor([[1.0, -2.5, 0.1], [65504.0, 3e-6, -0.0]])
@@ -19,7 +20,8 @@ STATE = {
     "turned": WEIGHTS.T,
     "shared": WEIGHTS,
     "double": WEIGHTS.double(),
-    "scalar": torch.tensor(0.25),
+    "vector": torch.tensor([1e-9, 0.1, 1e6]),
+    "scalar": torch.tensor(0.1),
     "num_batches_tracked": torch.tensor(2**40 + 1),
     "flags": torch.tensor([True, False]),
 }
@@ -46,9 +48,17 @@ def test_what_is_read_is_what_was_written_but_for_rounding(path):
     state = content.pop("state_dict")
     assert content == TEXT and state.keys() == STATE.keys()
     for key, value in STATE.items():
-        expected = value.half().float() if value.is_floating_point() else value
+        expected = rounded(value)
         assert state[key].dtype == expected.dtype and torch.equal(state[key], expected)
     torch.testing.assert_close(state["weight"], WEIGHTS, rtol=2**-11, atol=2**-25)
+
+
+def test_only_matrices_are_in_half_precision(path):
+    with safe_open(path, "pt") as opened:
+        kinds = {key: opened.get_tensor(key).dtype for key in STATE}
+    matrices = dict.fromkeys(("weight", "turned", "shared", "double"), torch.float16)
+    vectors = dict.fromkeys(("vector", "scalar"), torch.float32)
+    assert kinds == matrices | vectors | {"num_batches_tracked": torch.int64, "flags": torch.bool}
 
 
 def test_the_same_content_makes_the_same_file(tmp_path):
@@ -172,13 +182,27 @@ def test_tensors_of_somebody_else_say_nothing_of_themselves(tmp_path):
 # What half precision cannot hold.
 
 
-@pytest.mark.parametrize("value", [65520.0, -1e30, float("inf"), float("nan")])
-def test_a_weight_beyond_half_precision_is_named_and_nothing_is_written(path, value):
+BEYOND = r"within half precision, ±65504, but `fc\.weight` holds {}\. Keep this one"
+ASTRAY = r"to be finite, but `fc\.weight` holds {}\. Its training went astray"
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize(
+    ("value", "shape", "fault"),
+    [
+        (65520.0, (1, 2), BEYOND),
+        (-1e30, (2, 1), BEYOND),
+        (float("inf"), (1, 2), ASTRAY),
+        (float("nan"), (1, 2), ASTRAY),
+        (float("nan"), (2,), ASTRAY),
+        (float("-inf"), (2,), ASTRAY),
+    ],
+)
+def test_a_weight_that_no_file_can_hold_is_named_and_nothing_is_written(path, value, shape, fault, double):
     before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
-    wide = STATE | {"fc.running_var": torch.tensor([1.0, value])}
-    expected = rf"within half precision, ±65504, but `fc\.running_var` holds {re.escape(str(torch.tensor(value).item()))}\. Keep this one"
-    with pytest.raises(ValueError, match="Expected weights of sam_adapter " + expected):
-        write(path.parent, resnet={"state_dict": {}}, sam_adapter={"state_dict": wide})
+    weight = torch.tensor([1.0, value], dtype=torch.float64 if double else torch.float32).reshape(shape)
+    with pytest.raises(ValueError, match="Expected weights of sam_adapter " + fault.format(re.escape(str(weight.flatten()[1].item())))):
+        write(path.parent, resnet={"state_dict": {}}, sam_adapter={"state_dict": STATE | {"fc.weight": weight}})
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
 
 
