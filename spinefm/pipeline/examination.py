@@ -68,12 +68,12 @@ class Examiner:
         segmenter: Draws the mask.
         classifier: Names what stands at its centroid.
         mask_threshold: Probability above which a pixel belongs to a vertebra.
-        refinements: How often a patch is cut and segmented again around the centroid just found, if that is farther than `tolerance`.
-        tolerance: From the middle of the patch, in spacings.
+        refinements: How often a patch is cut and segmented again around the centroid just found.
+        tolerance: How far that may lie from the middle of the patch, in spacings, for this not to be worth it.
         background_above: Where the classifier, asked first, is surer than this of background, nothing is segmented; None does not ask.
 
     Raises:
-        ValueError: If a probability is not one.
+        ValueError: If a probability is not one, or `refinements` or `tolerance` is negative.
     """
 
     segmenter: Segmenter
@@ -86,6 +86,10 @@ class Examiner:
     def __post_init__(self) -> None:
         if not 0 < self.mask_threshold < 1:
             raise ValueError(f"Expected `mask_threshold` to be above 0 and below 1, but got {self.mask_threshold}.")
+        if self.refinements < 0:
+            raise ValueError(f"Expected `refinements` to be at least 0, but got {self.refinements}.")
+        if not self.tolerance >= 0:
+            raise ValueError(f"Expected `tolerance` to be at least 0 spacings, but got {self.tolerance}.")
         if self.background_above is not None and not 0 < self.background_above <= 1:
             raise ValueError(f"Expected `background_above` to be null or above 0 and at most 1, but got {self.background_above}.")
         self._segmented, self._classified = BatchSize.of_patches(self.segmenter), BatchSize.of_patches(self.classifier)
@@ -116,7 +120,8 @@ class Examiner:
         for i in again:
             places[i] = _moved(places[i], vertebrae[i])
         refined = dict(zip(again, self._segmented.map(self._segment, [places[i] for i in again]), strict=True))
-        return [refined.get(i, vertebra) for i, vertebra in enumerate(vertebrae)]
+        # What a second look does not find again stays as the first one saw it.
+        return [refined.get(i) or vertebra for i, vertebra in enumerate(vertebrae)]
 
     def _is_off(self, place: Place, vertebra: Vertebra | None) -> bool:
         return vertebra is not None and math.dist(place.centre, vertebra.centroid) > self.tolerance * place.spacing

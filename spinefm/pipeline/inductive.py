@@ -63,7 +63,8 @@ class InductivePipeline(SpinePipeline):
             max_overlap: See `InductionRules`.
             patience: See `InductionRules`.
             lookahead: See `InductionRules`.
-            tolerance: See `InductionRules`.
+            tolerance: How far a centroid may lie from where it was looked for, in spacings: farther, it is looked at again
+                (`refinements`; see `Examiner`) and steps predicted from it do not count (`lookahead`; see `InductionRules`).
             anomaly_rate: See `assign_levels`.
             unknown_below: See `assign_levels`.
             films_at_once: How many films are under way at once.
@@ -74,7 +75,9 @@ class InductivePipeline(SpinePipeline):
         if films_at_once < 1:
             raise ValueError(f"Expected `films_at_once` to be at least 1, but got {films_at_once}.")
         self.classifier = resnet
-        self.crew = Crew(mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, tolerance, background_above))
+        self.crew = Crew(
+            mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, tolerance, background_above)
+        )
         self.rules = InductionRules(
             max_steps, max_overlap, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
         )

@@ -1,5 +1,8 @@
 """What is asked of segmenter and classifier, and in what order."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,6 +60,50 @@ def test_background_that_is_less_certain_is_segmented():
     segmenter = Recording([FILM])
     examiner = Examiner(segmenter, OracleClassifier([FILM], certainty=0.95), background_above=0.96)
     assert examiner.examine([BESIDE]) == [StopReason.EMPTY_MASK] and len(segmenter.seen) == 1
+
+
+def beside(place, spacings):
+    return replace(place, centre=(place.centre[0] + spacings * place.spacing, place.centre[1]))
+
+
+def test_only_what_lies_off_the_middle_of_its_patch_is_segmented_again():
+    """And only until it lies there."""
+    places = [PLACES[0], beside(PLACES[1], 0.2), beside(PLACES[2], 0.04)]
+    for tolerance, again in ((0.1, [1]), (0.3, []), (0.01, [1, 2])):
+        segmenter = Recording([FILM])
+        findings = Examiner(segmenter, OracleClassifier([FILM]), refinements=3, tolerance=tolerance).examine(places)
+        assert boxes(findings) == [v.box for v in FILM.vertebrae[:3]]
+        assert segmenter.seen[3:] == list(cut_patches([PLACES[i] for i in again], segmenter).boxes if again else [])
+
+
+def test_no_refinement_segments_once():
+    segmenter = Recording([FILM])
+    Examiner(segmenter, OracleClassifier([FILM]), tolerance=0.0).examine([beside(PLACES[1], 0.2)])
+    assert len(segmenter.seen) == 1
+
+
+def test_what_a_second_look_does_not_find_stays_as_the_first_saw_it():
+    class Once(Recording):
+        def segment(self, patches):
+            logits = super().segment(patches)
+            return logits if len(self.seen) == 1 else torch.full_like(logits, -6.0)
+
+    segmenter = Once([FILM])
+    findings = Examiner(segmenter, OracleClassifier([FILM]), refinements=3).examine([beside(PLACES[1], 0.2)])
+    assert boxes(findings) == [FILM.vertebrae[1].box] and len(segmenter.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("refinements", -1, "0, but got -1"),
+        ("tolerance", -0.1, "0 spacings, but got -0.1"),
+        ("tolerance", math.nan, "0 spacings, but got nan"),
+    ],
+)
+def test_options_out_of_range_are_refused(option, value, expected):
+    with pytest.raises(ValueError, match=rf"^Expected `{option}` to be at least {expected}\.$"):
+        Examiner(OracleSegmenter([FILM]), OracleClassifier([FILM]), **{option: value})
 
 
 @pytest.mark.parametrize("background_above", [None, 0.5])
