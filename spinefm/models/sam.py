@@ -69,6 +69,8 @@ class Detail(nn.Module):
             nn.Conv2d(width + channels, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(),
             nn.Conv2d(width, channels, 3, 1, 1),
         )  # fmt: skip
+        # A foundation that was trained without it begins undisturbed.
+        nn.init.zeros_(self.mix[-1].weight), nn.init.zeros_(self.mix[-1].bias)
 
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
         """(N, C, L, L) features and (N, 1, S, S) images in 0..1 to (N, C, L, L) better features."""
