@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from torchmetrics import MeanMetric
 
-from spinefm.components.base import PATH_KEY, Component
+from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, soft_dice_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import SegmentationView
@@ -18,8 +18,9 @@ from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
 from spinefm.patches import PatchRule
 from spinefm.prompts import build_prompt
+from spinefm.shipped_files import OWN, SHIPPED, WEIGHTS_KEY
 from spinefm.structures import Patches, Radiograph
-from spinefm.weight_files import absolute_reference, beside, find_weights, read_weights
+from spinefm.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
 
 FOUNDATION_KEY = "foundation_sha256"
 
@@ -60,7 +61,8 @@ class SamAdapterComponent(Component):
             sam: Fields of `SamSize`.
             tuning: `method` and its options; see `apply_tuning`.
             prompt: `kind` and its options; see `build_prompt`.
-            weights: The foundation's: a name of `conf/weights.yaml` or the path of a state dict, loaded strictly; None starts from scratch.
+            weights: The foundation's, loaded strictly: a name of `conf/weights.yaml`, the path of a state dict, or that of a checkpoint
+                of this component that holds a whole network; None starts from scratch.
             scheduler: See `Component`.
             seed: See `Component`.
             augment: See `Component`.
@@ -116,7 +118,7 @@ class SamAdapterComponent(Component):
         if stage == "fit":
             self.check()
             if self.weights:
-                state, self.foundation_sha256 = read_weights(self.weights)
+                state, self.foundation_sha256 = read_foundation(self.weights)
                 load_foundation(self.model, state, f"`{self.weights}`")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -151,7 +153,7 @@ class SamAdapterComponent(Component):
         """The weights on which a checkpoint was trained."""
         place = beside(str(self.weights), Path(path).parent)
         try:
-            weights, self.foundation_sha256 = read_weights(place)
+            weights, self.foundation_sha256 = read_foundation(place)
         except FileNotFoundError as error:
             raise FileNotFoundError(f"`{path}` tunes the foundation weights with SHA-256 {sha256}; put them beside it. {error}") from error
         if self.foundation_sha256 != sha256:
@@ -226,3 +228,20 @@ class SamAdapterComponent(Component):
         prompts = [self.prompt(size, spacing * size / box.side) for spacing, box in zip(patches.spacings, patches.boxes, strict=True)]
         logits: Tensor = self.model.low_resolution(patches.pixels.to(self.device), torch.stack(prompts).to(self.device))
         return logits.cpu()
+
+
+def read_foundation(reference: str) -> tuple[dict[str, Tensor], str]:
+    """A foundation's weights and their SHA-256; see `read_weights`. Files of components are known by their suffix.
+
+    Raises:
+        FileNotFoundError: If they are not there.
+        ValueError: If they cannot be read, or are a checkpoint that holds only a part of its network.
+    """
+    path = find_weights(reference)
+    if path.suffix not in (OWN, SHIPPED):
+        return read_weights(reference)
+    checkpoint = read_checkpoint(path, SamAdapterComponent.name)
+    if FOUNDATION_KEY in checkpoint:
+        fault = f"it holds what was trained on the foundation weights with SHA-256 {checkpoint[FOUNDATION_KEY]} alone"
+        raise ValueError(f"Expected a whole network in `{path}`, but {fault}. Give a checkpoint that was trained with `tuning=full`.")
+    return {key.removeprefix("model."): value for key, value in checkpoint[WEIGHTS_KEY].items()}, sha256_of(path)

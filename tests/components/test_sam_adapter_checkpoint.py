@@ -9,11 +9,13 @@ import torch
 from spinefm.components import SamAdapterComponent
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import is_added
+from spinefm.shipped_files import write_shipped_files
 from spinefm.structures import PatchBox, Patches
 from spinefm.training.checkpoints import check_resumable
 from spinefm.training.publish import publish_checkpoint
 from spinefm.weight_files import sha256_of
 from tests.sams import randomise
+from tests.scripts import rounded
 from tests.weight_store import Store
 
 TUNINGS = {
@@ -243,3 +245,55 @@ def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, chan
     check_resumable(path, build("sam_adapter", **settings))
     with pytest.raises(ValueError, match=f"Expected the settings of the run .* {next(iter(changes))}="):
         check_resumable(path, build("sam_adapter", **settings | changes))
+
+
+# A checkpoint as the foundation.
+
+
+@pytest.fixture(scope="module")
+def whole(build, fit, tiny_modules, tmp_path_factory):
+    """(component, path of its checkpoint), fully trained, with convolutions for detail."""
+    component = build("sam_adapter", sam=tiny_modules["sam_adapter"]["sam"] | {"detail": 4})
+    path = tmp_path_factory.mktemp("whole") / "sam_adapter.ckpt"
+    fit(component).save_checkpoint(path)
+    return component, path
+
+
+def ship(path, folder):
+    content = stored(path)
+    kept = {key: content[key] for key in ("component", "state_dict", "foundation_sha256") if key in content}
+    return write_shipped_files(folder, {"sam_adapter": kept})[0]
+
+
+@pytest.mark.parametrize("method", ["full", "adapter"])
+@pytest.mark.parametrize("shipped", [False, True])
+def test_a_training_starts_from_a_whole_network(build, fit, whole, tmp_path, shipped, method):
+    trained, path = whole
+    path = ship(path, tmp_path) if shipped else path
+    component = build("sam_adapter", sam=trained.hparams["sam"], tuning={"method": method}, weights=str(path))
+    component.setup("fit")
+    assert component.foundation_sha256 == sha256_of(path)
+    state = {key.replace(".base_layer.", "."): value for key, value in component.state_dict().items()}
+    for key, value in trained.state_dict().items():
+        assert torch.equal(state[key], rounded(value) if shipped else value)
+    fit(component).save_checkpoint(tmp_path / "next.ckpt")
+    loaded = SamAdapterComponent.load(tmp_path / "next.ckpt")
+    assert torch.equal(logits(loaded), logits(component.eval()))
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+@every_tuning
+def test_no_training_starts_from_a_part_of_a_network(build, tuned, foundation, tmp_path, name, shipped):
+    path = ship(tuned(name)[1], tmp_path) if shipped else tuned(name)[1]
+    component = build("sam_adapter", tuning={"method": "full"}, weights=str(path))
+    expected = (
+        rf"^Expected a whole network in `{re.escape(str(path))}`, but it holds .* SHA-256 {sha256_of(foundation)} alone\. Give a checkpoint"
+    )
+    with pytest.raises(ValueError, match=expected):
+        component.setup("fit")
+
+
+def test_no_training_starts_from_another_component(build, untrained):
+    component = build("sam_adapter", tuning={"method": "full"}, weights=str(untrained / "resnet.ckpt"))
+    with pytest.raises(ValueError, match=r"^Expected a sam_adapter checkpoint at `.*resnet\.ckpt`, but it is of resnet"):
+        component.setup("fit")
