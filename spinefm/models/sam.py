@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
@@ -65,12 +65,10 @@ class Detail(nn.Module):
             nn.Conv2d(1, width, max(3, stride), stride, int(stride < 3)), LayerNorm2d(width), nn.GELU(),
             nn.Conv2d(width, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(),
         )  # fmt: skip
-        self.mix = nn.Sequential(
-            nn.Conv2d(width + channels, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(),
-            nn.Conv2d(width, channels, 3, 1, 1),
-        )  # fmt: skip
-        # A foundation that was trained without it begins undisturbed.
-        nn.init.zeros_(self.mix[-1].weight), nn.init.zeros_(self.mix[-1].bias)
+        last = nn.Conv2d(width, channels, 3, 1, 1)
+        nn.init.zeros_(last.weight)  # so that a foundation that was trained without it begins undisturbed
+        nn.init.zeros_(cast(Tensor, last.bias))
+        self.mix = nn.Sequential(nn.Conv2d(width + channels, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(), last)
 
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
         """(N, C, L, L) features and (N, 1, S, S) images in 0..1 to (N, C, L, L) better features."""
