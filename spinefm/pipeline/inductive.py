@@ -74,7 +74,9 @@ class InductivePipeline(SpinePipeline):
         if films_at_once < 1:
             raise ValueError(f"Expected `films_at_once` to be at least 1, but got {films_at_once}.")
         self.classifier = resnet
-        self.crew = Crew(mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, tolerance, background_above))
+        self.crew = Crew(
+            mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, tolerance, background_above)
+        )
         self.rules = InductionRules(
             max_steps, max_overlap, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
         )
