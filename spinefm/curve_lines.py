@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFont
 
+from spinefm.measurements.corners import meeting
 from spinefm.measurements.curves import Curve
-from spinefm.measurements.spine import SpineMeasurements
-from spinefm.structures import Vertebra
+from spinefm.measurements.spine import MeasuredVertebra, SpineMeasurements
 
 ANGLE_SIZE = 1.25
 """Of the angle's letters, in heights of the vertebrae's names."""
@@ -45,48 +45,41 @@ class CurveFigure:
     levels: str
 
 
-def curve_figures(vertebrae: Sequence[Vertebra], measured: SpineMeasurements, scale: float, letters: float) -> list[CurveFigure]:
+def curve_figures(measured: SpineMeasurements, scale: float, letters: float) -> list[CurveFigure]:
     """Where to draw each curve.
 
     A line runs through the middle of the upper end vertebra's superior endplate, another through the middle of the lower one's
     inferior endplate, each as the vertebra's midline is tilted: what stands beside them is the angle between them.
 
     Args:
-        vertebrae: Of the spine.
-        measured: Of the same.
+        measured: Of the spine.
         scale: Size of the picture over that of the film.
         letters: Height of the vertebrae's names.
     """
-    return [_figure(curve, vertebrae, measured, scale, letters) for curve in measured.curves]
+    return [_figure(curve, measured.chain[curve.upper : curve.lower + 1], scale, letters) for curve in measured.curves]
 
 
-def _figure(curve: Curve, vertebrae: Sequence[Vertebra], measured: SpineMeasurements, scale: float, letters: float) -> CurveFigure:
-    side = 1 if curve.direction == "left" else -1
-    upper, lower = (_endplate(measured, end, rows) * scale for end, rows in ((curve.upper, [0, 1]), (curve.lower, [2, 3])))
-    along = [_along(measured.smooth_tilts[end], side) for end in (curve.upper, curve.lower)]
-    beside = _beside([vertebra.box for vertebra in vertebrae[curve.upper : curve.lower + 1]], side, scale, letters)
+def _figure(curve: Curve, chain: Sequence[MeasuredVertebra], scale: float, letters: float) -> CurveFigure:
+    """Of the vertebrae from the curve's upper end to its lower one."""
+    side, ends_of = 1 if curve.direction == "left" else -1, (chain[0], chain[-1])
+    upper, lower = chain[0].corners[:2] * scale, chain[-1].corners[2:] * scale
+    along = [_along(its.tilt_deg, side) for its in ends_of]
+    beside = _beside([its.vertebra.box for its in chain], side, scale, letters)
     ends = [_at(plate.mean(0), direction, beside) for plate, direction in zip((upper, lower), along, strict=True)]
-    if ends[0][1] > ends[1][1]:  # the lines cross before they are beside the spine
-        ends = [_crossing(upper.mean(0), along[0], lower.mean(0), along[1])] * 2
+    crossing = meeting((upper.mean(0), along[0]), (lower.mean(0), along[1]))
+    if ends[0][1] > ends[1][1] and crossing is not None:  # the lines cross before they are beside the spine
+        ends = [crossing] * 2
     starts = [
         plate.mean(0) - direction * (np.linalg.norm(plate[1] - plate[0]) / 2 + letters / 2)
         for plate, direction in zip((upper, lower), along, strict=True)
     ]
-    levels = f"{vertebrae[curve.upper].level}-{vertebrae[curve.lower].level}"
+    levels = "-".join(str(its.vertebra.level) for its in ends_of)
     return CurveFigure(np.array([starts[0], *ends, starts[1]]), side, f"{curve.angle_deg:.0f}°", levels)
 
 
-def _endplate(measured: SpineMeasurements, index: int, rows: list[int]) -> Points:
-    """(2, 2) ends of an endplate, pixels of the film."""
-    corners = measured.corners[index]
-    if corners is None:
-        raise ValueError("Expected the end vertebrae of a curve to have corners, but one has none.")
-    return corners[rows]
-
-
-def _along(tilt: float | None, side: int) -> Points:
+def _along(tilt_deg: float, side: int) -> Points:
     """(2,) unit vector along an endplate, towards a side."""
-    angle = np.radians(tilt or 0.0)
+    angle = np.radians(tilt_deg)
     return side * np.array([np.cos(angle), np.sin(angle)])
 
 
@@ -101,12 +94,6 @@ def _at(point: Points, direction: Points, x: float) -> Points:
     """Where a line from a point has an x; vertical ones stay where they are."""
     step = (x - point[0]) / direction[0] if abs(direction[0]) > 0.1 else 0.0
     return point + max(step, 0.0) * direction
-
-
-def _crossing(p: Points, u: Points, q: Points, v: Points) -> Points:
-    across = u[0] * v[1] - u[1] * v[0]
-    meeting: Points = p + u * (((q - p)[0] * v[1] - (q - p)[1] * v[0]) / across)
-    return meeting
 
 
 def make_room(canvas: NDArray[np.uint8], figures: Sequence[CurveFigure], letters: float) -> tuple[NDArray[np.uint8], tuple[int, int]]:

@@ -14,8 +14,7 @@ from spinefm.anatomy import LEVELS, level_index
 from spinefm.atomic import atomic_path, write_json
 from spinefm.geometry import paint
 from spinefm.measurements.curves import LEAST_CURVE_DEG, Curve
-from spinefm.measurements.spine import SpineMeasurements, measure_spine
-from spinefm.measurements.tilts import SMOOTHING
+from spinefm.measurements.spine import MeasuredVertebra, SpineMeasurements, measure_spine
 from spinefm.overlay import outlines, overlay, write_picture
 from spinefm.structures import Radiograph, Spine, Vertebra
 
@@ -65,10 +64,9 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasureme
 
     `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map. Of `corners`, superior is towards the
     head along the spine, and left and right are sides of the film; null where the mask has no four sides. `tilt_deg` is that of the
-    midline, positive where its right end is the lower one, and `smooth_tilt_deg` the same, evened out along the spine: the angle of a
-    curve is the difference of these between its end vertebrae.
+    midline, positive where its right end is the lower one: the angle of a curve is the difference of these between its end vertebrae.
     """
-    parts = zip(spine.vertebrae, label_values(spine), measured.corners, measured.tilts, measured.smooth_tilts, strict=True)
+    parts = zip(spine.vertebrae, label_values(spine), measured.vertebrae, strict=True)
     return {
         "film_id": radiograph.film_id,
         "size": {"height": spine.size[0], "width": spine.size[1]},
@@ -80,37 +78,34 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasureme
         "label_map": f"{radiograph.film_id}_labels.png",
         "level_table": level_table(),
         "vertebrae": [_vertebra_to_dict(*part) for part in parts],
-        "curves": [_curve_to_dict(curve, spine.vertebrae) for curve in measured.curves],
+        "curves": [_curve_to_dict(curve, measured.levels) for curve in measured.curves],
         "measurements_left_out": list(measured.left_out),
     }
 
 
-def _curve_to_dict(curve: Curve, vertebrae: Sequence[Vertebra]) -> dict[str, Any]:
+def _curve_to_dict(curve: Curve, levels: Sequence[str]) -> dict[str, Any]:
     return {
-        "upper": vertebrae[curve.upper].level,
-        "lower": vertebrae[curve.lower].level,
-        "apex": None if curve.apex is None else vertebrae[curve.apex].level,
+        "upper": levels[curve.upper],
+        "lower": levels[curve.lower],
+        "apex": None if curve.apex is None else levels[curve.apex],
         "angle_deg": round(curve.angle_deg, 1),
         "direction": curve.direction,
     }
 
 
-def _vertebra_to_dict(
-    vertebra: Vertebra, label: int, corners: NDArray[np.float64] | None, tilt: float | None, smooth_tilt: float | None
-) -> dict[str, Any]:
+def _vertebra_to_dict(vertebra: Vertebra, label: int, measured: MeasuredVertebra | None) -> dict[str, Any]:
     return {
         "level": vertebra.level,
         "label": label,
         "confidence": round(float(vertebra.confidence), 4),
         "centroid": [round(float(coordinate), 2) for coordinate in vertebra.centroid],
         "polygon": outlines(vertebra)[0].round(2).tolist() if vertebra.mask.any() else [],
-        "corners": None if corners is None else dict(zip(CORNERS, corners.round(2).tolist(), strict=True)),
-        "tilt_deg": None if tilt is None else round(tilt, 2),
-        "smooth_tilt_deg": None if smooth_tilt is None else round(smooth_tilt, 2),
+        "corners": None if measured is None else dict(zip(CORNERS, measured.corners.round(2).tolist(), strict=True)),
+        "tilt_deg": None if measured is None else round(measured.tilt_deg, 2),
     }
 
 
-def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, tilt_smoothing: float = SMOOTHING) -> SpineMeasurements:
+def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> SpineMeasurements:
     """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
@@ -120,7 +115,6 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, tilt_s
         folder: Made if absent.
         radiograph: The film; its annotations, if any, are not looked at.
         spine: What was found on it.
-        tilt_smoothing: See `spinefm.measurements.tilts.smooth_tilts`.
 
     Returns:
         What was measured.
@@ -133,7 +127,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, tilt_s
             f"Expected the spine of film `{radiograph.film_id}` of size (H, W) = {radiograph.size}, "
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
-    measured = measure_spine(spine.vertebrae, radiograph.view, tilt_smoothing)
+    measured = measure_spine(spine.vertebrae, radiograph.view)
     stem = Path(folder) / radiograph.film_id
     with atomic_path(stem.with_name(f"{stem.name}_labels.png")) as temporary:
         # Run lengths are all there is in a label map: smaller than with more effort, and faster.
@@ -150,20 +144,33 @@ def curve_rows(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements
     A film with neither has one row, which says so.
     """
     known = {"film_id": radiograph.film_id, "view": radiograph.view.value}
-    rows = [{**known, **_curve_to_dict(curve, spine.vertebrae)} for curve in measured.curves]
+    rows = [{**known, **_curve_to_dict(curve, measured.levels)} for curve in measured.curves]
     failed = [f"No spine was found: {spine.failure.value.replace('_', ' ')}."] if spine.failure else []
     remarks = [*failed, *measured.left_out] or ([] if rows else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."])
     return [*rows, *({**known, "remark": remark} for remark in remarks)]
 
 
-def write_measurements(folder: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_film(folder: str | Path, found: tuple[Radiograph, Spine]) -> tuple[Spine, list[dict[str, Any]]]:
+    """Write what was found on a film, see `write_spine`; the spine, and its `curve_rows`."""
+    radiograph, spine = found
+    return spine, curve_rows(radiograph, spine, write_spine(folder, radiograph, spine))
+
+
+def write_measurements(
+    folder: str | Path, films: Sequence[str], rows: Iterable[Mapping[str, Any]], failures: Mapping[str, str] | None = None
+) -> None:
     """Write `measurements.csv`, whole or not at all.
 
     Args:
         folder: Made if absent.
-        rows: See `curve_rows`; of films that could not be read, `film_id` and `remark`.
+        films: Ids of all films, in the order in which they are to stand.
+        rows: Of films, in any order; see `curve_rows`.
+        failures: Why films failed, by id; those without a row get one with the reason.
     """
+    rows = list(rows)
+    measured, place = {row["film_id"] for row in rows}, {film_id: index for index, film_id in enumerate(films)}
+    unread = [{"film_id": film_id, "remark": reason} for film_id, reason in (failures or {}).items() if film_id not in measured]
     with atomic_path(Path(folder) / "measurements.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(sorted([*rows, *unread], key=lambda row: place[row["film_id"]]))

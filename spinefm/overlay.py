@@ -90,7 +90,7 @@ def overlay(
     for mark in landmarks:
         _cross(canvas, mark, scale)
     letters = max(11, round(canvas.shape[0] / 36))
-    figures = [] if measured is None else curve_figures(vertebrae, measured, scale, letters)
+    figures = [] if measured is None else curve_figures(measured, scale, letters)
     canvas, origin = make_room(canvas, figures, letters)
     for figure in figures:
         draw_lines(canvas, figure, origin)

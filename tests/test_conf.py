@@ -17,7 +17,6 @@ from spinefm.components import COMPONENTS
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.evaluation.matching import Protocol
-from spinefm.measurements.tilts import SMOOTHING
 from spinefm.models.encoders import VitSize
 from spinefm.models.sam import SamSize
 from spinefm.models.tuning import TUNINGS
@@ -277,10 +276,9 @@ def test_pipelines_take_their_options(script, pipeline):
 
 
 @pytest.mark.parametrize("protocol", options("evaluation"))
-def test_protocols_take_their_options_and_smooth_as_documented(protocol):
+def test_protocols_take_their_options(protocol):
     config = composed("evaluate", f"evaluation={protocol}").evaluation
     assert set(config) - {"_target_"} == {field.name for field in fields(Protocol)}
-    assert instantiate(config).tilt_smoothing == composed("infer").tilt_smoothing == SMOOTHING
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

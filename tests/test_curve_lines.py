@@ -12,7 +12,7 @@ LETTERS = 20
 
 
 def figures(scale=1.0):
-    return curve_figures(spine(), measure_spine(spine(), smoothing=0), scale, LETTERS)
+    return curve_figures(measure_spine(spine()), scale, LETTERS)
 
 
 def degrees(vector):
@@ -49,8 +49,8 @@ def test_the_bracket_stands_beside_the_vertebrae_it_spans():
 
 
 def test_lines_that_cross_end_where_they_do():
-    bent = spine([40.0, 45.0, 0.0, -45.0, -40.0], ("T5", "T6", "T7", "T8", "T9"))
-    (figure,) = curve_figures(bent, measure_spine(bent, smoothing=0), 1.0, LETTERS)
+    bent = spine([40.0, 45.0, 25.0, 0.0, -25.0, -45.0, -40.0], LEVELS[4:11])
+    (figure,) = curve_figures(measure_spine(bent), 1.0, LETTERS)
     assert figure.angle == "90°"
     np.testing.assert_allclose(figure.line[1], figure.line[2])
 
@@ -86,4 +86,4 @@ def test_lines_show_on_white_and_on_black():
 
 def test_a_spine_without_curves_has_no_figures():
     straight = spine(np.zeros(17))
-    assert curve_figures(straight, measure_spine(straight), 1.0, LETTERS) == []
+    assert curve_figures(measure_spine(straight), 1.0, LETTERS) == []

@@ -83,7 +83,7 @@ def scoliosis():
 
 
 def test_curves_corners_and_tilts(tmp_path, scoliosis):
-    measured = write_spine(tmp_path, *scoliosis, tilt_smoothing=0)
+    measured = write_spine(tmp_path, *scoliosis)
     content = json.loads((tmp_path / "bent.json").read_text())
     first, main = content["curves"]
     assert (first["upper"], first["lower"], first["direction"]) == ("T1", "T6", "right")
@@ -96,15 +96,9 @@ def test_curves_corners_and_tilts(tmp_path, scoliosis):
     assert list(t6["corners"]) == ["superior_left", "superior_right", "inferior_left", "inferior_right"]
     width = np.subtract(t6["corners"]["superior_right"], t6["corners"]["superior_left"])
     assert np.linalg.norm(width) == pytest.approx(80, abs=1.5) and width[1] > 0
-    assert t6["tilt_deg"] == t6["smooth_tilt_deg"] == pytest.approx(18, abs=0.5)
-    tilts = {found["level"]: found["smooth_tilt_deg"] for found in content["vertebrae"]}
+    assert t6["tilt_deg"] == pytest.approx(18, abs=0.5)
+    tilts = {found["level"]: found["tilt_deg"] for found in content["vertebrae"]}
     assert abs(tilts["T6"] - tilts["T10"]) == pytest.approx(main["angle_deg"], abs=0.06)
-
-
-def test_curves_are_evened_out(tmp_path, scoliosis):
-    write_spine(tmp_path, *scoliosis, tilt_smoothing=1.0)
-    t6 = json.loads((tmp_path / "bent.json").read_text())["vertebrae"][5]
-    assert t6["tilt_deg"] == pytest.approx(18, abs=0.5) and t6["smooth_tilt_deg"] != t6["tilt_deg"]
 
 
 def test_a_film_of_unknown_view_has_no_curves_but_corners(tmp_path, scoliosis):
@@ -112,24 +106,24 @@ def test_a_film_of_unknown_view_has_no_curves_but_corners(tmp_path, scoliosis):
     write_spine(tmp_path, replace(film, view=View.UNKNOWN), spine)
     content = json.loads((tmp_path / "bent.json").read_text())
     assert content["curves"] == [] and "view=ap_spine" in content["measurements_left_out"][0]
-    assert all(found["corners"] and found["smooth_tilt_deg"] is None for found in content["vertebrae"])
+    assert all(found["corners"] and found["tilt_deg"] is not None for found in content["vertebrae"])
 
 
 def test_the_table_of_curves(tmp_path, scoliosis):
     film, spine = scoliosis
     straight = Spine("bent", BENT_SIZE, tuple(bent_spine(np.zeros(17))))
     failed = Spine("bent", BENT_SIZE, failure=Failure.TOO_FEW_DETECTIONS)
-    rows = [row for each in (spine, straight, failed) for row in curve_rows(film, each, measure_spine(each.vertebrae, smoothing=0))]
-    write_measurements(tmp_path, [*rows, {"film_id": "cut", "remark": "It cannot be read."}])
+    rows = [row for each in (spine, straight, failed) for row in curve_rows(film, each, measure_spine(each.vertebrae))]
+    write_measurements(tmp_path, ["cut", "bent"], rows, {"cut": "It cannot be read.", "bent": "It failed."})
     table = pd.read_csv(tmp_path / "measurements.csv")
     assert list(table) == ["film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark"]
-    assert table.upper.dropna().tolist() == ["T1", "T6"] and table.angle_deg[1] == pytest.approx(42, abs=0.5)
-    assert table.remark[2:].tolist() == [
+    assert table.upper.dropna().tolist() == ["T1", "T6"] and table.angle_deg[2] == pytest.approx(42, abs=0.5)
+    assert table.remark.dropna().tolist() == [
+        "It cannot be read.",
         "The curve from T10 to L3 is left out: L4, next to L3, is missing, so that it may end elsewhere.",
         "No curve of at least 10 degrees.",
         "No spine was found: too few detections.",
         "No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are 0.",
-        "It cannot be read.",
     ]
 
 

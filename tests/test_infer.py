@@ -118,10 +118,9 @@ def test_the_view_of_all_films_can_be_chosen(workplace, films, tmp_path):
     assert set(pd.read_csv(tmp_path / "measurements.csv").view) == {"ap_spine"}
 
 
-@pytest.mark.parametrize(("option", "told"), [("view=front", "one of lateral_cervical"), ("tilt_smoothing=-1", "at least 0 vertebrae")])
-def test_options_of_measuring_are_checked(workplace, films, tmp_path, option, told):
+def test_the_view_is_checked(workplace, films, tmp_path):
     arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
-    assert told in fails("infer", workplace, *arguments, option)
+    assert "one of lateral_cervical" in fails("infer", workplace, *arguments, "view=front")
 
 
 @pytest.fixture

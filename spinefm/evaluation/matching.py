@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from spinefm.geometry import mask_dice
-from spinefm.measurements.tilts import SMOOTHING
 from spinefm.structures import Vertebra
 
 MIN_DICE = 0.4
@@ -45,25 +44,21 @@ class Matching:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What counts as found, and how it is measured.
+    """What counts as found.
 
     Attributes:
         min_dice: A prediction can stand for a true vertebra only above it, 0..1.
         one_to_one: Whether a prediction stands for one true vertebra at most; otherwise every true one takes the best.
         count_spurious: Whether predictions that stand for none are held against a pipeline; otherwise they are free, and not averaged.
-        tilt_smoothing: How much tilts are evened out before angles are taken, see `spinefm.measurements.tilts.smooth_tilts`.
     """
 
     min_dice: float = MIN_DICE
     one_to_one: bool = True
     count_spurious: bool = True
-    tilt_smoothing: float = SMOOTHING
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_dice < 1:
             raise ValueError(f"Expected `min_dice` to be at least 0 and below 1, but got {self.min_dice}.")
-        if self.tilt_smoothing < 0:
-            raise ValueError(f"Expected `tilt_smoothing` to be at least 0 vertebrae, but got {self.tilt_smoothing}.")
 
 
 OURS = Protocol()

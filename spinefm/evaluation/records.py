@@ -10,6 +10,7 @@ from spinefm.evaluation.angles import AngleRecord, record_angles
 from spinefm.evaluation.matching import OURS, Protocol, match_vertebrae
 from spinefm.evaluation.surface import surface_distances
 from spinefm.geometry import centroids_of, local_spacings
+from spinefm.measurements.spine import measure_spine
 from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 
 LANDMARK_MARGIN = 0.1
@@ -145,8 +146,15 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
         tuple(rows),
         _has_duplicates(spine.vertebrae),
         protocol.count_spurious,
-        record_angles(radiograph, spine.vertebrae, protocol.tilt_smoothing),
+        _angles(radiograph, spine),
     )
+
+
+def _angles(radiograph: Radiograph, spine: Spine) -> AngleRecord | None:
+    """None where no angles are known, and then nothing is measured."""
+    if radiograph.cobb_angles is None:
+        return None
+    return record_angles(radiograph.cobb_angles, measure_spine(spine.vertebrae, radiograph.view), radiograph.size[0])
 
 
 def _has_duplicates(found: Sequence[Vertebra]) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from spinefm.measurements.curves import main_ends
 from spinefm.structures import CobbAngles
 
 Points = NDArray[np.float64]
@@ -11,11 +12,11 @@ Points = NDArray[np.float64]
 def challenge_angles(tilts: Points, corners: Points, height: float) -> CobbAngles:
     """The largest Cobb angle of a spine, and two more: above and below it, or both above.
 
-    The largest one is the largest difference of two vertebrae's tilts, which are its ends. Where the middles of all endplates lie on
-    one side of the line from the first to the last of them, the others are those between the first vertebra and the upper end, and
-    between the lower end and the last vertebra. Else, where the ends lie in the upper half of the film, they are the largest
-    differences from the upper end upwards, and from the lower end downwards. Else, the largest difference from the upper end
-    upwards, and from where that ends upwards again.
+    The largest one is the largest difference of two vertebrae's tilts, which are its ends. Where the middles of all endplates, but for
+    the last vertebra's, lie on one side of the line from the first of all to the last, the others are those between the first vertebra
+    and the upper end, and between the lower end and the last vertebra. Else, where the ends lie in the upper half of the film, they are
+    the largest differences from the upper end upwards, and from the lower end downwards. Else, the largest difference from the upper
+    end upwards, and from where that ends upwards again.
 
     Args:
         tilts: (N,) of N vertebrae from head to foot, N at least 2, degrees; see `spinefm.measurements.tilts`.
@@ -28,13 +29,12 @@ def challenge_angles(tilts: Points, corners: Points, height: float) -> CobbAngle
     Raises:
         ValueError: If there are fewer than two vertebrae.
 
-    Source: the data set's own tool, which is not described; reproduced from its figures. From the published corners of the 481
-        training films all three angles come out within 0.02 degrees.
+    Source: the data set's own tool, which is not described; reproduced from its figures. How exactly, docs/evaluation.md says.
     """
     if len(tilts) < 2:
         raise ValueError(f"Expected the tilts of at least two vertebrae, but got {len(tilts)}.")
-    differences = np.abs(np.asarray(tilts)[:, None] - tilts)
-    upper, lower = sorted(int(end) for end in np.unravel_index(differences.argmax(), differences.shape))
+    upper, lower = main_ends(tilts)
+    differences = np.abs(tilts[:, None] - tilts)
     largest = float(differences[upper, lower])
     endplates = corners.reshape(-1, 2, 2).mean(1)
     if _is_one_sided(endplates):

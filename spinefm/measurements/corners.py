@@ -1,7 +1,5 @@
 """The four corners of a vertebra, from its mask."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +16,12 @@ FARTHEST = 0.35
 """How far beyond its mask's outline a corner may lie, in lengths of the longer diagonal: farther, the mask has no four sides."""
 
 Points = NDArray[np.float64]
+Line = tuple[Points, Points]
+"""A point of it, (x, y), and its direction."""
 _SIDES = ((0, 1), (2, 3), (0, 2), (1, 3))
 """Ends of the upper, lower, left and right side among the corners."""
 _MEETINGS = ((0, 2), (0, 3), (1, 2), (1, 3))
 """Which of the sides meet in each corner."""
-
-
-def spine_corners(vertebrae: Sequence[Vertebra]) -> list[Points | None]:
-    """The corners of each vertebra of a spine; None where its mask has no four sides.
-
-    Args:
-        vertebrae: From head to foot, any number; the line through the neighbours' centroids says which side of one is its upper one.
-    """
-    centroids = np.array([vertebra.centroid for vertebra in vertebrae], dtype=np.float64).reshape(-1, 2)
-    axes = np.gradient(centroids, axis=0) if len(vertebrae) > 1 else np.array([[0.0, 1.0]])
-    return [corners(vertebra, axis) for vertebra, axis in zip(vertebrae, axes, strict=False)]
 
 
 def corners(vertebra: Vertebra, axis: Points) -> Points | None:
@@ -55,8 +44,8 @@ def corners(vertebra: Vertebra, axis: Points) -> Points | None:
         if found is None:
             return None
         sides = [_line(points) for points in _along_sides(outline, found)]
-        meetings = [_meeting(sides[across], sides[along]) for across, along in _MEETINGS]
-        found = None if any(meeting is None for meeting in meetings) else np.array(meetings)
+        meetings = [meeting(sides[across], sides[along]) for across, along in _MEETINGS]
+        found = None if any(each is None for each in meetings) else np.array(meetings)
     return found if found is not None and _is_possible(found, outline) else None
 
 
@@ -97,15 +86,15 @@ def _along_sides(outline: Points, guess: Points) -> list[Points]:
     return [outline[column] for column in counts.T]
 
 
-def _line(points: Points) -> tuple[Points, Points] | None:
-    """A point of the line through points, and its direction; far ones weigh little. None for fewer than two."""
+def _line(points: Points) -> Line | None:
+    """The line through points; far ones weigh little. None for fewer than two."""
     if len(points) < 2:
         return None
     dx, dy, x, y = cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel().astype(np.float64)
     return np.array([x, y]), np.array([dx, dy])
 
 
-def _meeting(first: tuple[Points, Points] | None, second: tuple[Points, Points] | None) -> Points | None:
+def meeting(first: Line | None, second: Line | None) -> Points | None:
     """Where two lines meet; None if one is missing or they are parallel."""
     if first is None or second is None:
         return None

@@ -6,14 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.anatomy import level_index, order_with, region
-from spinefm.measurements.corners import spine_corners
-from spinefm.measurements.curves import Curve, spine_curves
-from spinefm.measurements.tilts import SMOOTHING, smooth_tilts, tilt
-from spinefm.structures import Vertebra, View
+from spinefm.anatomy import level_index, levels_between, order_with, region
+from spinefm.measurements.axes import lean_deg, spine_axes
+from spinefm.measurements.corners import corners
+from spinefm.measurements.curves import Curve, main_ends, spine_curves
+from spinefm.measurements.tilts import tilt
+from spinefm.structures import Point, Vertebra, View
 
 REGIONS = ("thoracic", "lumbar")
 """Of the vertebrae between which curves are measured."""
+
+LEVELS = levels_between("T1", "L5")
+"""Of a whole thoracolumbar spine."""
+
+MOST_MISSING = 3
+"""With more of these levels missing, the largest angle of the others need not be that of the spine."""
+
+MAX_TILT_DEG, MAX_LEAN_DEG = 90.0, 60.0
+"""Of a vertebra's midline from the horizontal, and of the spine's axis there from its chord: beyond, sides are not told apart."""
 
 _LATERAL = "No curve is measured: the film is lateral, and curves are of films from the front."
 _UNKNOWN = "No curve is measured: how the film was taken is unknown. If it is from the front, say so with `view=ap_spine`."
@@ -22,27 +32,57 @@ Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class MeasuredVertebra:
+    """A vertebra whose mask has four sides.
+
+    Attributes:
+        vertebra: As it was found.
+        corners: (4, 2), see `spinefm.measurements`.
+        tilt_deg: See `spinefm.measurements.tilts`.
+        lean_deg: Between the spine's axis there and its chord, see `spinefm.measurements.axes`.
+    """
+
+    vertebra: Vertebra
+    corners: Points
+    tilt_deg: float
+    lean_deg: float = 0.0
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether its upper side is told apart from the others for certain, on a film from the front."""
+        return abs(self.tilt_deg) <= MAX_TILT_DEG and self.lean_deg <= MAX_LEAN_DEG
+
+
+@dataclass(frozen=True, eq=False)
 class SpineMeasurements:
     """What is measured of the vertebrae of a film.
 
     Attributes:
-        corners: (4, 2) of each vertebra, see `spinefm.measurements`; None where its mask has no four sides.
-        tilts: Of each, degrees; see `spinefm.measurements.tilts`.
-        smooth_tilts: The same, evened out along the spine, between which angles are taken; None also where a vertebra is not `chain`.
-        chain: Indices of the vertebrae between which angles are taken, from head to foot; see `named_chain`.
-        curves: Of at least 10 degrees, from head to foot; their indices are those of the vertebrae.
+        vertebrae: Each as it was measured; None where its mask has no four sides.
+        largest_left_out: Why the largest angle of the chain need not be that of the spine; None where it is.
+        chain: The vertebrae between which angles are taken, from head to foot: thoracic and lumbar ones with a level.
+        curves: Of at least 10 degrees, from head to foot; their indices are those of the chain.
         left_out: Why others were not measured, one sentence each.
     """
 
-    corners: tuple[Points | None, ...]
-    tilts: tuple[float | None, ...]
-    smooth_tilts: tuple[float | None, ...]
-    chain: tuple[int, ...]
+    vertebrae: tuple[MeasuredVertebra | None, ...]
+    largest_left_out: str | None
+    chain: tuple[MeasuredVertebra, ...] = ()
     curves: tuple[Curve, ...] = ()
     left_out: tuple[str, ...] = ()
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Of the chain."""
+        return _levels(self.chain)
 
-def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE, smoothing: float = SMOOTHING) -> SpineMeasurements:
+    @property
+    def tilts(self) -> Points:
+        """(N,) of the chain, degrees."""
+        return np.array([its.tilt_deg for its in self.chain])
+
+
+def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> SpineMeasurements:
     """Measure a spine: the corners and tilts of its vertebrae on any film, and its curves on a film from the front.
 
     A curve is left out, with the reason, where a vertebra next to one of its ends is missing, from T1 to L5: whether the spine tilts
@@ -51,40 +91,56 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE, smo
     Args:
         vertebrae: From head to foot, any number.
         view: Of the film.
-        smoothing: See `spinefm.measurements.tilts.smooth_tilts`; 0 for exact annotations.
     """
-    corners = spine_corners(vertebrae)
-    tilts = [None if its is None else tilt(its) for its in corners]
+    measured = _measured(vertebrae)
     if view != View.AP_SPINE:
-        return SpineMeasurements(
-            tuple(corners), tuple(tilts), (None,) * len(tilts), (), left_out=(_UNKNOWN if view == View.UNKNOWN else _LATERAL,)
-        )
-    chain = named_chain(vertebrae, corners)
-    levels = [str(vertebrae[index].level) for index in chain]
-    even = smooth_tilts([_known(tilts[index]) for index in chain], smoothing, positions(levels))
-    found = spine_curves(even, np.array([vertebrae[index].centroid for index in chain]))
+        reason = _UNKNOWN if view == View.UNKNOWN else _LATERAL
+        return SpineMeasurements(measured, reason, left_out=(reason,))
+    chain = _chain(measured)
+    levels, tilts = _levels(chain), np.array([its.tilt_deg for its in chain])
+    found = spine_curves(tilts, np.array([its.vertebra.centroid for its in chain]))
     reasons = [_doubt(curve, levels) for curve in found]
-    curves = [_of_vertebrae(curve, chain) for curve, reason in zip(found, reasons, strict=True) if not reason]
-    smoothed = dict(zip(chain, map(float, even), strict=True))
-    left_out = [*_unmeasured(vertebrae, corners, chain), *filter(None, reasons)]
-    every = [smoothed.get(index) for index in range(len(vertebrae))]
-    return SpineMeasurements(tuple(corners), tuple(tilts), tuple(every), tuple(chain), tuple(curves), tuple(left_out))
+    curves = [curve for curve, reason in zip(found, reasons, strict=True) if not reason]
+    left_out = [*_unmeasured(vertebrae, measured), *_short(levels), *filter(None, reasons)]
+    return SpineMeasurements(measured, doubtful_largest(tilts, levels), chain, tuple(curves), tuple(left_out))
 
 
-def named_chain(vertebrae: Sequence[Vertebra], corners: Sequence[Points | None]) -> list[int]:
-    """Indices of the thoracic and lumbar vertebrae with corners, by level from head to foot; of two of one level the more confident."""
-    best: dict[str, int] = {}
-    for index in sorted(range(len(vertebrae)), key=lambda index: vertebrae[index].confidence):
-        level = vertebrae[index].level
-        if level is not None and region(level) in REGIONS and corners[index] is not None:
-            best[level] = index
+def _measured(vertebrae: Sequence[Vertebra]) -> tuple[MeasuredVertebra | None, ...]:
+    """The line through vertebrae with a level says which side of each is its upper one; where there are not two, that through all."""
+    named = best_of_levels(vertebrae)
+    line = [its.centroid for its in (named if len(named) > 1 else vertebrae)]
+    axes = spine_axes(line, [vertebra.centroid for vertebra in vertebrae])
+    return tuple(_measure(vertebra, axis, line) for vertebra, axis in zip(vertebrae, axes, strict=True))
+
+
+def _measure(vertebra: Vertebra, axis: Points, line: Sequence[Point]) -> MeasuredVertebra | None:
+    found = corners(vertebra, axis)
+    return None if found is None else MeasuredVertebra(vertebra, found, tilt(found), lean_deg(axis, line))
+
+
+def best_of_levels(vertebrae: Sequence[Vertebra]) -> list[Vertebra]:
+    """Those with a level, from head to foot by level; of two of one level the more confident."""
+    ranked = sorted(vertebrae, key=lambda vertebra: vertebra.confidence)
+    best = {vertebra.level: vertebra for vertebra in ranked if vertebra.level is not None}
     return [best[level] for level in sorted(best, key=level_index)]
 
 
-def positions(levels: Sequence[str]) -> list[int]:
-    """Places of thoracic and lumbar levels along the spine, counted in vertebrae."""
-    order = order_with(levels)
-    return [order.index(level) for level in levels]
+def _chain(measured: Sequence[MeasuredVertebra | None]) -> tuple[MeasuredVertebra, ...]:
+    usable = {id(its.vertebra): its for its in measured if its is not None and its.is_upright and _is_between(its.vertebra.level)}
+    return tuple(usable[id(vertebra)] for vertebra in best_of_levels([its.vertebra for its in usable.values()]))
+
+
+def _is_between(level: str | None) -> bool:
+    return level is not None and region(level) in REGIONS
+
+
+def _levels(chain: Sequence[MeasuredVertebra]) -> tuple[str, ...]:
+    return tuple(str(its.vertebra.level) for its in chain)
+
+
+def missing_levels(levels: Collection[str]) -> tuple[str, ...]:
+    """Those of `LEVELS` that are not among `levels`."""
+    return tuple(level for level in LEVELS if level not in levels)
 
 
 def missing_neighbour(level: str, levels: Collection[str]) -> str | None:
@@ -103,32 +159,46 @@ def doubtful_end(upper: str, lower: str, levels: Collection[str]) -> str | None:
     return None
 
 
+def doubtful_largest(tilts: Points, levels: Sequence[str]) -> str | None:
+    """Why the largest angle between N vertebrae need not be that of the spine; None where it is.
+
+    Args:
+        tilts: (N,) degrees.
+        levels: N, from head to foot.
+    """
+    if too_few := _too_few(levels):
+        return too_few
+    upper, lower = main_ends(tilts)
+    return doubtful_end(levels[upper], levels[lower], levels)
+
+
+def _too_few(levels: Collection[str]) -> str | None:
+    missing = len(missing_levels(levels))
+    return f"{missing} of {len(LEVELS)} vertebrae are missing" if missing > MOST_MISSING else None
+
+
 def _doubt(curve: Curve, levels: Sequence[str]) -> str | None:
     upper, lower = levels[curve.upper], levels[curve.lower]
     reason = doubtful_end(upper, lower, levels)
     return reason and f"The curve from {upper} to {lower} is left out: {reason}, so that it may end elsewhere."
 
 
-def _of_vertebrae(curve: Curve, chain: Sequence[int]) -> Curve:
-    """The same curve, counted in all vertebrae of the film."""
-    apex = None if curve.apex is None else chain[curve.apex]
-    return Curve(curve.angle_deg, chain[curve.upper], chain[curve.lower], apex, curve.direction)
+def _short(levels: Sequence[str]) -> list[str]:
+    """What there is to say of a spine of which much is missing."""
+    if len(levels) < 2:
+        return [f"No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are {len(levels)}."]
+    too_few = _too_few(levels)
+    return [f"The largest curve may not be among those measured: {too_few}, from T1 to L5."] if too_few else []
 
 
-def _unmeasured(vertebrae: Sequence[Vertebra], corners: Sequence[Points | None], chain: Sequence[int]) -> list[str]:
+def _unmeasured(vertebrae: Sequence[Vertebra], measured: Sequence[MeasuredVertebra | None]) -> list[str]:
     """Why vertebrae are in no curve."""
-    reasons = []
-    if nameless := sum(vertebra.level is None for vertebra in vertebrae):
-        reasons.append(f"Vertebrae of unknown level are in no curve: {nameless}.")
-    shapeless = [vertebra.level for vertebra, its in zip(vertebrae, corners, strict=True) if vertebra.level is not None and its is None]
-    if shapeless:
-        reasons.append(f"Vertebrae whose masks have no four sides are in no curve: {', '.join(map(str, shapeless))}.")
-    if len(chain) < 2:
-        reasons.append(f"No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are {len(chain)}.")
-    return reasons
-
-
-def _known(value: float | None) -> float:
-    if value is None:
-        raise ValueError("Expected the tilt of a vertebra with corners, but it has none.")
-    return value
+    named = [(vertebra.level, its) for vertebra, its in zip(vertebrae, measured, strict=True) if vertebra.level is not None]
+    nameless = len(vertebrae) - len(named)
+    shapeless = [level for level, its in named if its is None]
+    across = [level for level, its in named if its is not None and not its.is_upright]
+    return [
+        *([f"Vertebrae of unknown level are in no curve: {nameless}."] if nameless else []),
+        *([f"Vertebrae whose masks have no four sides are in no curve: {', '.join(shapeless)}."] if shapeless else []),
+        *([f"Vertebrae that lie across the spine are in no curve: {', '.join(across)}."] if across else []),
+    ]

@@ -10,18 +10,21 @@ from rich.console import Console
 
 from spinefm.evaluation.angles import AngleRecord, record_angles
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.evaluation.matching import Protocol
 from spinefm.evaluation.metrics import ANGLE_METRICS, compute_metrics
 from spinefm.evaluation.tables import angles_table
+from spinefm.measurements.spine import measure_spine
 from spinefm.structures import Failure, Radiograph, Spine, View
 from tests.scoliosis import LEVELS, SIZE, spine
 
 KNOWN = (42.0, 18.0, 30.0)
-EXACT = Protocol(tilt_smoothing=0)
 
 
 def film(film_id="a", angles=KNOWN):
     return Radiograph(film_id, np.zeros(SIZE, dtype=np.uint8), tuple(spine()), View.AP_SPINE, cobb_angles=angles)
+
+
+def record(found):
+    return record_angles(KNOWN, measure_spine(found), SIZE[0])
 
 
 def without(*missing):
@@ -29,11 +32,9 @@ def without(*missing):
 
 
 def test_a_whole_spine_has_its_three_angles():
-    angles = record_angles(film(), spine(), 0)
+    angles = record(spine())
     assert angles.found == pytest.approx(KNOWN, abs=0.5) and angles.is_measured and angles.is_complete
     assert angles.error_deg < 0.5 and angles.smape_percent < 1
-    assert record_angles(film(), spine(), 1.5).found[0] != angles.found[0]
-    assert record_angles(film(angles=None), spine()) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_a_whole_spine_has_its_three_angles():
     ids=str,
 )
 def test_what_is_missing_decides_what_is_measured(missing, left_out):
-    angles = record_angles(film(), without(*missing), 0)
+    angles = record(without(*missing))
     assert angles.left_out == left_out and angles.missing == tuple(missing) and not angles.is_complete
     if left_out is None:
         assert angles.found[0] == pytest.approx(KNOWN[0], abs=0.5)
@@ -60,7 +61,7 @@ def test_what_is_missing_decides_what_is_measured(missing, left_out):
 
 def test_a_spine_off_by_one_level_lacks_one():
     shifted = spine(levels=("C7", *LEVELS[:-1]))
-    angles = record_angles(film(), shifted, 0)
+    angles = record(shifted)
     assert angles.missing == ("L5",) and angles.found[0] == pytest.approx(KNOWN[0], abs=0.5)
 
 
@@ -73,7 +74,7 @@ def test_smape_is_of_all_three():
 @pytest.fixture
 def evaluator():
     """A whole spine, one without L5, one that failed, and a film whose angles nobody knows."""
-    evaluator = Evaluator(protocol=EXACT)
+    evaluator = Evaluator()
     evaluator.update(film("a"), Spine("a", SIZE, tuple(spine())))
     evaluator.update(film("b", (44.0, 18.0, 30.0)), Spine("b", SIZE, tuple(without("L5"))))
     evaluator.update(film("c"), Spine("c", SIZE, failure=Failure.TOO_FEW_DETECTIONS))
@@ -120,8 +121,3 @@ def test_angles_of_films_without_a_measured_one_are_drawn(tmp_path):
     evaluator.update(film("c"), Spine("c", SIZE, failure=Failure.TOO_FEW_DETECTIONS))
     results = evaluator.write(tmp_path, {})
     assert results["cobb_mae"] == {"value": None, "ci95": None} and "0 of 1." in (tmp_path / "report.html").read_text()
-
-
-def test_smoothing_is_checked():
-    with pytest.raises(ValueError, match="`tilt_smoothing` to be at least 0 vertebrae, but got -1"):
-        Protocol(tilt_smoothing=-1)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinefm.geometry import mask_to_vertebra, polygon_to_vertebra
-from spinefm.measurements.corners import corners, spine_corners
+from spinefm.measurements.corners import corners
 from spinefm.measurements.tilts import tilt
 from spinefm.structures import Vertebra
 
@@ -81,11 +81,3 @@ def test_any_mask_is_taken(seed, height, width):
     mask = np.random.default_rng(seed).random((height, width)) < 0.6
     found = corners(Vertebra(mask, (0, 0), (1.0, 1.0)), DOWN)
     assert found is None or (found.shape == (4, 2) and np.isfinite(found).all())
-
-
-def test_corners_of_a_spine_follow_its_line():
-    leaning = [quad(50, centre=(200 - 40 * i * np.sin(np.radians(50)), 60 + 40 * i * np.cos(np.radians(50)))) for i in range(3)]
-    for found, expected in zip(spine_corners([mask_of(points) for points in leaning]), leaning, strict=True):
-        assert np.allclose(found, expected, atol=1)
-    assert np.allclose(spine_corners([mask_of(quad(5))])[0], quad(5), atol=1)
-    assert spine_corners([]) == []
