@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.composition import load_pipeline, placement
+from spinefm.composition import load_pipeline, placement, trained_views
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.distributed import Team, check_one_folder
@@ -37,7 +37,9 @@ def main(config: DictConfig) -> None:
     views = ViewRule.of(config.view)
     ids, failures, rows = film_ids(find_films(Path(config.input))), dict[str, str](), list[dict[str, Any]]()
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
-    pipeline = load_pipeline(instantiate(config.pipeline), config.checkpoints, where)
+    kind = instantiate(config.pipeline)
+    pipeline = load_pipeline(kind, config.checkpoints, where)
+    views = views.learned(trained_views(config.checkpoints, kind.func.components))
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))

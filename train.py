@@ -59,7 +59,7 @@ def main(config: DictConfig) -> float:
     best = BestCheckpoint(folder, component)
     trainer = new_trainer(config, folder, best)
     run = start_loggers(trainer.loggers, resolved | record)
-    component.run = training_origin(record, dataset.name, run.id if run else None)
+    component.run = training_origin(record, dataset.name, run.id if run else None, dataset.views)
     if trainer.is_global_zero:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         write_json(folder / RECORD, record)

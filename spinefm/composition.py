@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spinefm.components import COMPONENTS, Component, Placement
+from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.pipeline import EitherPolarity, SpinePipeline
 from spinefm.shipped_files import OWN, SHIPPED, find_checkpoint
 
@@ -48,6 +49,17 @@ def load_components(checkpoints: str | Path, names: Iterable[str]) -> dict[str, 
         told = "From `%s` come %s of your own training, which goes before what is shipped, and as shipped %s."
         log.warning(told, checkpoints, own, shipped or "nothing")
     return loaded
+
+
+def trained_views(checkpoints: str | Path, names: Iterable[str]) -> list[list[str] | None]:
+    """Views of the films on which each component was trained; None where its checkpoint does not tell.
+
+    Raises:
+        FileNotFoundError: If a checkpoint is missing.
+        ValueError: If a checkpoint is unreadable or another component's.
+    """
+    runs = [read_checkpoint(find_checkpoint(checkpoints, name), name).get(RUN_KEY) or {} for name in names]
+    return [run.get("views") for run in runs]
 
 
 def placement(fabric: Any, precision: str, compiler: str | None, channels_last: bool) -> Placement:

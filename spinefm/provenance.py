@@ -68,18 +68,20 @@ def run_record(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, An
     }
 
 
-def training_origin(record: Mapping[str, Any], dataset: str, wandb_id: str | None) -> dict[str, str | None]:
+def training_origin(record: Mapping[str, Any], dataset: str, wandb_id: str | None, views: Iterable[str]) -> dict[str, Any]:
     """What a checkpoint says of the run that trained it.
 
     Args:
         record: Of that run; see `run_record`.
         dataset: Name of the data set.
         wandb_id: Under which W&B knows the run; None without W&B.
+        views: Of the films of the data set.
     """
-    return {"run_id": record["run_id"], "git_commit": record["git_commit"], "dataset": dataset, "wandb_id": wandb_id}
+    known = {"run_id": record["run_id"], "git_commit": record["git_commit"], "dataset": dataset, "wandb_id": wandb_id}
+    return known | {"views": [str(view) for view in views]}
 
 
-def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[str, dict[str, str | None]]:
+def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Where checkpoints come from.
 
     Args:
@@ -96,6 +98,6 @@ def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[st
     return {name: _origin(find_checkpoint(folder, name), name) for name in components}
 
 
-def _origin(path: Path, component: str) -> dict[str, str | None]:
-    unknown = dict.fromkeys(("run_id", "git_commit", "dataset", "wandb_id"))
+def _origin(path: Path, component: str) -> dict[str, Any]:
+    unknown = dict.fromkeys(("run_id", "git_commit", "dataset", "wandb_id", "views"))
     return unknown | (read_checkpoint(path, component).get(RUN_KEY) or {}) | {"sha256": sha256_of(path)}

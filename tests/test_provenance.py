@@ -91,7 +91,7 @@ def test_a_record_tells_runs_apart_and_is_json():
 
 @pytest.mark.parametrize("run", [{}, {"run": None}], ids=["made before", "not trained here"])
 def test_checkpoints_name_their_training_or_nothing(tmp_path, run):
-    origin = training_origin(run_record({}, "films") | {"git_commit": "c0"}, "synthetic", "w1")
+    origin = training_origin(run_record({}, "films") | {"git_commit": "c0"}, "synthetic", "w1", ["ap_spine"])
     torch.save({"component": "resnet", "run": origin}, tmp_path / "resnet.ckpt")
     torch.save({"component": "sam_adapter"} | run, tmp_path / "sam_adapter.ckpt")
     known, unknown = checkpoint_origins(tmp_path, ["resnet", "sam_adapter"]).values()

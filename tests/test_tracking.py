@@ -23,6 +23,8 @@ from tests.wandb_runs import artifacts, metrics, read_runs
 MEDIA = {"test/vertebrae", "test/worst_films", "test/report"}
 WANDB = ["logger=wandb", "logger.wandb.offline=true"]
 
+VIEWS = ["ap_spine", "lateral_cervical", "lateral_lumbar"]
+
 
 def csv_metrics(folder):
     """{name: values in their order} of metrics.csv."""
@@ -142,7 +144,7 @@ def test_a_checkpoint_names_its_training(trained, training):
     for path in (trained[0] / "checkpoints" / "synthetic" / "sam_adapter.ckpt", trained[1] / "best.ckpt", trained[1] / "last.ckpt"):
         named = torch.load(path, weights_only=True)["run"]
         expected = {"run_id": record["run_id"], "git_commit": record["git_commit"], "dataset": "synthetic", "wandb_id": training.id}
-        assert named == expected
+        assert named == expected | {"views": VIEWS}
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,7 @@ def test_an_evaluation_names_its_four_trainings(workplace, trained, training, ev
             "git_commit": trained_by["git_commit"],
             "dataset": "synthetic",
             "wandb_id": training.id if name == "sam_adapter" else None,
+            "views": VIEWS,
             "sha256": sha256_of(checkpoints / f"{name}.ckpt"),
         }
     assert list(record["components"]) == list(THE_FOUR)

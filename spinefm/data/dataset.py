@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from spinefm.data.problems import Problem
-from spinefm.structures import SPLITS, Radiograph, Split
+from spinefm.structures import SPLITS, Radiograph, Split, View
 
 SourceT = TypeVar("SourceT")
 
@@ -89,6 +89,11 @@ class RadiographDataset(ABC):
     def __len__(self) -> int:
         """Number of films, in every split and in none."""
         return sum(len(self.split(split)) for split in SPLITS)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Of its films, as far as that is known without reading them."""
+        return (View.UNKNOWN,)
 
     def inspect(self) -> Iterator[Inspection]:
         """Read every film, with whatever is wrong with it."""

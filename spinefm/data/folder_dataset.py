@@ -16,7 +16,7 @@ from spinefm.data.reading.polarity import is_inverted
 from spinefm.data.splits.division import divided_patients, patient_division, published_division
 from spinefm.data.splits.grouping import FRACTIONS, check_split
 from spinefm.data.splits.lists import find_lists
-from spinefm.structures import Radiograph, Split
+from spinefm.structures import Radiograph, Split, View
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +108,11 @@ class FolderDataset(RadiographDataset):
     def settings(self) -> tuple[object, ...]:
         """The subclass's arguments on which the content of a film depends."""
         return ()
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """See `RadiographDataset.views`."""
+        return tuple(sorted({source.view for source in self.sources}))
 
     def split(self, split: Split) -> Films[FilmSource]:
         """The films of one split, read when indexed, in the order in which they were found.

@@ -1,26 +1,49 @@
 """Two evaluations of the same films, film by film: `python -m spinefm.evaluation.compare <folder> <folder>`."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import wilcoxon
 
 from spinefm.evaluation.intervals import bootstrap_interval
-from spinefm.evaluation.tables import SHORT_TITLES, format_value
+from spinefm.evaluation.tables import ANGLE_NAMES, ANGLE_SHORT_TITLES, SHORT_TITLES, format_value
 from spinefm.failures import run_script
 
 MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
     "identification_rate": lambda rows: rows[rows.true_x.notna()].identified.mean(),
     "labelled_identification_rate": lambda rows: rows[rows.true_level.notna()].labelled.mean(),
+    "dice_identified": lambda rows: rows[rows.true_x.notna() & rows.identified].dice.mean(),
     "dice_all": lambda rows: rows[rows.true_x.notna()].dice.fillna(0.0).mean(),
     "false_positives_per_image": lambda rows: float(rows.true_x.isna().sum()),
 }
 """What a film is worth, from its rows of `vertebrae.csv`."""
+
+ANGLE_MEASURES: dict[str, Callable[[pd.DataFrame], "pd.Series[float]"]] = {
+    "cobb_mae": lambda rows: _largest_error(rows).where(rows.measured),
+    "cobb_mae_all": lambda rows: _largest_error(rows),
+    "cobb_smape": lambda rows: _smape(rows).where(rows.complete),
+    "cobb_smape_all": lambda rows: _smape(rows),
+}
+"""The same of all films whose Cobb angles are known, from `angles.csv`; empty where they are not measured. A film without a spine has
+angles of 0 there."""
+
+
+def _largest_error(rows: pd.DataFrame) -> "pd.Series[float]":
+    return (rows.found_largest_deg - rows.true_largest_deg).abs()
+
+
+def _smape(rows: pd.DataFrame) -> "pd.Series[float]":
+    found, true = (rows[[f"{kind}_{name}_deg" for name in ANGLE_NAMES]] for kind in ("found", "true"))
+    total = found.sum(axis=1) + true.sum(axis=1)
+    differences = np.abs(found.to_numpy() - true.to_numpy()).sum(axis=1)
+    percent: pd.Series[float] = 100 * differences / total.where(total > 0, 1.0)
+    return percent
 
 
 @dataclass(frozen=True)
@@ -47,20 +70,37 @@ class Comparison:
     lower: int
 
 
-def compare(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Comparison]:
-    """Compare two evaluations, metric by metric; films in which a metric has nothing to measure are left out of it.
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What was written of an evaluation.
 
-    Args:
-        first: Content of its `vertebrae.csv`.
-        second: Likewise.
+    Attributes:
+        vertebrae: Content of `vertebrae.csv`.
+        angles: Of `angles.csv`; None where no Cobb angles are known.
+    """
+
+    vertebrae: pd.DataFrame
+    angles: pd.DataFrame | None = None
+
+
+def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
+    """Compare two evaluations, metric by metric; films in which one of them has nothing to measure are left out of a metric.
+
+    Returns:
+        By `MEASURES`, and by `ANGLE_MEASURES` where both have angles.
 
     Raises:
         ValueError: If they are of different films.
     """
-    if difference := set(first.film_id) ^ set(second.film_id):
+    tables = first.vertebrae, second.vertebrae
+    if difference := set(tables[0].film_id) ^ set(tables[1].film_id):
         raise ValueError(f"Expected two evaluations of the same films, but only one has {sorted(difference)[:5]}. Evaluate the same split.")
-    patients = first.groupby("film_id").patient_id.first()
-    return {name: _compare(_by_film(first, measure), _by_film(second, measure), patients) for name, measure in MEASURES.items()}
+    patients = tables[0].groupby("film_id").patient_id.first()
+    found = {name: _compare(_by_film(tables[0], measure), _by_film(tables[1], measure), patients) for name, measure in MEASURES.items()}
+    if first.angles is None or second.angles is None:
+        return found
+    angles = first.angles.set_index("film_id"), second.angles.set_index("film_id")
+    return found | {name: _compare(measure(angles[0]), measure(angles[1]), patients) for name, measure in ANGLE_MEASURES.items()}
 
 
 def _by_film(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":
@@ -102,12 +142,12 @@ def comparison_table(found: dict[str, Comparison], first: str, second: str) -> T
     for name, one in found.items():
         p_value = "–" if one.p_value is None else f"{one.p_value:.2g}"
         values = (format_value(name, one.first), format_value(name, one.second), format_difference(one))
-        table.add_row(SHORT_TITLES[name], *values, p_value, str(one.higher), str(one.lower))
+        table.add_row((SHORT_TITLES | ANGLE_SHORT_TITLES)[name], *values, p_value, str(one.higher), str(one.lower))
     return table
 
 
-def read_vertebrae(folder: Path) -> pd.DataFrame:
-    """The `vertebrae.csv` of an evaluation.
+def read_evaluation(folder: Path) -> Evaluation:
+    """What evaluate.py wrote of a pipeline.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -119,11 +159,16 @@ def read_vertebrae(folder: Path) -> pd.DataFrame:
             f"Expected an evaluation of a pipeline in `{folder}`, but it has no `vertebrae.csv`. Give the `output` of evaluate.py."
         )
     texts = {"film_id": str, "patient_id": str, "true_level": str, "predicted_level": str}
-    # A patient may be called NA.
-    rows = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    rows = _read_csv(path, texts)
     if "patient_id" not in rows:
         raise ValueError(f"Expected `patient_id` in `{path}`, but it is of an older version. Evaluate again.")
-    return rows
+    angles = folder / "angles.csv"
+    return Evaluation(rows, _read_csv(angles, texts) if angles.is_file() else None)
+
+
+def _read_csv(path: Path, texts: Mapping[str, type[str]]) -> pd.DataFrame:
+    # A patient may be called NA.
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
 
 
 def main() -> None:
@@ -132,7 +177,7 @@ def main() -> None:
     parser.add_argument("first", type=Path, help="output folder of evaluate.py")
     parser.add_argument("second", type=Path, help="likewise; differences are second minus first")
     options = parser.parse_args()
-    found = compare(read_vertebrae(options.first), read_vertebrae(options.second))
+    found = compare(read_evaluation(options.first), read_evaluation(options.second))
     Console().print(comparison_table(found, options.first.name, options.second.name))
 
 

@@ -134,6 +134,9 @@ def film_facts(film: FilmRecord) -> list[str]:
         f"{labelled} with the right level",
         f"false positives: {film.num_false_positives}",
     ]
+    if film.angles is not None:
+        doubt = "" if film.angles.is_measured else ", not measured"
+        facts.append(f"Cobb angle off by {film.angles.error_deg:.1f}°{doubt}")
     facts += [f"stopped {direction}: {_words(reason)}" for direction, reason in film.stops.items()]
     return [*facts, f"failed: {_words(film.failure)}"] if film.failure else facts
 

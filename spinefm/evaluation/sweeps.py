@@ -16,9 +16,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinefm.atomic import atomic_path
-from spinefm.evaluation.compare import MEASURES, compare, format_difference, read_vertebrae
+from spinefm.evaluation.compare import compare, format_difference, read_evaluation
 from spinefm.evaluation.figures import BLUE
-from spinefm.evaluation.tables import SHORT_TITLES, TITLES, format_value
+from spinefm.evaluation.tables import ANGLE_SHORT_TITLES, SHORT_TITLES, TITLES, format_value
 from spinefm.failures import run_script
 from spinefm.jobs import SCORE
 
@@ -125,15 +125,16 @@ def cost_table(folder: Path, jobs: Sequence[Job]) -> Table | None:
     if len(evaluations) < 2:
         return None
     keys, (first, *others) = varied(jobs), evaluations
-    headings = [*short_names(keys).values(), *(SHORT_TITLES[metric] for metric in MEASURES)]
-    table = Table("job", *headings, title=f"Difference from job {first.name}, film by film (95 %)", show_lines=True)
-    rows = read_vertebrae(folder / first.name)
+    base = read_evaluation(folder / first.name)
     try:
-        for job in others:
-            differences = compare(rows, read_vertebrae(folder / job.name)).values()
-            table.add_row(*_which(job, keys), *map(format_difference, differences))
+        found = [compare(base, read_evaluation(folder / job.name)) for job in others]
     except ValueError:
         return None
+    titles = {metric: title for metric, title in (SHORT_TITLES | ANGLE_SHORT_TITLES).items() if any(metric in each for each in found)}
+    headings = [*short_names(keys).values(), *titles.values()]
+    table = Table("job", *headings, title=f"Difference from job {first.name}, film by film (95 %)", show_lines=True)
+    for job, each in zip(others, found, strict=True):
+        table.add_row(*_which(job, keys), *(format_difference(each[metric]) if metric in each else "–" for metric in titles))
     return table
 
 

@@ -51,6 +51,14 @@ SHORT_TITLES = {
     "dice_all": "Dice,\nmissed = 0",
     "false_positives_per_image": "FP per\nimage",
 }
+"""Of those that fit on a terminal."""
+
+ANGLE_SHORT_TITLES = {
+    "cobb_mae": "Cobb,\ndegrees",
+    "cobb_mae_all": "the same,\nall images",
+    "cobb_smape": "SMAPE,\n%",
+    "cobb_smape_all": "the same,\nall images",
+}
 
 
 ANGLES = {
@@ -60,6 +68,9 @@ ANGLES = {
     "cobb_smape_all": "num_cobb_images",
 }
 """Metrics of Cobb angles, and the key of the number of films behind each."""
+
+ANGLE_NAMES = ("largest", "second", "third")
+"""Of a film's three Cobb angles, in the columns of `angles.csv`."""
 
 
 def format_value(key: str, value: float | None) -> str:
@@ -132,12 +143,11 @@ def angle_rows(films: Sequence[FilmRecord]) -> pd.DataFrame:
 
 
 def _angle_cells(film: FilmRecord, angles: AngleRecord) -> dict[str, Any]:
-    names = ("largest", "second", "third")
     return {
         "film_id": film.film_id,
         "patient_id": film.patient_id,
-        **{f"true_{name}_deg": value for name, value in zip(names, angles.true, strict=True)},
-        **{f"found_{name}_deg": value for name, value in zip(names, angles.found, strict=True)},
+        **{f"true_{name}_deg": value for name, value in zip(ANGLE_NAMES, angles.true, strict=True)},
+        **{f"found_{name}_deg": value for name, value in zip(ANGLE_NAMES, angles.found, strict=True)},
         "measured": angles.is_measured,
         "complete": angles.is_complete,
         "left_out": angles.left_out,

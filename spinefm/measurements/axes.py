@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-NEAREST = 4
-"""Of how many steps from a vertebra to the next one the median is taken: a centroid off the spine spoils two, to opposite sides."""
+FARTHEST = 1.0
+"""How far a vertebra of a spine may lie beside the line through its neighbours, in distances of neighbours.
+Annotated ones stay within it."""
 
 Points = NDArray[np.float64]
 
@@ -15,20 +16,36 @@ def spine_axes(line: Sequence[tuple[float, float]], places: Sequence[tuple[float
     """Towards the foot along a spine, roughly, whatever lies beside it.
 
     Args:
-        line: (x, y) of N vertebrae of the spine, from head to foot, any number; one of them may lie off it.
-        places: (x, y) of M points, each taken to be where the nearest of the N is.
+        line: (x, y) of N vertebrae of the spine, from head to foot, any number; those far off it do not count.
+        places: (x, y) of M points, each taken to be where the nearest of the others is.
 
     Returns:
-        (M, 2) medians of unit vectors, (0, 1) where N is less than 2.
+        (M, 2) of any length, (0, 1) where N is less than 2.
     """
-    along, points = np.asarray(line, dtype=np.float64).reshape(-1, 2), np.asarray(places, dtype=np.float64).reshape(-1, 2)
+    along, points = _without_outliers(np.asarray(line, dtype=np.float64)), np.asarray(places, dtype=np.float64).reshape(-1, 2)
     if len(along) < 2:
         return np.tile([0.0, 1.0], (len(points), 1))
-    steps = np.diff(along, axis=0)
-    steps /= np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-9)
     nearest = np.linalg.norm(points[:, None] - along, axis=2).argmin(1)
-    starts = np.clip(nearest - NEAREST // 2, 0, max(len(steps) - NEAREST, 0))
-    return np.array([np.median(steps[start : start + NEAREST], axis=0) for start in starts]).reshape(-1, 2)
+    return np.asarray(np.gradient(along, axis=0)[nearest])
+
+
+def _without_outliers(line: Points) -> Points:
+    """Drop the one that lies farthest off, as long as one lies too far: one off the spine makes its neighbours seem so, but less."""
+    while len(line) > 2:
+        offsets = _offsets(line)
+        if offsets.max() <= FARTHEST:
+            break
+        line = np.delete(line, offsets.argmax(), axis=0)
+    return line
+
+
+def _offsets(line: Points) -> Points:
+    """(N,) how far each of N lies beside the line through its two neighbours, or the two next to an end, in their distances."""
+    before, after = np.r_[1, : len(line) - 2, -2], np.r_[2, 2 : len(line), -3]
+    along, off = line[after] - line[before], line - line[before]
+    steps = np.abs(after % len(line) - before % len(line))
+    across = np.abs(along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0])
+    return np.asarray(across / np.maximum((along**2).sum(1), 1e-9) * steps)
 
 
 def lean_deg(axis: Points, line: Sequence[tuple[float, float]]) -> float:

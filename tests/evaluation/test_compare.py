@@ -8,10 +8,11 @@ import pytest
 from scipy.stats import wilcoxon
 
 from spinefm.evaluation import compare as script
-from spinefm.evaluation.compare import compare
+from spinefm.evaluation.compare import Evaluation, compare
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.failures import run_script
-from spinefm.structures import Radiograph, Spine, Vertebra
+from spinefm.structures import Radiograph, Spine, Vertebra, View
+from tests import scoliosis
 
 LEVELS = ("C3", "C4", "C5", "C6")
 
@@ -41,7 +42,7 @@ def run(*arguments):
 
 
 def read(folder):
-    return script.read_vertebrae(folder)
+    return script.read_evaluation(folder)
 
 
 def test_differences_film_by_film(tmp_path):
@@ -88,7 +89,8 @@ def test_equal_differences_of_rates_are_ties():
 
     first, second = [4, 1, 3, 2, 5, 0, 4, 2], [5, 2, 2, 4, 6, 1, 3, 5]
     exact = (np.array(second) - np.array(first)) / 6
-    assert compare(table(first), table(second))["identification_rate"].p_value == pytest.approx(wilcoxon(exact.round(6)).pvalue)
+    found = compare(Evaluation(table(first)), Evaluation(table(second)))
+    assert found["identification_rate"].p_value == pytest.approx(wilcoxon(exact.round(6)).pvalue)
 
 
 def test_patients_and_films_may_be_called_na(tmp_path):
@@ -128,3 +130,24 @@ def test_what_cannot_be_compared_is_named(tmp_path):
     pd.DataFrame({"film_id": ["000"]}).to_csv(tmp_path / "vertebrae.csv")
     with pytest.raises(SystemExit, match=r"older version"):
         run(first, tmp_path)
+
+
+def test_cobb_angles_are_compared_film_by_film(tmp_path, capsys):
+    """The first evaluation lacks L5 of film a and finds nothing on b; the second one finds all. Nobody knows the angles of c."""
+    known = (42.0, 18.0, 30.0)
+    for name, spines in (("a", (scoliosis.spine()[:-1], [], scoliosis.spine())), ("b", (scoliosis.spine(),) * 3)):
+        evaluator = Evaluator()
+        for film_id, found, angles in zip("abc", spines, (known, known, None), strict=True):
+            truth = tuple(scoliosis.spine())
+            film = Radiograph(film_id, np.zeros(scoliosis.SIZE, dtype=np.uint8), truth, View.AP_SPINE, cobb_angles=angles)
+            evaluator.update(film, Spine(film_id, film.size, tuple(found)))
+        evaluator.write(tmp_path / name, {})
+    found = compare(read(tmp_path / "a"), read(tmp_path / "b"))
+    assert found["dice_identified"].difference == 0
+    assert found["cobb_mae"].difference == pytest.approx(0, abs=0.5) and found["cobb_smape"].difference is None
+    assert found["cobb_mae_all"].first == pytest.approx(21, abs=0.5) and found["cobb_mae_all"].second == pytest.approx(0, abs=0.5)
+    assert found["cobb_smape_all"].difference == pytest.approx(-50, abs=5)
+    run(tmp_path / "a", tmp_path / "b")
+    assert "SMAPE" in capsys.readouterr().out
+    report = (tmp_path / "a" / "report.html").read_text()
+    assert "Cobb angle off by 42.0°, not measured" in report and report.count("Cobb angle off by") == 2

@@ -108,12 +108,13 @@ def test_one_with_a_level_turns_none_but_itself(index):
 
 
 def test_a_vertebra_across_the_spine_is_in_no_curve():
-    """The last five levels are called in a row to the side."""
+    """The lower end of the line hooks to the side."""
     found = spine(np.zeros(17))
-    moved = [replace(vertebra, centroid=(250.0 + 52 * i, 684.0)) for i, vertebra in enumerate(found[12:])]
-    measured = measure_spine([*found[:12], *moved])
-    assert not {"L4", "L5"} & set(measured.levels) and measured.curves == ()
-    assert re.search(r"Vertebrae that lie across the spine are in no curve: .*L4, L5\.", " ".join(measured.left_out))
+    angles = np.minimum(1.4, 0.35 * np.arange(7))
+    hook = np.stack([250 + 52 * np.arange(7) * np.sin(angles), 590 + 52 * np.arange(7) * np.cos(angles)], axis=1)
+    measured = measure_spine([*found[:10], *(replace(its, centroid=tuple(point)) for its, point in zip(found[10:], hook, strict=True))])
+    assert not {"L2", "L3"} & set(measured.levels)
+    assert "Vertebrae that lie across the spine are in no curve: L2, L3." in measured.left_out
 
 
 def test_where_many_are_missing_the_largest_curve_may_be_elsewhere():

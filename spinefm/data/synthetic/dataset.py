@@ -76,6 +76,11 @@ class SyntheticDataset(RadiographDataset):
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """See `RadiographDataset.views`."""
+        return tuple(sorted(set(self._views)))
+
     def film(self, split: Split, index: int) -> Radiograph:
         """One film; depends on the seed, the split and the index and on nothing else."""
         rng = np.random.default_rng([self._seed, SPLITS.index(split), index])
