@@ -131,10 +131,10 @@ def cost_table(folder: Path, jobs: Sequence[Job]) -> Table | None:
     except ValueError:
         return None
     titles = {metric: title for metric, title in (SHORT_TITLES | ANGLE_SHORT_TITLES).items() if any(metric in each for each in found)}
-    headings = [*short_names(keys).values(), *titles.values()]
-    table = Table("job", *headings, title=f"Difference from job {first.name}, film by film (95 %)", show_lines=True)
-    for job, each in zip(others, found, strict=True):
-        table.add_row(*_which(job, keys), *(format_difference(each[metric]) if metric in each else "–" for metric in titles))
+    headings = ["job", *short_names(keys).values()], *(_which(job, keys) for job in others)
+    table = Table(*map("\n".join, headings), title=f"Difference from job {first.name}, film by film (95 %)", show_lines=True)
+    for metric, title in titles.items():
+        table.add_row(title, *(format_difference(each[metric]) if metric in each else "–" for each in found))
     return table
 
 
