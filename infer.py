@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.composition import load_pipeline, placement, trained_views
+from spinefm.composition import compose_pipeline, load_components, placement, trained_views
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.distributed import Team, check_one_folder
@@ -38,8 +38,8 @@ def main(config: DictConfig) -> None:
     ids, failures, rows = film_ids(find_films(Path(config.input))), dict[str, str](), list[dict[str, Any]]()
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
-    pipeline = load_pipeline(kind, config.checkpoints, where)
-    views = views.learned(trained_views(config.checkpoints, kind.func.components))
+    components = load_components(config.checkpoints, kind.func.components)
+    pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))

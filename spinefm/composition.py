@@ -1,13 +1,12 @@
 """Where trained components become a pipeline."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spinefm.components import COMPONENTS, Component, Placement
-from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.pipeline import EitherPolarity, SpinePipeline
 from spinefm.shipped_files import OWN, SHIPPED, find_checkpoint
 
@@ -29,9 +28,16 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, p
         ValueError: If a checkpoint is unreadable or another component's.
     """
     kind: Any = pipeline.func
+    return compose_pipeline(pipeline, load_components(checkpoints, kind.components), placement)
+
+
+def compose_pipeline(
+    pipeline: "partial[SpinePipeline]", components: Mapping[str, Component], placement: Placement | None = None
+) -> SpinePipeline:
+    """The same of components that are loaded already, by name; they are moved to where they are to run."""
+    kind: Any = pipeline.func
     where = placement or Placement()
-    loaded = load_components(checkpoints, kind.components)
-    built = pipeline(**{name: component.place(where) for name, component in loaded.items()})
+    built = pipeline(**{name: component.place(where) for name, component in components.items()})
     return EitherPolarity(built) if kind.either_polarity else built
 
 
@@ -51,15 +57,9 @@ def load_components(checkpoints: str | Path, names: Iterable[str]) -> dict[str, 
     return loaded
 
 
-def trained_views(checkpoints: str | Path, names: Iterable[str]) -> list[list[str] | None]:
-    """Views of the films on which each component was trained; None where its checkpoint does not tell.
-
-    Raises:
-        FileNotFoundError: If a checkpoint is missing.
-        ValueError: If a checkpoint is unreadable or another component's.
-    """
-    runs = [read_checkpoint(find_checkpoint(checkpoints, name), name).get(RUN_KEY) or {} for name in names]
-    return [run.get("views") for run in runs]
+def trained_views(components: Iterable[Component]) -> list[list[str] | None]:
+    """Views of the films on which each component was trained; None where its checkpoint did not tell."""
+    return [(component.run or {}).get("views") for component in components]
 
 
 def placement(fabric: Any, precision: str, compiler: str | None, channels_last: bool) -> Placement:

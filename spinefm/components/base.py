@@ -34,7 +34,7 @@ class Component(pl.LightningModule, ABC):
         monitor: The metric that chooses the best checkpoint.
         mode: Whether that is the largest or the smallest value.
         model: The network.
-        run: What names the run that trains it, primitives only; goes into its checkpoints.
+        run: What names the run that trains it, or has trained it, primitives only; goes into its checkpoints. None where that is unknown.
     """
 
     name: ClassVar[str]
@@ -104,6 +104,18 @@ class Component(pl.LightningModule, ABC):
             films: Those that the items show, one each.
         """
 
+    @abstractmethod
+    def _evaluate(self, batch: Any, stage: str) -> None:
+        """Update and log the metrics of a batch as `<stage>/<metric>`; `stage` is val or test."""
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """See `_evaluate`."""
+        self._evaluate(batch, "test")
+
     def trained_parameters(self) -> list[nn.Parameter]:
         """What the optimizer gets: everything that is not frozen."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
@@ -140,6 +152,7 @@ class Component(pl.LightningModule, ABC):
             component = cls(**checkpoint["hyper_parameters"])
         except (KeyError, TypeError, ValueError) as error:
             raise _misfit(cls.name, path, error) from error
+        component.run = checkpoint.get(RUN_KEY)
         component.on_load_checkpoint(checkpoint)  # says itself what is wrong
         try:
             component.load_state_dict(checkpoint["state_dict"])

@@ -109,17 +109,9 @@ class MaskRCNNComponent(Component):
         self.average_precision.reset()
         self.log_dict({f"{stage}/map": scores["map"].float(), f"{stage}/map_50": scores["map_50"].float()})
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "val")
-
     def on_validation_epoch_end(self) -> None:
         """Log the average precision."""
         self._log_average_precision("val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "test")
 
     def on_test_epoch_end(self) -> None:
         """Log the average precision."""

@@ -82,14 +82,6 @@ class PointPredictorComponent(Component):
         metrics = {f"{stage}/step_error": self.step_error, f"{stage}/mse": self.mse}
         self.log_dict(metrics, on_epoch=True, on_step=False, batch_size=len(error))
 
-    def validation_step(self, batch: TrailBatch, batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: TrailBatch, batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "test")
-
     def samples(self, batch: TrailBatch, films: Sequence[Radiograph]) -> list[Sample]:
         """See `Component.samples`: the film around a trail, the true next centroid as a ring, the found one; the error in steps."""
         predicted = self.model(batch.centroids, batch.sizes)

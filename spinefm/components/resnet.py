@@ -99,14 +99,6 @@ class ResNetComponent(Component):
         self.log(f"{stage}/accuracy", self.accuracy, on_epoch=True, on_step=False, batch_size=len(labels))
         self.log(f"{stage}/loss", cross_entropy(logits, labels), batch_size=len(labels))
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "test")
-
     def samples(self, batch: tuple[Tensor, Tensor], films: Sequence[Radiograph]) -> list[Sample]:
         """See `Component.samples`: patches; true class, found class and its probability."""
         patches, labels = batch

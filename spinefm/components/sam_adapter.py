@@ -203,14 +203,6 @@ class SamAdapterComponent(Component):
         self.dice(dice(self.model(patches, prompts) > 0, masks > 0.5))
         self.log(f"{stage}/dice", self.dice, on_epoch=True, on_step=False, batch_size=len(masks))
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "test")
-
     def samples(self, batch: tuple[Tensor, Tensor, Tensor], films: Sequence[Radiograph]) -> list[Sample]:
         """See `Component.samples`: patches; found and true mask and their Dice."""
         patches, prompts, masks = batch

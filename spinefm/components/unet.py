@@ -85,14 +85,6 @@ class UNetComponent(Component):
         self.dice(dice(self.model(films)[:, 0] > 0, masks > 0.5))
         self.log(f"{stage}/dice", self.dice, on_epoch=True, on_step=False, batch_size=len(masks))
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """See `_evaluate`."""
-        self._evaluate(batch, "test")
-
     def samples(self, batch: tuple[Tensor, Tensor], films: Sequence[Radiograph]) -> list[Sample]:
         """See `Component.samples`: films in the network's frame; found and true mask and their Dice."""
         pixels, masks = batch

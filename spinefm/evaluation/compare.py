@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import wilcoxon
 
 from spinefm.evaluation.intervals import bootstrap_interval
-from spinefm.evaluation.tables import ANGLE_NAMES, ANGLE_SHORT_TITLES, SHORT_TITLES, format_value
+from spinefm.evaluation.tables import ANGLE_SHORT_TITLES, SHORT_TITLES, format_value
 from spinefm.failures import run_script
 
 MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
@@ -25,25 +24,13 @@ MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
 """What a film is worth, from its rows of `vertebrae.csv`."""
 
 ANGLE_MEASURES: dict[str, Callable[[pd.DataFrame], "pd.Series[float]"]] = {
-    "cobb_mae": lambda rows: _largest_error(rows).where(rows.measured),
-    "cobb_mae_all": lambda rows: _largest_error(rows),
-    "cobb_smape": lambda rows: _smape(rows).where(rows.complete),
-    "cobb_smape_all": lambda rows: _smape(rows),
+    "cobb_mae": lambda rows: rows.error_deg.where(rows.measured),
+    "cobb_mae_all": lambda rows: rows.error_deg,
+    "cobb_smape": lambda rows: rows.smape_percent.where(rows.complete),
+    "cobb_smape_all": lambda rows: rows.smape_percent,
 }
 """The same of all films whose Cobb angles are known, from `angles.csv`; empty where they are not measured. A film without a spine has
 angles of 0 there."""
-
-
-def _largest_error(rows: pd.DataFrame) -> "pd.Series[float]":
-    return (rows.found_largest_deg - rows.true_largest_deg).abs()
-
-
-def _smape(rows: pd.DataFrame) -> "pd.Series[float]":
-    found, true = (rows[[f"{kind}_{name}_deg" for name in ANGLE_NAMES]] for kind in ("found", "true"))
-    total = found.sum(axis=1) + true.sum(axis=1)
-    differences = np.abs(found.to_numpy() - true.to_numpy()).sum(axis=1)
-    percent: pd.Series[float] = 100 * differences / total.where(total > 0, 1.0)
-    return percent
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,8 @@ def _angle_cells(film: FilmRecord, angles: AngleRecord) -> dict[str, Any]:
         "patient_id": film.patient_id,
         **{f"true_{name}_deg": value for name, value in zip(ANGLE_NAMES, angles.true, strict=True)},
         **{f"found_{name}_deg": value for name, value in zip(ANGLE_NAMES, angles.found, strict=True)},
+        "error_deg": angles.error_deg,
+        "smape_percent": angles.smape_percent,
         "measured": angles.is_measured,
         "complete": angles.is_complete,
         "left_out": angles.left_out,

@@ -106,22 +106,21 @@ class Examiner:
         background = self.classifier.classes.index(BACKGROUND)
         return [bool(row[background] <= self.background_above) for row in self._classify(places)]
 
-    def _look(self, places: list[Place]) -> list[Finding | StopReason]:
+    def _look(self, places: Sequence[Place]) -> list[Finding | StopReason]:
         vertebrae = self._segmented.map(self._segment, places)
         for _ in range(self.refinements):
-            vertebrae = self._refined(places, vertebrae)
+            places, vertebrae = self._refined(places, vertebrae)
         found = [_moved(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True) if vertebra is not None]
         rows = iter(self._classify(found))
         return [StopReason.EMPTY_MASK if vertebra is None else self._finding(vertebra, next(rows)) for vertebra in vertebrae]
 
-    def _refined(self, places: list[Place], vertebrae: list[Vertebra | None]) -> list[Vertebra | None]:
-        """Segment again where a vertebra was found off the middle of its patch; `places` become where it was looked for last."""
-        again = [i for i, (place, vertebra) in enumerate(zip(places, vertebrae, strict=True)) if self._is_off(place, vertebra)]
-        for i in again:
-            places[i] = _moved(places[i], vertebrae[i])
-        refined = dict(zip(again, self._segmented.map(self._segment, [places[i] for i in again]), strict=True))
+    def _refined(self, places: Sequence[Place], vertebrae: Sequence[Vertebra | None]) -> tuple[list[Place], list[Vertebra | None]]:
+        """Segment again where a vertebra was found off the middle of its patch; where each was looked for last, and what was found."""
+        off = [self._is_off(place, vertebra) for place, vertebra in zip(places, vertebrae, strict=True)]
+        centred = [_moved(place, vertebra) if is_off else place for place, vertebra, is_off in zip(places, vertebrae, off, strict=True)]
+        again = iter(self._segmented.map(self._segment, [place for place, is_off in zip(centred, off, strict=True) if is_off]))
         # What a second look does not find again stays as the first one saw it.
-        return [refined.get(i) or vertebra for i, vertebra in enumerate(vertebrae)]
+        return centred, [(next(again) or vertebra) if is_off else vertebra for vertebra, is_off in zip(vertebrae, off, strict=True)]
 
     def _is_off(self, place: Place, vertebra: Vertebra | None) -> bool:
         return vertebra is not None and math.dist(place.centre, vertebra.centroid) > self.tolerance * place.spacing
