@@ -41,6 +41,7 @@ class ResNetComponent(Component):
         repeats: Mapping[str, int] | None = None,
         label_smoothing: float = 0.0,
         background: str = "spacings",
+        max_rotation: float = 15.0,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -60,6 +61,7 @@ class ResNetComponent(Component):
             repeats: See `ClassificationView`.
             label_smoothing: See `torch.nn.functional.cross_entropy`.
             background: See `ClassificationView`.
+            max_rotation: See `ClassificationView`.
 
         Raises:
             ValueError: If a terminal is not a landmark, or `background` is unknown or does not go with the patches.
@@ -71,7 +73,7 @@ class ResNetComponent(Component):
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
         self.weights, self.repeats, self.label_smoothing = weights, dict(repeats or {}), label_smoothing
-        self.background = background
+        self.background, self.max_rotation = background, max_rotation
         self.model = PatchResNet(architecture, len(self.classes), normalise)
         self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
 
@@ -82,8 +84,8 @@ class ResNetComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
         """See `Component.view`."""
-        rule, repeats = self.patch_rule, self.repeats
-        return ClassificationView(films, training, self.seed, self.classes, self.input_size, rule, repeats, self.background, self.augment)
+        size, rule, options = self.input_size, self.patch_rule, (self.repeats, self.background, self.augment, self.max_rotation)
+        return ClassificationView(films, training, self.seed, self.classes, size, rule, *options)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy."""

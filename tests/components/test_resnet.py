@@ -80,5 +80,5 @@ def test_background_is_refused_by_name(build, options, said):
 def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
     films = tiny_dataset.split("val")
     assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
-    view = build("resnet", background="pixels", patch_pixels=40, augment=False).view(films, True)
-    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments
+    view = build("resnet", background="pixels", patch_pixels=40, augment=False, max_rotation=35.0).view(films, True)
+    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.max_rotation == 35

@@ -15,7 +15,6 @@ from spinefm.structures import Point, Radiograph
 
 CENTRE_JITTER = 0.12
 SCALE_JITTER = 0.15
-MAX_ROTATION = 15.0
 MAX_ZOOM = 1.1
 
 
@@ -38,6 +37,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         repeats: Mapping[str, int],
         background: str = "spacings",
         augment: bool = True,
+        max_rotation: float = 15.0,
     ) -> None:
         """Make a view; see `View`.
 
@@ -51,11 +51,12 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: a film has one of each landmark at most.
             background: A key of `BACKGROUNDS`: where background lies.
             augment: See `View`; without it vertebrae stand in the middle of their patches, at one scale, in validation too.
+            max_rotation: How far patches are turned in training; see `augmentation.augment`.
         """
         super().__init__(films, training, seed, augment)
         self.refs = vertebra_refs(films, repeats if training else {})
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
-        self.background_point = BACKGROUNDS[background]
+        self.background_point, self.max_rotation = BACKGROUNDS[background], max_rotation
         self.centre_jitter, self.scale_jitter = (CENTRE_JITTER, SCALE_JITTER) if augment else (0.0, 0.0)
 
     def __len__(self) -> int:
@@ -82,5 +83,5 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         box = patch_box(centre, self.patch_rule.side(spacing))
         pixels = grey_patch(film, box, self.input_size)
         if self.augments:
-            pixels, _ = augment(pixels, [], rng, MAX_ROTATION, MAX_ZOOM)
+            pixels, _ = augment(pixels, [], rng, self.max_rotation, MAX_ZOOM)
         return torch.from_numpy(pixels)[None].float() / 255
