@@ -49,7 +49,9 @@ class SimulatedFilm:
     inverted: bool
 
 
-def simulate(view: View, rng: np.random.Generator, size: tuple[int, int] | None = None, scale: float = 1.0) -> SimulatedFilm:
+def simulate(
+    view: View, rng: np.random.Generator, size: tuple[int, int] | None = None, scale: float = 1.0, severity: float = 1.0
+) -> SimulatedFilm:
     """Draw and take one radiograph.
 
     Args:
@@ -57,8 +59,9 @@ def simulate(view: View, rng: np.random.Generator, size: tuple[int, int] | None 
         rng: Everything random comes from here.
         size: (H, W) of the film; None draws one of about 0.8 million pixels.
         scale: Shrinks the drawn size; not applied to a given `size`.
+        severity: See `sample_spine`.
     """
-    spine = sample_spine(view, rng)
+    spine = sample_spine(view, rng, severity)
     frame = _framing(spine, size or _film_size(view, scale, rng), rng)
     collimation = sample_collimation(frame.size, rng)
     pixels = _take(spine, frame, rng)

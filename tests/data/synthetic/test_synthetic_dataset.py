@@ -96,7 +96,15 @@ def test_fixed_size_and_chosen_views() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"num_films": {"train": 2}}, {"seed": 1}, {"size": (99, 99)}, {"views": ["ap_spine"]}, {"scale": 0.5}, {"terminals": ("C1",)}],
+    [
+        {"num_films": {"train": 2}},
+        {"seed": 1},
+        {"size": (99, 99)},
+        {"views": ["ap_spine"]},
+        {"scale": 0.5},
+        {"terminals": ("C1",)},
+        {"severity": 2.0},
+    ],
 )
 def test_fingerprint_follows_the_arguments(changed: dict[str, object]) -> None:
     usual: dict[str, object] = {"num_films": {"train": 1}}
@@ -111,3 +119,8 @@ def test_fingerprint_follows_the_arguments(changed: dict[str, object]) -> None:
 def test_wrong_arguments_are_named(num_films: dict[str, int], views: list[str], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         SyntheticDataset(num_films, views=views)
+
+
+def test_a_negative_severity_is_refused() -> None:
+    with pytest.raises(ValueError, match="`severity` to be at least 0, but got -1"):
+        SyntheticDataset({"train": 1}, severity=-1.0)
