@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
+from torch.nn.functional import interpolate
 from torchmetrics import MeanMetric
 
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
-from spinefm.components.dice import dice, soft_dice_loss
+from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import SegmentationView
 from spinefm.models.foundation import load_foundation
@@ -192,9 +192,7 @@ class SamAdapterComponent(Component):
             masks = interpolate(masks[:, None], logits.shape[-2:], mode="area")[:, 0]
         else:
             logits = self.model(patches, prompts)
-        weight = logits.new_tensor(self.positive_weight)
-        loss = binary_cross_entropy_with_logits(logits, masks, pos_weight=weight)
-        loss = loss + self.dice_weight * soft_dice_loss(logits, masks)
+        loss = mask_loss(logits, masks, self.dice_weight, self.positive_weight)
         self.log("train/loss", loss)
         return loss
 

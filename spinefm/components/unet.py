@@ -5,11 +5,10 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 from torchmetrics import MeanMetric
 
 from spinefm.components.base import Component
-from spinefm.components.dice import dice, soft_dice_loss
+from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import FilmMaskView
 from spinefm.letterbox import Letterbox
@@ -76,7 +75,7 @@ class UNetComponent(Component):
         """Cross-entropy plus Dice loss."""
         films, masks = batch
         logits = self.model(films)[:, 0].float()
-        loss = binary_cross_entropy_with_logits(logits, masks) + self.dice_weight * soft_dice_loss(logits, masks)
+        loss = mask_loss(logits, masks, self.dice_weight)
         self.log("train/loss", loss)
         return loss
 
