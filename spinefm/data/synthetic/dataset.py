@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,11 +31,10 @@ class SyntheticDataset(RadiographDataset):
         terminals: See `RadiographDataset`.
         scale: Shrinks the drawn sizes, such as 0.25 for tests; not applied to a given `size`.
         cache_dir: See `RadiographDataset`.
-        severity: Factor on the bends of spines seen from the front, not negative. The median of their largest Cobb angles is 19 degrees
-            at 1, and 36 at 2, where AASCE has 41.
+        curve_scale: Factor on the bends of spines seen from the front, finite and not negative.
 
     Raises:
-        ValueError: On a split, a number of films or a view that does not exist, or a negative severity.
+        ValueError: On a split, a number of films or a view that does not exist, or a `curve_scale` that is none.
     """
 
     name = "synthetic"
@@ -49,11 +49,11 @@ class SyntheticDataset(RadiographDataset):
         terminals: Sequence[str] = ("C1", "T1", "S1"),
         scale: float = 1.0,
         cache_dir: str | None = None,
-        severity: float = 1.0,
+        curve_scale: float = 1.0,
     ) -> None:
         self._num_films = _check_num_films(num_films)
         self._views = _check_views(views)
-        self._seed, self._scale, self._severity = seed, scale, _check_severity(severity)
+        self._seed, self._scale, self._curve_scale = seed, scale, _check_curve_scale(curve_scale)
         self._size = None if size is None else (int(size[0]), int(size[1]))
         self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
         self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
@@ -76,7 +76,7 @@ class SyntheticDataset(RadiographDataset):
             "landmarks": self.landmarks,
             "terminals": self.terminals,
             "scale": self._scale,
-            "severity": self._severity,
+            "curve_scale": self._curve_scale,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -89,7 +89,7 @@ class SyntheticDataset(RadiographDataset):
         """One film; depends on the seed, the split and the index and on nothing else."""
         rng = np.random.default_rng([self._seed, SPLITS.index(split), index])
         view = self._views[index % len(self._views)]
-        film = simulate(view, rng, self._size, self._scale, self._severity)
+        film = simulate(view, rng, self._size, self._scale, self._curve_scale)
         film_id = f"{split}_{index:04d}"
         return Radiograph(film_id, film.pixels, film.vertebrae, view, film_id, film.spacing_mm)
 
@@ -107,7 +107,7 @@ def _check_views(views: Sequence[str]) -> tuple[View, ...]:
     return tuple(View(view) for view in views)
 
 
-def _check_severity(severity: float) -> float:
-    if not severity >= 0:
-        raise ValueError(f"Expected `severity` to be at least 0, but got {severity}.")
-    return severity
+def _check_curve_scale(curve_scale: float) -> float:
+    if not 0 <= curve_scale < math.inf:
+        raise ValueError(f"Expected `curve_scale` to be a number of at least 0, but got {curve_scale}.")
+    return curve_scale

@@ -50,7 +50,7 @@ class SimulatedFilm:
 
 
 def simulate(
-    view: View, rng: np.random.Generator, size: tuple[int, int] | None = None, scale: float = 1.0, severity: float = 1.0
+    view: View, rng: np.random.Generator, size: tuple[int, int] | None = None, scale: float = 1.0, curve_scale: float = 1.0
 ) -> SimulatedFilm:
     """Draw and take one radiograph.
 
@@ -59,9 +59,9 @@ def simulate(
         rng: Everything random comes from here.
         size: (H, W) of the film; None draws one of about 0.8 million pixels.
         scale: Shrinks the drawn size; not applied to a given `size`.
-        severity: See `sample_spine`.
+        curve_scale: See `sample_spine`.
     """
-    spine = sample_spine(view, rng, severity)
+    spine = sample_spine(view, rng, curve_scale)
     frame = _framing(spine, size or _film_size(view, scale, rng), rng)
     collimation = sample_collimation(frame.size, rng)
     pixels = _take(spine, frame, rng)

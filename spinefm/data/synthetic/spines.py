@@ -73,15 +73,21 @@ class _Draft:
     variants: set[str]
 
 
-def sample_spine(view: View, rng: np.random.Generator, severity: float = 1.0) -> SimulatedSpine:
-    """Draw one spine; `severity` is a factor on the bends of one seen from the front."""
+def sample_spine(view: View, rng: np.random.Generator, curve_scale: float = 1.0) -> SimulatedSpine:
+    """Draw one spine.
+
+    Args:
+        view: Projection and region; not `UNKNOWN`.
+        rng: Everything random comes from here.
+        curve_scale: Factor on the bends of a spine seen from the front.
+    """
     levels, variants = sample_levels(view, rng)
     draft = _sizes(view, levels, set(variants), rng)
     if rng.random() < 0.35:
         _wear(draft, rng)
     if rng.random() < 0.12:
         _fracture(draft, rng)
-    angles = _tilts(view, levels, draft.variants, severity, rng)
+    angles = _tilts(view, levels, draft.variants, curve_scale, rng)
     return _build(view, draft, angles, rng)
 
 
@@ -131,10 +137,10 @@ _CURVES: dict[View, tuple[tuple[str, float, float], ...]] = {
 """Tilt of the downward axis at some levels, degrees, positive to the back: mean and spread."""
 
 
-def _tilts(view: View, levels: tuple[str, ...], variants: set[str], severity: float, rng: np.random.Generator) -> Points:
+def _tilts(view: View, levels: tuple[str, ...], variants: set[str], curve_scale: float, rng: np.random.Generator) -> Points:
     """(V,) radians."""
     if view is View.AP_SPINE:
-        return np.radians(_scoliosis(len(levels), variants, severity, rng))
+        return np.radians(_scoliosis(len(levels), variants, curve_scale, rng))
     knots = _CURVES[view]
     strength = rng.normal(1.0, 0.25)
     if strength < 0.6:
@@ -146,14 +152,10 @@ def _tilts(view: View, levels: tuple[str, ...], variants: set[str], severity: fl
     return np.asarray(np.radians(smooth + rng.normal(0, 1.2, len(levels))))
 
 
-STEEPEST = 34.0
-"""Of the bends, degrees, at a severity of 1."""
-
-
-def _scoliosis(count: int, variants: set[str], severity: float, rng: np.random.Generator) -> Points:
+def _scoliosis(count: int, variants: set[str], curve_scale: float, rng: np.random.Generator) -> Points:
     """(V,) degrees: one to three opposite bends, upright at both ends."""
     s = np.linspace(0, 1, count)
-    peak = min(severity * float(rng.gamma(2.2, 6.5)), STEEPEST * np.sqrt(severity))
+    peak = curve_scale * min(float(rng.gamma(2.2, 6.5)), 34.0)
     if peak > 5:
         variants.add("scoliosis")
     turns, phase = rng.uniform(0.8, 1.7), rng.uniform(0.0, 1.0)

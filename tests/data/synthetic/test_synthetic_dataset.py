@@ -5,6 +5,7 @@ import pytest
 
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.data.synthetic.dataset import VIEWS, SyntheticDataset
+from spinefm.geometry import centroids_of
 from spinefm.structures import Radiograph, View
 
 SCALE = 0.25
@@ -103,7 +104,7 @@ def test_fixed_size_and_chosen_views() -> None:
         {"views": ["ap_spine"]},
         {"scale": 0.5},
         {"terminals": ("C1",)},
-        {"severity": 2.0},
+        {"curve_scale": 2.0},
     ],
 )
 def test_fingerprint_follows_the_arguments(changed: dict[str, object]) -> None:
@@ -121,6 +122,17 @@ def test_wrong_arguments_are_named(num_films: dict[str, int], views: list[str], 
         SyntheticDataset(num_films, views=views)
 
 
-def test_a_negative_severity_is_refused() -> None:
-    with pytest.raises(ValueError, match="`severity` to be at least 0, but got -1"):
-        SyntheticDataset({"train": 1}, severity=-1.0)
+@pytest.mark.parametrize("curve_scale", [-1.0, float("inf"), float("nan")])
+def test_a_curve_scale_that_is_none_is_refused(curve_scale: float) -> None:
+    with pytest.raises(ValueError, match=f"`curve_scale` to be a number of at least 0, but got {curve_scale}"):
+        SyntheticDataset({"train": 1}, curve_scale=curve_scale)
+
+
+def test_curve_scale_bends_the_spines_of_the_films() -> None:
+    def bend(curve_scale: float) -> float:
+        """How far centroids lie beside the line through them, in the median, as a share of the film's width."""
+        films = SyntheticDataset({"train": 8}, size=(300, 120), views=["ap_spine"], curve_scale=curve_scale).split("train")
+        lines = [centroids_of(film.vertebrae) for film in films]
+        return float(np.median([np.ptp(x - np.polyval(np.polyfit(y, x, 1), y)) for x, y in (line.T for line in lines)]) / 120)
+
+    assert 2 * bend(0.0) < bend(1.0) < bend(2.0)

@@ -42,10 +42,10 @@ def test_variants_appear_at_realistic_rates() -> None:
     assert all(0.01 < seen[name] / count < 0.5 for name in ("wedge", "spur", "disc", "slip", "flat"))
 
 
-def spans_deg(view: View, severity: float = 1.0, count: int = 200) -> NDArray[np.float64]:
+def spans_deg(view: View, curve_scale: float = 1.0, count: int = 200) -> NDArray[np.float64]:
     """Largest difference of two tilts of each of some spines."""
     rng = np.random.default_rng(0)
-    spines = [sample_spine(view, rng, severity) for _ in range(count)]
+    spines = [sample_spine(view, rng, curve_scale) for _ in range(count)]
     return np.array([np.ptp([np.degrees(np.arctan2(*body.down)) for body in spine.bodies]) for spine in spines])
 
 
@@ -54,7 +54,7 @@ def test_most_whole_spines_are_bent_and_some_strongly() -> None:
     assert np.quantile(spans, 0.1) < 20 and np.quantile(spans, 0.9) > 35
 
 
-def test_severity_bends_whole_spines_and_leaves_lateral_ones_alone() -> None:
-    straight, usual, severe = (np.median(spans_deg(View.AP_SPINE, severity)) for severity in (0.0, 1.0, 2.0))
+def test_curve_scale_bends_whole_spines_and_leaves_lateral_ones_alone() -> None:
+    straight, usual, severe = (np.median(spans_deg(View.AP_SPINE, scale)) for scale in (0.0, 1.0, 2.0))
     assert straight < 10 < 1.5 * usual < severe
     np.testing.assert_array_equal(spans_deg(View.LATERAL_LUMBAR, 2.0, 5), spans_deg(View.LATERAL_LUMBAR, 1.0, 5))
