@@ -64,10 +64,13 @@ class ResNetComponent(Component):
             max_rotation: See `ClassificationView`.
 
         Raises:
-            ValueError: If a terminal is not a landmark, or `background` is unknown or does not go with the patches.
+            ValueError: If a terminal is not a landmark, `background` is unknown or does not go with the patches, or `max_rotation` is no
+                angle to turn by.
         """
         super().__init__(optimizer, scheduler, seed, augment)
         _check_background(background, patch_pixels)
+        if not 0 <= max_rotation <= 180:
+            raise ValueError(f"Expected `max_rotation` to be 0 to 180 degrees, but got {max_rotation}.")
         if not set(terminals) <= set(landmarks):
             raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
@@ -84,8 +87,10 @@ class ResNetComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
         """See `Component.view`."""
-        size, rule, options = self.input_size, self.patch_rule, (self.repeats, self.background, self.augment, self.max_rotation)
-        return ClassificationView(films, training, self.seed, self.classes, size, rule, *options)
+        return ClassificationView(
+            films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats,
+            background=self.background, augment=self.augment, max_rotation=self.max_rotation,
+        )  # fmt: skip
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy."""

@@ -70,9 +70,10 @@ def test_pretrained_weights_are_loaded_before_training_only(build, monkeypatch):
     [
         ({"background": "ring"}, "`background` to be one of spacings, pixels, but got `ring`"),
         ({"background": "pixels"}, "`patch_pixels` with `background=pixels`.*but got none"),
+        ({"max_rotation": -1.0}, "`max_rotation` to be 0 to 180 degrees, but got -1"),
     ],
 )
-def test_background_is_refused_by_name(build, options, said):
+def test_options_of_the_view_are_refused_by_name(build, options, said):
     with pytest.raises(ValueError, match=said):
         build("resnet", **options)
 

@@ -184,12 +184,14 @@ def test_background_may_come_from_the_papers_ring(make_film):
     assert not any((patch > 0.5).any() for epoch in range(5) for patch, label in items(view, epoch) if not label)
 
 
-@pytest.mark.parametrize("max_rotation", [0.0, 35.0])
-def test_patches_turn_as_far_as_they_are_told_to(make_film, max_rotation):
+def test_patches_turn_as_far_as_they_are_told_to(make_film):
     film = make_film(spacing=30, size=(260, 120))
     film = replace(film, pixels=np.full_like(film.pixels, 200))
-    view = ClassificationView([film], True, 0, CLASSES, 32, PatchRule(pixels=24), {}, max_rotation=max_rotation)
-    patches = torch.stack([patch[0] for patch, _ in items(view)[::2]])
-    corners = patches[:, [0, 0, -1, -1], [0, -1, 0, -1]] - patches.mean((1, 2))[:, None]
-    # A patch that is turned has nothing in its corners; noise and exposure do not reach that far.
-    assert bool((corners.abs() > 0.3).any()) == bool(max_rotation)
+
+    def emptied(max_rotation):
+        """Largest share of a patch that turning has left empty; noise and exposure do not reach that far."""
+        view = ClassificationView([film], True, 0, CLASSES, 32, PatchRule(pixels=24), {}, max_rotation=max_rotation)
+        patches = torch.stack([patch[0] for epoch in range(5) for patch, _ in items(view, epoch)[::2]])
+        return float(((patches - patches.flatten(1).median(1).values[:, None, None]).abs() > 0.3).float().mean((1, 2)).max())
+
+    assert emptied(0.0) == 0 < 1.2 * emptied(15.0) < emptied(35.0)
