@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spinefm.geometry import last_spacing, mask_iou
 from spinefm.pipeline.examination import Finding, Place
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
-from spinefm.structures import Direction, Radiograph, StopReason
+from spinefm.structures import Direction, Point, Radiograph, StopReason
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class InductionRules:
     Attributes:
         max_steps: Bound on the steps of one walk.
         max_overlap: Largest IoU of a new mask with one that either walk of the film already has.
+        reach: How far a walk looks again where it found what it already had, in steps that were predicted: a mask of two vertebrae has its
+            centroid between them, and the next prediction falls on the second. 1 does not look again.
         max_step_ratio: Bound on a step's length over that of the last ones, and on its inverse.
         terminals: Classes that are kept and end a walk.
         patience: How many steps a walk goes on beyond a first background or terminal; an ordinary vertebra there lets it go
@@ -30,6 +32,7 @@ class InductionRules:
 
     max_steps: int = 25
     max_overlap: float = 0.1
+    reach: float = 1.0
     max_step_ratio: float = 2.5
     terminals: tuple[str, ...] = ()
     patience: int = 0
@@ -39,6 +42,8 @@ class InductionRules:
     def __post_init__(self) -> None:
         if self.lookahead < 1:
             raise ValueError(f"Expected `lookahead` to be at least 1, but got {self.lookahead}.")
+        if not 1 <= self.reach < math.inf:
+            raise ValueError(f"Expected `reach` to be a number of at least 1, but got {self.reach}.")
 
 
 @dataclass(eq=False)
@@ -51,6 +56,7 @@ class Walk:
         findings: The base case in the order of walking, then what was found since.
         taken: What both walks of the film have found; one list, shared by the two.
         steps: Steps made.
+        reach: Of the next step, in predicted ones.
         doubts: The stop reasons that the latest findings gave, one after the other; empty after an ordinary vertebra.
         stop: Why it ended; None while it is under way.
     """
@@ -60,6 +66,7 @@ class Walk:
     findings: list[Finding]
     taken: list[Finding]
     steps: int = 0
+    reach: float = 1.0
     doubts: list[StopReason] = field(default_factory=list)
     stop: StopReason | None = None
     base_length: int = field(init=False)
@@ -90,6 +97,7 @@ class Walk:
         """Take a step to a new finding."""
         self.findings.append(finding)
         self.taken.append(finding)
+        self.reach = 1.0
 
     def weigh(self, finding: Finding, rules: InductionRules) -> None:
         """Stop if the latest findings, this one included, leave too little hope that the spine goes on."""
@@ -126,7 +134,8 @@ def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedu
     trails, plans = [walk.centroids for walk in walks], [list[Place]() for _ in walks]
     for ahead in range(rules.lookahead):
         points = yield Predict(walks[0].film, [trail[-context:] for trail in trails])
-        for i, (walk, point) in enumerate(zip(walks, points, strict=True)):
+        for i, (walk, predicted) in enumerate(zip(walks, points, strict=True)):
+            point = predicted if ahead else _farther(trails[i][-1], predicted, walk.reach)
             place = Place(walk.film, point, last_spacing(trails[i]))
             obstacle = _obstacle(place, walk.steps + ahead, rules)
             if obstacle is None and len(plans[i]) == ahead:
@@ -135,6 +144,14 @@ def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedu
                 walk.stop = obstacle
             trails[i] = np.vstack([trails[i], point])
     return plans
+
+
+def _farther(last: NDArray[np.float64], point: Point, reach: float) -> Point:
+    """(x, y) of a prediction, or beyond it as seen from the last centroid, (2,)."""
+    if reach == 1:
+        return point
+    x, y = last + reach * (np.asarray(point) - last)
+    return float(x), float(y)
 
 
 def _obstacle(place: Place, steps: int, rules: InductionRules) -> StopReason | None:
@@ -157,7 +174,8 @@ def _take_step(walk: Walk, finding: Finding | StopReason, rules: InductionRules)
     if isinstance(finding, StopReason):
         walk.stop = finding
     elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.taken):
-        walk.stop = StopReason.OVERLAP
+        walk.stop = StopReason.OVERLAP if walk.reach >= rules.reach else None
+        walk.reach = rules.reach
     elif not _goes_on(walk, finding, rules.max_step_ratio):
         walk.stop = StopReason.IRREGULAR_STEP
     else:

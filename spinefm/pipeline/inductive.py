@@ -41,6 +41,7 @@ class InductivePipeline(SpinePipeline):
         base_attempts: int = 5,
         max_steps: int = 25,
         max_overlap: float = 0.1,
+        reach: float = 1.0,
         patience: int = 2,
         lookahead: int = 1,
         tolerance: float = 0.1,
@@ -61,6 +62,7 @@ class InductivePipeline(SpinePipeline):
             base_attempts: How many base cases of a film are tried, the most promising first.
             max_steps: See `InductionRules`.
             max_overlap: See `InductionRules`.
+            reach: See `InductionRules`.
             patience: See `InductionRules`.
             lookahead: See `InductionRules`.
             tolerance: How far a centroid may lie from where it was looked for, in spacings: farther, it is looked at again
@@ -79,7 +81,7 @@ class InductivePipeline(SpinePipeline):
             mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, tolerance, background_above)
         )
         self.rules = InductionRules(
-            max_steps, max_overlap, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
+            max_steps, max_overlap, reach, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
         )
         self.base_attempts, self.films_at_once = base_attempts, films_at_once
         self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below

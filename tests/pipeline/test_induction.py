@@ -220,6 +220,29 @@ class HaloSegmenter(OracleSegmenter):
         return torch.where((logits < 0) & around, torch.tensor(0.7).logit(), logits)
 
 
+def short(film_id, trail):
+    """A third of the step that would be right: what stands there is the last vertebra again."""
+    return trail[-1] + (trail[-1] - trail[-2]) / 3
+
+
+def test_a_walk_looks_once_more_beyond_what_it_already_had():
+    up, down = walk(predictor=FunctionPredictor(short), reach=3.0)
+    assert (indices(up), indices(down)) == ([2, 1, 0], [6])
+    assert up.steps >= 6  # twice for each
+
+
+@pytest.mark.parametrize(("reach", "steps"), [(1.0, 1), (1.2, 2)])
+def test_what_is_found_again_then_ends_it(reach, steps):
+    for w in walk(predictor=FunctionPredictor(short), reach=reach):
+        assert (w.stop, w.steps, w.new_findings) == (StopReason.OVERLAP, steps, [])
+
+
+@pytest.mark.parametrize("reach", [0.5, np.inf, np.nan])
+def test_a_reach_that_is_none_is_refused(reach):
+    with pytest.raises(ValueError, match=f"`reach` to be a number of at least 1, but got {reach}"):
+        InductionRules(reach=reach)
+
+
 def test_overlap_is_that_of_the_masks_themselves():
     """Defect 4: the overlap rule cuts at a probability of 0.62 while the masks are cut at 0.9."""
     films = [make_film()]
