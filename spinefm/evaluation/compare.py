@@ -1,7 +1,7 @@
 """Two evaluations of the same films, film by film: `python -m spinefm.evaluation.compare <folder> <folder>`."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,17 +145,18 @@ def read_evaluation(folder: Path) -> Evaluation:
         raise FileNotFoundError(
             f"Expected an evaluation of a pipeline in `{folder}`, but it has no `vertebrae.csv`. Give the `output` of evaluate.py."
         )
-    texts = {"film_id": str, "patient_id": str, "true_level": str, "predicted_level": str}
-    rows = _read_csv(path, texts)
-    if "patient_id" not in rows:
-        raise ValueError(f"Expected `patient_id` in `{path}`, but it is of an older version. Evaluate again.")
     angles = folder / "angles.csv"
-    return Evaluation(rows, _read_csv(angles, texts) if angles.is_file() else None)
+    return Evaluation(_read_csv(path, "patient_id"), _read_csv(angles, "error_deg") if angles.is_file() else None)
 
 
-def _read_csv(path: Path, texts: Mapping[str, type[str]]) -> pd.DataFrame:
+def _read_csv(path: Path, newest: str) -> pd.DataFrame:
+    """A table that has the column that was added to it last."""
+    texts = {"film_id": str, "patient_id": str, "true_level": str, "predicted_level": str}
     # A patient may be called NA.
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    rows = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    if newest not in rows:
+        raise ValueError(f"Expected `{newest}` in `{path}`, but it is of an older version. Evaluate again.")
+    return rows
 
 
 def main() -> None:

@@ -128,8 +128,11 @@ def test_what_cannot_be_compared_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"has no `vertebrae.csv`"):
         run(first, tmp_path)
     pd.DataFrame({"film_id": ["000"]}).to_csv(tmp_path / "vertebrae.csv")
-    with pytest.raises(SystemExit, match=r"older version"):
+    with pytest.raises(SystemExit, match=r"`patient_id` in .*vertebrae.csv`, but it is of an older version"):
         run(first, tmp_path)
+    pd.DataFrame({"film_id": ["000"]}).to_csv(first / "angles.csv")
+    with pytest.raises(SystemExit, match=r"`error_deg` in .*angles.csv`, but it is of an older version"):
+        run(first, first)
 
 
 def test_cobb_angles_are_compared_film_by_film(tmp_path, capsys):
