@@ -55,8 +55,8 @@ class Walk:
         direction: Which way.
         findings: The base case in the order of walking, then what was found since.
         taken: What both walks of the film have found; one list, shared by the two.
-        steps: Steps made.
-        reach: Of the next step, in predicted ones.
+        steps: Places looked at.
+        reach: How far the next look goes, in predicted steps.
         doubts: The stop reasons that the latest findings gave, one after the other; empty after an ordinary vertebra.
         stop: Why it ended; None while it is under way.
     """
@@ -99,6 +99,16 @@ class Walk:
         self.taken.append(finding)
         self.reach = 1.0
 
+    def end(self, reason: StopReason) -> None:
+        """Stop. A look farther on that finds nothing leaves the reason why it was taken."""
+        self.stop = StopReason.OVERLAP if self.reach > 1 else reason
+
+    def look_farther(self, reach: float) -> None:
+        """After finding what is already there: look once more, `reach` predicted steps from the last centroid; end if that was done."""
+        if self.reach >= reach:
+            self.end(StopReason.OVERLAP)
+        self.reach = reach
+
     def weigh(self, finding: Finding, rules: InductionRules) -> None:
         """Stop if the latest findings, this one included, leave too little hope that the spine goes on."""
         if finding.is_background:
@@ -140,8 +150,8 @@ def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedu
             obstacle = _obstacle(place, walk.steps + ahead, rules)
             if obstacle is None and len(plans[i]) == ahead:
                 plans[i].append(place)
-            elif ahead == 0:
-                walk.stop = obstacle
+            elif ahead == 0 and obstacle is not None:
+                walk.end(obstacle)
             trails[i] = np.vstack([trails[i], point])
     return plans
 
@@ -165,19 +175,20 @@ def _follow(walk: Walk, looks: Sequence[tuple[Place, Finding | StopReason]], rul
     """Take the steps that were examined, as long as each centroid is near the place from which the next step was predicted."""
     for place, finding in looks:
         _take_step(walk, finding, rules)
-        if walk.stop is not None or math.dist(walk.findings[-1].vertebra.centroid, place.centre) > rules.tolerance * place.spacing:
+        if walk.stop is not None or walk.reach > 1:
+            return
+        if math.dist(walk.findings[-1].vertebra.centroid, place.centre) > rules.tolerance * place.spacing:
             return
 
 
 def _take_step(walk: Walk, finding: Finding | StopReason, rules: InductionRules) -> None:
     walk.steps += 1
     if isinstance(finding, StopReason):
-        walk.stop = finding
+        walk.end(finding)
     elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.taken):
-        walk.stop = StopReason.OVERLAP if walk.reach >= rules.reach else None
-        walk.reach = rules.reach
+        walk.look_farther(rules.reach)
     elif not _goes_on(walk, finding, rules.max_step_ratio):
-        walk.stop = StopReason.IRREGULAR_STEP
+        walk.end(StopReason.IRREGULAR_STEP)
     else:
         walk.append(finding)
         walk.weigh(finding, rules)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch.nn.functional import max_pool2d
 
 from spinefm.anatomy import levels_between
-from spinefm.geometry import mask_iou
-from spinefm.patches import PatchRule
+from spinefm.geometry import mask_iou, mask_to_vertebra
+from spinefm.patches import PatchRule, crop_mask
 from spinefm.pipeline.examination import Examiner, Finding
 from spinefm.pipeline.induction import InductionRules, both_walks, walk_on
 from spinefm.pipeline.wavefront import Crew
@@ -225,10 +225,39 @@ def short(film_id, trail):
     return trail[-1] + (trail[-1] - trail[-2]) / 3
 
 
-def test_a_walk_looks_once_more_beyond_what_it_already_had():
-    up, down = walk(predictor=FunctionPredictor(short), reach=3.0)
+@pytest.mark.parametrize("ahead", [{}, {"lookahead": 3}, {"lookahead": 3, "tolerance": 10.0}])
+def test_a_walk_looks_once_more_beyond_what_it_already_had(ahead):
+    up, down = walk(predictor=FunctionPredictor(short), reach=3.0, **ahead)
     assert (indices(up), indices(down)) == ([2, 1, 0], [6])
-    assert up.steps >= 6  # twice for each
+    # Two looks for each; beyond the last vertebra there is nothing but that one again.
+    assert (up.stop, down.stop) == (StopReason.OVERLAP, StopReason.OVERLAP)
+
+
+@pytest.mark.parametrize("reach", [40.0, 9e9])
+def test_a_farther_look_that_finds_nothing_leaves_the_first_ones_reason(reach):
+    for w in walk(predictor=FunctionPredictor(short), reach=reach):
+        assert (w.stop, w.new_findings) == (StopReason.OVERLAP, [])
+
+
+@pytest.mark.parametrize(("reach", "found"), [(1.0, []), (1.5, [5, 6, 7])])
+def test_one_mask_over_two_vertebrae_does_not_end_a_walk(reach, found):
+    film = make_film(levels=levels_between("T3", "T10"))
+    third, fourth = film.vertebrae[3:5]
+    whole = np.zeros(film.size, dtype=bool)
+    whole[third.box[1] : fourth.box[3], third.box[0] : fourth.box[2]] = True  # the disc between them, too
+    both = mask_to_vertebra(whole)
+
+    class Merging(OracleSegmenter):
+        def logits(self, film_id, box):
+            merges = self.truth.vertebra_in(film_id, box) is third
+            return self.certainty * (2 * crop_mask(both, box, self.input_size) - 1) if merges else super().logits(film_id, box)
+
+    step = 0.9 * (np.array(fourth.centroid) - third.centroid)  # from between the two it falls on the second
+    predictor, classifier = FunctionPredictor(lambda film_id, trail: trail[-1] + step), SameClassifier(0.1, 0.9)
+    _, down = walk(film, slice(0, 3), predictor, Merging([film], 96), classifier, reach=reach)
+    assert down.new_findings[0].vertebra.area == both.area
+    boxes = [vertebra.box for vertebra in film.vertebrae]
+    assert [boxes.index(finding.vertebra.box) for finding in down.new_findings[1:]] == found
 
 
 @pytest.mark.parametrize(("reach", "steps"), [(1.0, 1), (1.2, 2)])
