@@ -1,0 +1,59 @@
+"""experiments/aasce: one film laid over another."""
+
+import importlib.util
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from spinefm.data.synthetic.dataset import SyntheticDataset
+from spinefm.evaluation.records import record_film
+from spinefm.geometry import mask_to_vertebra, paste_mask
+from spinefm.structures import Radiograph
+from tests.scripts import ROOT
+
+SCRIPT = ROOT / "experiments" / "aasce" / "annotation_agreement.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    specification = importlib.util.spec_from_file_location("annotation_agreement", SCRIPT)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["annotation_agreement"] = module  # where dataclasses look for it
+    specification.loader.exec_module(module)
+    yield module
+    del sys.modules["annotation_agreement"]
+
+
+@pytest.fixture(scope="module")
+def film():
+    return SyntheticDataset({"train": 1}, size=(1200, 480), views=["ap_spine"]).split("train")[0]
+
+
+def cropped(film, left, top, scale):
+    """Another crop of a film, in another scale, with its annotation; and the matrix that leads there."""
+    matrix = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
+    size = (round((film.size[1] - 40) * scale), round((film.size[0] - 60) * scale))
+
+    def there(picture, flags):
+        return cv2.warpAffine(picture.astype(np.uint8), matrix, size, flags=flags)
+
+    moved = (mask_to_vertebra(there(paste_mask(v, film.size), cv2.INTER_NEAREST) > 0, level=v.level) for v in film.vertebrae)
+    return Radiograph("copy", there(film.pixels, cv2.INTER_LINEAR), tuple(v for v in moved if v), film.view), matrix
+
+
+@pytest.mark.parametrize(("left", "top", "scale"), [(0, 0, 1.0), (24, 32, 1.0), (24, 32, 1.05)])
+def test_a_copy_is_found_where_it_was_cropped_and_its_annotation_agrees(script, film, left, top, scale):
+    copy, matrix = cropped(film, left, top, scale)
+    found = script.registration(film.pixels, copy.pixels)
+    assert found.likeness > script.SAME_EXPOSURE
+    np.testing.assert_allclose(found.matrix[:, :2], matrix[:, :2], atol=0.011)
+    record = record_film(copy, script.moved(film, copy, found.matrix))
+    # The shift is found to four pixels; these vertebrae are some 60 high.
+    assert all(row.labelled and row.dice > 0.8 for row in record.true_vertebrae) and not record.num_false_positives
+
+
+def test_another_film_is_no_copy(script, film):
+    other = SyntheticDataset({"train": 2}, size=(1200, 480), views=["ap_spine"]).split("train")[1]
+    assert script.registration(film.pixels, other.pixels).likeness < script.SAME_EXPOSURE
