@@ -1,5 +1,6 @@
 """Running the scripts as their command lines would, with tiny networks on tiny simulated films."""
 
+import importlib.util
 import json
 import logging
 import os
@@ -70,6 +71,15 @@ def run_weights(*arguments):
         patch.setenv("HYDRA_FULL_ERROR", "0")
         patch.setattr(sys, "argv", ["weights.py", *map(str, arguments)])
         run_script(weights_script.main)
+
+
+def load_experiment(name):
+    """A script of experiments/ as a module, such as "wandb/dashboard"; nothing in it runs."""
+    path = (ROOT / "experiments" / name).with_suffix(".py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    sys.modules[path.stem] = module = importlib.util.module_from_spec(spec)  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
 
 
 def error_of(call, *arguments):

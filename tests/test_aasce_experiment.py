@@ -1,8 +1,5 @@
 """experiments/aasce: one film laid over another."""
 
-import importlib.util
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -11,19 +8,12 @@ from spinefm.data.synthetic.dataset import SyntheticDataset
 from spinefm.evaluation.records import record_film
 from spinefm.geometry import mask_to_vertebra, paste_mask
 from spinefm.structures import Radiograph
-from tests.scripts import ROOT
-
-SCRIPT = ROOT / "experiments" / "aasce" / "annotation_agreement.py"
+from tests.scripts import load_experiment
 
 
 @pytest.fixture(scope="module")
 def script():
-    specification = importlib.util.spec_from_file_location("annotation_agreement", SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["annotation_agreement"] = module  # where dataclasses look for it
-    specification.loader.exec_module(module)
-    yield module
-    del sys.modules["annotation_agreement"]
+    return load_experiment("aasce/annotation_agreement")
 
 
 @pytest.fixture(scope="module")

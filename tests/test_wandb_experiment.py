@@ -1,6 +1,5 @@
 """experiments/wandb: the sweep and the dashboard, as far as they can be checked without W&B."""
 
-import importlib.util
 import json
 import socket
 
@@ -12,7 +11,7 @@ from omegaconf import OmegaConf
 
 from spinefm.components import COMPONENTS
 from tests.documented import is_documented, of_component
-from tests.scripts import ROOT
+from tests.scripts import ROOT, load_experiment
 
 FOLDER = ROOT / "experiments" / "wandb"
 SWEEP = yaml.safe_load((FOLDER / "sweep.yaml").read_text())
@@ -60,10 +59,7 @@ def dashboard(monkeypatch):
         raise AssertionError(f"the dashboard asked the network for {arguments}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    spec = importlib.util.spec_from_file_location("dashboard", FOLDER / "dashboard.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_experiment("wandb/dashboard")
 
 
 def named(panel):

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from spinefm.data.datasets.aasce import AasceDataset
 from spinefm.data.synthetic.dataset import SyntheticDataset
-from spinefm.measurements.curves import main_ends
 from spinefm.measurements.spine import measure_spine
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -33,9 +32,8 @@ def show(name: str, angles: Sequence[float]) -> None:
 def simulated(scale: float, count: int = 300) -> list[float]:
     """Largest Cobb angle of each film, degrees."""
     films = SyntheticDataset({"train": count}, views=["ap_spine"], curve_scale=scale).split("train")
-    tilts = [measure_spine(film.vertebrae, film.view).tilts for film in films]
-    ends = [(each, main_ends(each)) for each in tilts if len(each) > 1]
-    return [abs(float(each[upper] - each[lower])) for each, (upper, lower) in ends]
+    tilts = (measure_spine(film.vertebrae, film.view).tilts for film in films)
+    return [float(np.ptp(each)) for each in tilts if len(each) > 1]
 
 
 if __name__ == "__main__":
