@@ -18,6 +18,7 @@ from rich.console import Console
 from spinefm.data.datasets.aasce import AasceDataset
 from spinefm.evaluation.metrics import headline
 from spinefm.evaluation.records import FilmRecord, record_film
+from spinefm.evaluation.tables import TITLES, format_interval, format_value
 from spinefm.geometry import mask_to_vertebra, paste_mask
 from spinefm.structures import SPLITS, Pixels, Radiograph, Spine, Vertebra
 
@@ -62,8 +63,8 @@ def show(title: str, records: Sequence[FilmRecord], names: Sequence[str]) -> Non
     metrics = headline(records)
     Console().print(f"{title}: {len(records)} pairs of {metrics['num_patients']} patients")
     for name in names:
-        interval = " to ".join(f"{end:.3f}" for end in metrics[name]["ci95"] or [])
-        Console().print(f"    {name:30} {metrics[name]['value']:6.3f} {interval}")
+        interval = " to ".join(filter(None, format_interval(name, metrics)))
+        Console().print(f"    {TITLES[name]:47} {format_value(name, metrics[name]['value']):8} {interval}")
 
 
 def films_of_one_patient(root: str) -> Iterator[tuple[Radiograph, Radiograph]]:
