@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from functools import cache
+from math import ceil, cos, radians, sin
 
 import albumentations as A
 import cv2
 import numpy as np
 
-from spinefm.structures import Mask, Pixels
+from spinefm.structures import Mask, PatchBox, Pixels
 
 
 @cache
-def _pipeline(max_rotation: float, max_zoom: float) -> A.Compose:
+def _pipeline(max_rotation: float, max_zoom: float, size: int | None) -> A.Compose:
     """Geometry first, then what exposure, processing and digitisation do to a film."""
+    cut = [] if size is None else [A.CenterCrop(size, size)]
     return A.Compose(
         [
             A.HorizontalFlip(p=0.5),
@@ -22,6 +24,7 @@ def _pipeline(max_rotation: float, max_zoom: float) -> A.Compose:
                 border_mode=cv2.BORDER_CONSTANT,
                 p=0.7 if max_rotation else 0.0,
             ),
+            *cut,
             A.RandomGamma((60, 160), p=0.5),
             A.RandomBrightnessContrast(0.25, 0.35, p=0.5),
             A.CLAHE((1, 4), p=0.15),
@@ -33,7 +36,12 @@ def _pipeline(max_rotation: float, max_zoom: float) -> A.Compose:
 
 
 def augment(
-    pixels: Pixels, masks: Sequence[Mask], rng: np.random.Generator, max_rotation: float = 0.0, max_zoom: float = 1.0
+    pixels: Pixels,
+    masks: Sequence[Mask],
+    rng: np.random.Generator,
+    max_rotation: float = 0.0,
+    max_zoom: float = 1.0,
+    size: int | None = None,
 ) -> tuple[Pixels, list[Mask]]:
     """Vary a film or patch, and its masks with it.
 
@@ -43,13 +51,32 @@ def augment(
         rng: Source of all randomness.
         max_rotation: Degrees to either side; 0 leaves rotation and zoom alone.
         max_zoom: Largest zoom, and inverse of the smallest.
+        size: Side of the square in the middle that is kept; None keeps everything.
 
     Returns:
-        Pixels and masks, same shapes.
+        Pixels and masks, same shapes, or (`size`, `size`).
     """
-    pipeline = _pipeline(max_rotation, max_zoom)
+    pipeline = _pipeline(max_rotation, max_zoom, size)
     pipeline.set_random_seed(int(rng.integers(2**31)))
     if not len(masks):
         return pipeline(image=pixels)["image"], []
     result = pipeline(image=pixels, masks=np.stack(masks).astype(np.uint8))
     return result["image"], [mask.astype(bool) for mask in result["masks"]]
+
+
+def with_surroundings(box: PatchBox, size: int, max_rotation: float, max_zoom: float) -> tuple[PatchBox, int]:
+    """What to cut so that a patch that `augment` turns and zooms has no black corners: the film goes on around it, as in inference.
+
+    Args:
+        box: Of the patch.
+        size: To which it is resized, pixels.
+        max_rotation: See `augment`.
+        max_zoom: See `augment`.
+
+    Returns:
+        A box with the same middle, and the size to which that is resized; `augment` cuts the patch out of it.
+    """
+    angle = radians(min(max_rotation, 45.0))
+    border = ceil(size * (max_zoom * (cos(angle) + sin(angle)) - 1) / 2) if max_rotation else 0
+    around = round(border * box.side / size)
+    return PatchBox(box.x - around, box.y - around, box.side + 2 * around), size + 2 * border

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
-from spinefm.data.views.augmentation import augment
+from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.data.views.base import View, grey_patch, vertebra_refs
 from spinefm.patches import PatchRule, patch_box
@@ -80,8 +80,10 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         return self._patch(film, centre, ref.spacing * np.exp(rng.normal(0, self.scale_jitter)), rng), torch.tensor(label)
 
     def _patch(self, film: Radiograph, centre: Point, spacing: float, rng: np.random.Generator) -> Tensor:
-        box = patch_box(centre, self.patch_rule.side(spacing))
-        pixels = grey_patch(film, box, self.input_size)
+        box, size = patch_box(centre, self.patch_rule.side(spacing)), self.input_size
         if self.augments:
-            pixels, _ = augment(pixels, [], rng, self.max_rotation, MAX_ZOOM)
+            around = grey_patch(film, *with_surroundings(box, size, self.max_rotation, MAX_ZOOM))
+            pixels, _ = augment(around, [], rng, self.max_rotation, MAX_ZOOM, size)
+        else:
+            pixels = grey_patch(film, box, size)
         return torch.from_numpy(pixels)[None].float() / 255

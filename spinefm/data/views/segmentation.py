@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.data.views.augmentation import augment
+from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.base import View, grey_patch, vertebra_refs
 from spinefm.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
-from spinefm.structures import Radiograph
+from spinefm.structures import PatchBox, Pixels, Radiograph
 
 MAX_ROTATION = 20.0
 MAX_ZOOM = 1.1
@@ -67,10 +67,14 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         x, y = np.asarray(ref.centroid) + rng.normal(0, self.jitter, 2) * ref.spacing
         spacing = ref.spacing * np.exp(rng.normal(0, self.jitter))
         box = patch_box((float(x), float(y)), self.patch_rule.side(spacing))
-        pixels = grey_patch(film, box, self.input_size)
-        mask = crop_mask(film.vertebrae[vertebra], box, self.input_size)
-        if self.augments:
-            pixels, (varied,) = augment(pixels, [mask.numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM)
-            mask = torch.from_numpy(varied).float()
+        pixels, mask = self._patch(film, vertebra, box, rng)
         prompt = self.prompt(self.input_size, spacing * self.input_size / box.side, rng if self.training else None, mask)
         return torch.from_numpy(pixels)[None].float() / 255, prompt, mask
+
+    def _patch(self, film: Radiograph, vertebra: int, box: PatchBox, rng: np.random.Generator) -> tuple[Pixels, Tensor]:
+        size, one = self.input_size, film.vertebrae[vertebra]
+        if not self.augments:
+            return grey_patch(film, box, size), crop_mask(one, box, size)
+        wide = with_surroundings(box, size, MAX_ROTATION, MAX_ZOOM)
+        pixels, (mask,) = augment(grey_patch(film, *wide), [crop_mask(one, *wide).numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM, size)
+        return pixels, torch.from_numpy(mask).float()

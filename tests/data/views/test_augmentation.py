@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.data.views.augmentation import augment
+from spinefm.data.views.augmentation import augment, with_surroundings
+from spinefm.structures import PatchBox
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,19 @@ def test_the_global_generators_are_left_alone(film):
     varied(film, 1, max_rotation=10.0)
     np.testing.assert_array_equal(np.random.get_state()[1], before)
     np.testing.assert_array_equal(film[0], original)
+
+
+@given(size=st.integers(8, 300), rotation=st.floats(0, 90), zoom=st.floats(1, 1.5), seed=st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_with_its_surroundings_a_patch_has_no_empty_corner(size, rotation, zoom, seed):
+    _, wide = with_surroundings(PatchBox(0, 0, 100), size, rotation, zoom)
+    whole = np.ones((wide, wide), dtype=bool)
+    _, (kept,) = augment(whole.astype(np.uint8), [whole], np.random.default_rng(seed), rotation, zoom, size)
+    assert kept.shape == (size, size) and kept.all()
+
+
+def test_surroundings_have_the_middle_and_the_scale_of_their_patch():
+    box, size = with_surroundings(PatchBox(30, -10, 200), 100, 20.0, 1.1)
+    assert (box.x + box.side / 2, box.y + box.side / 2) == (130, 90)
+    assert box.side / size == pytest.approx(2, abs=0.02) and size > 130
+    assert with_surroundings(PatchBox(30, -10, 200), 100, 0.0, 1.1) == (PatchBox(30, -10, 200), 100)
