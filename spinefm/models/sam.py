@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
-from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from spinefm.models.detail import Detail
 from spinefm.models.encoders import build_encoder
 
 
@@ -26,9 +26,10 @@ class SamSize:
         num_multimask_outputs: Mask tokens beyond the one that is used.
         encoder: Name and options of the image encoder; see `build_encoder`.
         detail: Width of the convolutions that show the mask decoder the image itself; 0 leaves them out, as SAM does.
+        detail_scales: How many scales these have, each half as fine as the one before.
 
     Raises:
-        ValueError: If `pixels` is unknown.
+        ValueError: If `pixels` is unknown, or `detail_scales` less than 1.
     """
 
     image_size: int = 1024
@@ -38,42 +39,13 @@ class SamSize:
     num_multimask_outputs: int = 3
     encoder: Mapping[str, Any] = field(default_factory=lambda: {"name": "vit"})
     detail: int = 0
+    detail_scales: int = 4
 
     def __post_init__(self) -> None:
         if self.pixels not in ("unit", "min_max"):
             raise ValueError(f"Expected `pixels` to be unit or min_max, but got `{self.pixels}`.")
-
-
-class Detail(nn.Module):
-    """What an image shows between the tokens, for masks finer than these.
-
-    Source: the idea is that of the high-resolution features of arXiv:2408.00714 (SAM 2); there they come from a hierarchical encoder,
-    here from convolutions of their own, as a plain vision transformer has none.
-    """
-
-    def __init__(self, width: int, channels: int, stride: int) -> None:
-        """Build the module.
-
-        Args:
-            width: Of its convolutions.
-            channels: Of the mask decoder's features.
-            stride: Pixels of the image per pixel of these features.
-        """
-        super().__init__()
-        self.normalise = nn.InstanceNorm2d(1)  # films differ in exposure more than in anatomy
-        self.look = nn.Sequential(
-            nn.Conv2d(1, width, max(3, stride), stride, int(stride < 3)), LayerNorm2d(width), nn.GELU(),
-            nn.Conv2d(width, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(),
-        )  # fmt: skip
-        last = nn.Conv2d(width, channels, 3, 1, 1)
-        nn.init.zeros_(last.weight)  # so that a foundation that was trained without it begins undisturbed
-        nn.init.zeros_(cast(Tensor, last.bias))
-        self.mix = nn.Sequential(nn.Conv2d(width + channels, width, 3, 1, 1), LayerNorm2d(width), nn.GELU(), last)
-
-    def forward(self, features: Tensor, images: Tensor) -> Tensor:
-        """(N, C, L, L) features and (N, 1, S, S) images in 0..1 to (N, C, L, L) better features."""
-        mixed: Tensor = features + self.mix(torch.cat([features, self.look(self.normalise(images))], dim=1))
-        return mixed
+        if self.detail_scales < 1:
+            raise ValueError(f"Expected `detail_scales` to be at least 1, but got {self.detail_scales}.")
 
 
 class Sam(nn.Module):
@@ -88,7 +60,7 @@ class Sam(nn.Module):
         self.mask_decoder = MaskDecoder(
             transformer_dim=size.prompt_dim, transformer=transformer, num_multimask_outputs=size.num_multimask_outputs
         )
-        self.detail = Detail(size.detail, size.prompt_dim // 8, max(1, stride // 4)) if size.detail else None
+        self.detail = _detail(size, stride) if size.detail else None
 
     def forward(self, images: Tensor, prompts: Tensor) -> Tensor:
         """Segment what one prompt per image means.
@@ -135,3 +107,14 @@ class Sam(nn.Module):
         tokens, features = decoder.transformer(embeddings + dense, position, torch.cat([outputs, sparse], dim=1))
         features = decoder.output_upscaling(features.transpose(1, 2).reshape(embeddings.shape))
         return features, decoder.output_hypernetworks_mlps[0](tokens[:, 1])
+
+
+def _detail(size: SamSize, stride: int) -> Detail:
+    """The convolutions beside an encoder of that stride."""
+    finest, halved = 4 * size.image_size // stride, 2 ** (size.detail_scales - 1)
+    if finest % halved:
+        raise ValueError(
+            f"Expected {finest}, the side of the masks, to be a multiple of {halved} with `detail_scales` {size.detail_scales}, "
+            "but it is not. Give fewer scales, or another `image_size`."
+        )
+    return Detail(size.detail, size.prompt_dim // 8, max(1, stride // 4), size.detail_scales)
