@@ -174,6 +174,19 @@ def last_spacing(centroids: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.diff(centroids[-3:], axis=0), axis=1).mean())
 
 
+def lean_of(along: ArrayLike) -> float:
+    """How far a line leans from the vertical of a film.
+
+    Args:
+        along: (2,) direction (x, y) of it, either way, any length.
+
+    Returns:
+        -90..90 degrees, positive where its lower end lies to the right; 0 for no direction.
+    """
+    x, y = np.asarray(along, dtype=np.float64)
+    return float(np.degrees(np.arctan2(x if y >= 0 else -x, abs(y))))
+
+
 def centroids_of(vertebrae: Sequence[Vertebra]) -> NDArray[np.float64]:
     """(N, 2) centroids (x, y), in the order given."""
     return np.array([vertebra.centroid for vertebra in vertebrae], dtype=np.float64).reshape(-1, 2)

@@ -189,17 +189,19 @@ class Patches:
         boxes: N places they were cut from, pixels of the original films.
         spacings: N distances of neighbouring vertebrae thereabouts, pixels of the original films.
         film_ids: N ids; a network ignores them, an oracle looks the truth up by them.
+        leans: N angles by which the spine leans thereabouts, see `spinefm.geometry.lean_of`.
     """
 
     pixels: Tensor
     boxes: tuple[PatchBox, ...]
     spacings: tuple[float, ...]
     film_ids: tuple[str, ...]
+    leans: tuple[float, ...]
 
     def select(self, indices: Sequence[int]) -> "Patches":
         """Some of them."""
-        boxes, spacings = tuple(self.boxes[i] for i in indices), tuple(self.spacings[i] for i in indices)
-        return Patches(self.pixels[list(indices)], boxes, spacings, tuple(self.film_ids[i] for i in indices))
+        lists = (self.boxes, self.spacings, self.film_ids, self.leans)
+        return Patches(self.pixels[list(indices)], *(tuple(each[i] for i in indices) for each in lists))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)

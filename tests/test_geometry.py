@@ -12,6 +12,7 @@ from skimage.draw import polygon2mask
 from spinefm.geometry import (
     centroids_of,
     clear_beyond,
+    lean_of,
     local_spacings,
     mask_dice,
     mask_iou,
@@ -160,3 +161,14 @@ def test_centroids_of_nothing_have_two_columns():
 def test_what_reaches_over_the_border_is_cleared(dtype):
     kept = clear_beyond(torch.ones(5, 5, dtype=dtype), (-1, 7), (10, 3))
     assert kept.nonzero().tolist() == [[row, column] for row in range(3) for column in range(1, 4)]
+
+
+@given(degrees=st.floats(-90, 90), length=st.floats(0.01, 1000), sign=st.sampled_from([-1, 1]))
+def test_a_line_leans_alike_either_way(degrees, length, sign):
+    assume(abs(degrees) < 89.9)
+    along = sign * length * np.array([np.sin(np.radians(degrees)), np.cos(np.radians(degrees))])
+    assert lean_of(along) == pytest.approx(degrees, abs=1e-6)
+
+
+def test_no_direction_does_not_lean():
+    assert lean_of((0.0, 0.0)) == 0.0 and lean_of((3.0, 0.0)) == 90.0 and lean_of((0.0, -2.0)) == 0.0

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import centroids_of, local_spacings
+from spinefm.geometry import centroids_of, lean_of, local_spacings
 from spinefm.patches import film_patch, patch_box
 from spinefm.pipeline.batch_size import BatchSize
 from spinefm.pipeline.postprocess import patch_vertebra
@@ -27,11 +27,13 @@ class Place:
         film: On which film.
         centre: (x, y), pixels of the film.
         spacing: Distance of vertebrae hereabouts, pixels.
+        lean: How far the spine leans there, see `spinefm.geometry.lean_of`.
     """
 
     film: Radiograph
     centre: Point
     spacing: float
+    lean: float = 0.0
 
     @property
     def is_on_film(self) -> bool:
@@ -150,8 +152,9 @@ def class_of(probabilities: NDArray[np.float64], classes: Sequence[str]) -> str:
 
 def places_along(film: Radiograph, vertebrae: Sequence[Vertebra]) -> list[Place]:
     """The centroids of at least two vertebrae, in order along the spine, as places."""
-    spacings = local_spacings(centroids_of(vertebrae))
-    return [Place(film, vertebra.centroid, float(spacing)) for vertebra, spacing in zip(vertebrae, spacings, strict=True)]
+    centroids = centroids_of(vertebrae)
+    spacings, leans = local_spacings(centroids), map(lean_of, np.gradient(centroids, axis=0))
+    return [Place(film, its.centroid, float(spacing), lean) for its, spacing, lean in zip(vertebrae, spacings, leans, strict=True)]
 
 
 def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[np.float64]:
@@ -167,9 +170,10 @@ def cut_patches(places: Sequence[Place], network: PatchNetwork) -> Patches:
     boxes = tuple(patch_box(place.centre, network.patch_rule.side(place.spacing)) for place in places)
     size, device = network.input_size, network.device
     crops = [film_patch(place.film.pixels, box, size, device) for place, box in zip(places, boxes, strict=True)]
-    spacings, film_ids = tuple(place.spacing for place in places), tuple(place.film.film_id for place in places)
-    return Patches(torch.stack(crops)[:, None].div_(255), boxes, spacings, film_ids)
+    facts = [(place.spacing, place.film.film_id, place.lean) for place in places]
+    spacings, film_ids, leans = zip(*facts, strict=True)
+    return Patches(torch.stack(crops)[:, None].div_(255), boxes, spacings, film_ids, leans)
 
 
 def _moved(place: Place, vertebra: Vertebra | None) -> Place:
-    return place if vertebra is None else Place(place.film, vertebra.centroid, place.spacing)
+    return place if vertebra is None else replace(place, centre=vertebra.centroid)

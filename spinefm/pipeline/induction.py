@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.geometry import last_spacing, mask_iou
+from spinefm.geometry import last_spacing, lean_of, mask_iou
 from spinefm.pipeline.examination import Finding, Place
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
 from spinefm.structures import Direction, Point, Radiograph, StopReason
@@ -146,7 +146,7 @@ def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedu
         points = yield Predict(walks[0].film, [trail[-context:] for trail in trails])
         for i, (walk, predicted) in enumerate(zip(walks, points, strict=True)):
             point = predicted if ahead else _farther(trails[i][-1], predicted, walk.reach)
-            place = Place(walk.film, point, last_spacing(trails[i]))
+            place = Place(walk.film, point, last_spacing(trails[i]), lean_of(np.asarray(point) - trails[i][-1]))
             obstacle = _obstacle(place, walk.steps + ahead, rules)
             if obstacle is None and len(plans[i]) == ahead:
                 plans[i].append(place)

@@ -14,6 +14,7 @@ from spinefm.pipeline.examination import Examiner, Finding, places_along
 from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_on
 from spinefm.pipeline.labelling import assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
+from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.pipeline.wavefront import Crew, Detect, Examine, Procedure, run_wavefront
 from spinefm.structures import Detections, Failure, Radiograph, Spine, StopReason
 
@@ -36,6 +37,7 @@ class InductivePipeline(SpinePipeline):
         point_predictor: NextPoint,
         sam_adapter: Segmenter,
         mask_threshold: float = 0.5,
+        upright: bool = False,
         refinements: int = 0,
         background_above: float | None = None,
         base_attempts: int = 5,
@@ -57,6 +59,7 @@ class InductivePipeline(SpinePipeline):
             point_predictor: Finds the next centroid.
             sam_adapter: Draws the masks.
             mask_threshold: See `Examiner`.
+            upright: Whether the segmenter's patches are turned so that the spine stands upright in them; see `UprightSegmenter`.
             refinements: See `Examiner`.
             background_above: See `Examiner`.
             base_attempts: How many base cases of a film are tried, the most promising first.
@@ -76,10 +79,9 @@ class InductivePipeline(SpinePipeline):
         """
         if films_at_once < 1:
             raise ValueError(f"Expected `films_at_once` to be at least 1, but got {films_at_once}.")
-        self.classifier = resnet
-        self.crew = Crew(
-            mask_rcnn, point_predictor, Examiner(sam_adapter, resnet, mask_threshold, refinements, tolerance, background_above)
-        )
+        self.classifier, segmenter = resnet, UprightSegmenter(sam_adapter) if upright else sam_adapter
+        examiner = Examiner(segmenter, resnet, mask_threshold, refinements, tolerance, background_above)
+        self.crew = Crew(mask_rcnn, point_predictor, examiner)
         self.rules = InductionRules(
             max_steps, max_overlap, reach, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
         )

@@ -153,6 +153,8 @@ class OraclePipeline(InductivePipeline):
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
         self.truth = Truth()
+        if "sam_adapter" in names:
+            parts["upright"] = False  # the truth is drawn as it lies on the film
         super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none"}})
 
     def _oracle(self, name: str, component: Any) -> Any:

@@ -96,7 +96,7 @@ def test_the_pipeline_asks_what_validation_asks_for_the_same_place(build, make_f
 @pytest.mark.parametrize("side", [30, 60])
 def test_a_prompt_is_in_pixels_of_the_networks_input(build, side):
     component = build("sam_adapter", prompt={"kind": "box", "width": 1.5, "height": 0.5})
-    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(3, 5, side),) * 2, (10.0, 20.0), ("a", "b")))
+    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(3, 5, side),) * 2, (10.0, 20.0), ("a", "b"), (0.0,) * 2))
     # Of 32 pixels, one spacing are 32 * 10 / side.
     for box, spacing in zip(asked, (320 / side, 640 / side), strict=True):
         assert box.tolist() == pytest.approx([16 - 0.75 * spacing, 16 - 0.25 * spacing, 16 + 0.75 * spacing, 16 + 0.25 * spacing])
@@ -104,7 +104,7 @@ def test_a_prompt_is_in_pixels_of_the_networks_input(build, side):
 
 def test_the_prompt_of_the_paper_is_the_centre_of_the_patch(build):
     component = build("sam_adapter", prompt={"kind": "centre"})
-    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(0, 0, 32),) * 2, (10.0,) * 2, ("a", "b")))
+    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(0, 0, 32),) * 2, (10.0,) * 2, ("a", "b"), (0.0,) * 2))
     assert asked.tolist() == [[16.0, 16.0]] * 2
 
 
@@ -229,7 +229,7 @@ def test_a_mask_does_not_depend_on_the_batch(fitted):
     component = fitted("sam_adapter")[0].eval()
     pixels = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     boxes = (PatchBox(0, 0, 32),) * 3
-    together = component.segment(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c")))
+    together = component.segment(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c"), (0.0,) * 3))
     # Four pixels for each of 4 x 4 tokens: the mask decoder's own resolution.
     assert together.shape == (3, 16, 16)
-    torch.testing.assert_close(together[2:], component.segment(Patches(pixels[2:], boxes[2:], (10.0,), ("c",))), rtol=0, atol=1e-4)
+    torch.testing.assert_close(together[2:], component.segment(Patches(pixels[2:], boxes[2:], (10.0,), ("c",), (0.0,))), rtol=0, atol=1e-4)

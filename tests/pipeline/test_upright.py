@@ -1,0 +1,116 @@
+"""Spines that stand upright for the segmenter, and masks that lie as the vertebrae do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.geometry import mask_iou, polygon_to_vertebra
+from spinefm.patches import PatchRule
+from spinefm.pipeline.examination import Place, cut_patches
+from spinefm.pipeline.oracle import OraclePipeline
+from spinefm.pipeline.postprocess import patch_vertebra
+from spinefm.pipeline.upright import UprightSegmenter
+from spinefm.structures import Radiograph
+from tests.oracles import OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
+
+CENTRE = (120.0, 90.0)
+
+
+class Brightness:
+    """Segments what is bright, half as finely as it sees it; notes what it was shown."""
+
+    input_size, device = 64, torch.device("cpu")
+
+    def __init__(self, rule=None):
+        self.patch_rule = rule or PatchRule(scale=4.0)
+
+    def segment(self, patches):
+        self.seen = patches
+        return torch.nn.functional.avg_pool2d(patches.pixels, 2)[:, 0] * 12 - 6
+
+
+def leaning_film(lean):
+    """A film with one vertebra, 40 x 16 pixels, across a spine that leans by so many degrees."""
+    angle = np.radians(lean)
+    along, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
+    corners = [CENTRE + across * x + along * y for x, y in ((-20, -8), (20, -8), (20, 8), (-20, 8))]
+    vertebra = polygon_to_vertebra(np.array(corners), (180, 240))
+    pixels = np.zeros((180, 240), dtype=np.uint8)
+    x0, y0, x1, y1 = vertebra.box
+    pixels[y0:y1, x0:x1][vertebra.mask] = 255
+    return Radiograph("film", pixels, (vertebra,))
+
+
+def found(segmenter, film, lean):
+    patches = cut_patches([Place(film, CENTRE, 20.0, lean)], segmenter)
+    return patch_vertebra(segmenter.segment(patches)[0], patches.boxes[0], film.size)
+
+
+@pytest.mark.parametrize("lean", [-70.0, -35.0, 0.0, 20.0, 60.0])
+def test_a_vertebra_is_seen_level_and_drawn_as_it_lies(lean):
+    film, segmenter = leaning_film(lean), Brightness()
+    vertebra = found(UprightSegmenter(segmenter), film, lean)
+    assert mask_iou(vertebra, film.vertebrae[0]) > 0.9
+    np.testing.assert_allclose(vertebra.centroid, CENTRE, atol=0.5)
+    rows, columns = np.nonzero(segmenter.seen.pixels[0, 0].numpy() > 0.5)
+    # The patch has 80 pixels of the film, brought to 64.
+    assert abs(np.ptp(rows) + 1 - 16 * 0.8) <= 2 and abs(np.ptp(columns) + 1 - 40 * 0.8) <= 2
+
+
+def test_upright_spines_are_segmented_as_before():
+    film, segmenter = leaning_film(12.0), Brightness()
+    patches = cut_patches([Place(film, CENTRE, 20.0)], UprightSegmenter(segmenter))
+    wide = UprightSegmenter(segmenter).segment(patches)
+    plain = segmenter.segment(cut_patches([Place(film, CENTRE, 20.0)], segmenter))
+    assert wide.shape == (1, 48, 48) and plain.shape == (1, 32, 32)
+    torch.testing.assert_close(wide[:, 8:-8, 8:-8], plain, rtol=0, atol=0.5)
+    assert (wide[:, :8] < -6).all() and (wide[:, :, -8:] < -6).all()
+
+
+@pytest.mark.parametrize(("rule", "side"), [(PatchRule(scale=4.0), 80), (PatchRule(pixels=100), 100)])
+def test_the_segmenter_is_shown_patches_of_its_own_size(rule, side):
+    film, segmenter = leaning_film(0.0), Brightness(rule)
+    found(UprightSegmenter(segmenter), film, 30.0)
+    (box,) = segmenter.seen.boxes
+    assert box.side == side and segmenter.seen.pixels.shape == (1, 1, 64, 64) and segmenter.seen.leans == (0.0,)
+    assert (box.x + box.side / 2, box.y + box.side / 2) == CENTRE
+
+
+def test_patches_that_lean_differently_do_not_disturb_each_other():
+    film, segmenter = leaning_film(25.0), UprightSegmenter(Brightness())
+    places = [Place(film, CENTRE, 20.0, lean) for lean in (25.0, -40.0, 0.0)]
+    together = segmenter.segment(cut_patches(places, segmenter))
+    for place, logits in zip(places, together, strict=True):
+        torch.testing.assert_close(segmenter.segment(cut_patches([place], segmenter))[0], logits)
+
+
+def test_walks_tell_how_the_spine_leans():
+    film = make_film(bend=40.0)
+    truth = OracleSegmenter([film])
+
+    class Noting:
+        input_size, patch_rule, device, leans = truth.input_size, truth.patch_rule, truth.device, {}
+
+        def segment(self, patches):
+            self.leans |= dict(zip(patches.boxes, patches.leans, strict=True))
+            return truth.segment(patches)
+
+    segmenter = Noting()
+    (spine,) = inductive_pipeline([film], segmenter=segmenter)([film])
+    assert len(spine.vertebrae) == len(film.vertebrae)
+    steps = np.diff([vertebra.centroid for vertebra in film.vertebrae], axis=0)
+    slopes = np.degrees(np.arctan2(steps[:, 0], steps[:, 1]))
+    assert np.ptp(slopes) > 20
+    assert min(segmenter.leans.values()) >= slopes.min() - 1 and max(segmenter.leans.values()) <= slopes.max() + 1
+    assert np.ptp(list(segmenter.leans.values())) > 0.6 * np.ptp(slopes)
+
+
+def test_true_masks_need_no_turning():
+    film = make_film(bend=40.0)
+    parts = {"mask_rcnn": None, "resnet": OracleClassifier([film]), "point_predictor": OraclePredictor([film])}
+    pipeline = OraclePipeline(["mask_rcnn", "sam_adapter"], upright=True, sam_adapter=OracleSegmenter([film]), **parts)
+    (spine,) = pipeline([film])
+    ious = [mask_iou(mine, replace(true, level=None)) for mine, true in zip(spine.vertebrae, film.vertebrae, strict=True)]
+    assert min(ious) > 0.98
