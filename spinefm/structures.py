@@ -200,8 +200,9 @@ class Patches:
 
     def select(self, indices: Sequence[int]) -> "Patches":
         """Some of them."""
-        lists = (self.boxes, self.spacings, self.film_ids, self.leans)
-        return Patches(self.pixels[list(indices)], *(tuple(each[i] for i in indices) for each in lists))  # type: ignore[arg-type]
+        boxes, spacings = tuple(self.boxes[i] for i in indices), tuple(self.spacings[i] for i in indices)
+        film_ids, leans = tuple(self.film_ids[i] for i in indices), tuple(self.leans[i] for i in indices)
+        return Patches(self.pixels[list(indices)], boxes, spacings, film_ids, leans)
 
 
 @dataclass(frozen=True, eq=False)

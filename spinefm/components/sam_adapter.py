@@ -167,7 +167,8 @@ class SamAdapterComponent(Component):
         """Keys of the state dict that training changes: what is not frozen, and the statistics of its batch normalisation."""
         trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
         changing = {name.rpartition(".")[0] for name in trained}
-        return trained | {name for name, _ in self.named_buffers() if name.rpartition(".")[0] in changing} & self.state_dict().keys()
+        statistics = {name for name, _ in self.named_buffers() if name.rpartition(".")[0] in changing}
+        return trained | (statistics & self.state_dict().keys())
 
     def train(self, mode: bool = True) -> "SamAdapterComponent":
         """Frozen batch normalisation (in TinyViT) keeps its statistics: they belong to the foundation."""

@@ -25,8 +25,8 @@ class SamSize:
         decoder_mlp_dim: Hidden width of the decoder's MLPs.
         num_multimask_outputs: Mask tokens beyond the one that is used.
         encoder: Name and options of the image encoder; see `build_encoder`.
-        detail: Width of the convolutions that show the mask decoder the image itself; 0 leaves them out, as SAM does.
-        detail_scales: How many scales these have, each half as fine as the one before.
+        detail: Width, on its finest scale, of the U-Net that shows the mask decoder the image itself; 0 leaves it out, as SAM does.
+        detail_scales: How many scales that has, each half as fine and twice as wide as the one before.
 
     Raises:
         ValueError: If `pixels` is unknown, or `detail_scales` less than 1.
@@ -52,6 +52,11 @@ class Sam(nn.Module):
     """Image encoder, prompt encoder and mask decoder; state-dict keys are those of `segment_anything.Sam`."""
 
     def __init__(self, size: SamSize) -> None:
+        """Build the network.
+
+        Raises:
+            ValueError: If the encoder is unknown or does not go with the image's size, or the masks with `detail_scales`.
+        """
         super().__init__()
         self.size = size
         self.image_encoder, stride = build_encoder(size.image_size, size.prompt_dim, **size.encoder)
@@ -110,7 +115,7 @@ class Sam(nn.Module):
 
 
 def _detail(size: SamSize, stride: int) -> Detail:
-    """The convolutions beside an encoder of that stride."""
+    """The U-Net beside an encoder of that stride; ValueError if its masks cannot be halved as often as it has scales."""
     finest, halved = 4 * size.image_size // stride, 2 ** (size.detail_scales - 1)
     if finest % halved:
         raise ValueError(

@@ -79,7 +79,8 @@ class InductivePipeline(SpinePipeline):
         """
         if films_at_once < 1:
             raise ValueError(f"Expected `films_at_once` to be at least 1, but got {films_at_once}.")
-        self.classifier, segmenter = resnet, UprightSegmenter(sam_adapter) if upright else sam_adapter
+        self.classifier = resnet
+        segmenter = UprightSegmenter(sam_adapter) if upright else sam_adapter
         examiner = Examiner(segmenter, resnet, mask_threshold, refinements, tolerance, background_above)
         self.crew = Crew(mask_rcnn, point_predictor, examiner)
         self.rules = InductionRules(

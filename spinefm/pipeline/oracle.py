@@ -13,6 +13,7 @@ from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.patches import crop_mask
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
+from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.structures import CENTROID, Detections, Patches, Point, Radiograph, Spine, Trails, Vertebra
 
 MASK_SIZE = 256
@@ -153,8 +154,9 @@ class OraclePipeline(InductivePipeline):
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
         self.truth = Truth()
-        if "sam_adapter" in names:
-            parts["upright"] = False  # the truth is drawn as it lies on the film
+        if "sam_adapter" in names and parts.get("upright"):
+            # The truth is drawn as it lies on the film; what is not annotated, as ever.
+            parts |= {"upright": False, "sam_adapter": UprightSegmenter(parts["sam_adapter"])}
         super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none"}})
 
     def _oracle(self, name: str, component: Any) -> Any:

@@ -12,7 +12,7 @@ from spinefm.pipeline.examination import Place, cut_patches
 from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.upright import UprightSegmenter
-from spinefm.structures import Radiograph
+from spinefm.structures import CENTROID, Landmark, Radiograph
 from tests.oracles import OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
 
 CENTRE = (120.0, 90.0)
@@ -86,31 +86,61 @@ def test_patches_that_lean_differently_do_not_disturb_each_other():
         torch.testing.assert_close(segmenter.segment(cut_patches([place], segmenter))[0], logits)
 
 
+class Noting(OracleSegmenter):
+    """Notes where, and how leaning, the patches lie that it segments."""
+
+    def segment(self, patches):
+        self.seen = [*getattr(self, "seen", []), *zip(patches.boxes, patches.leans, strict=True)]
+        return super().segment(patches)
+
+
+LEANING = make_film(bend=0.7, tilt=0.3)
+
+
 def test_walks_tell_how_the_spine_leans():
-    film = make_film(bend=40.0)
-    truth = OracleSegmenter([film])
+    segmenter = Noting([LEANING])
+    (spine,) = inductive_pipeline([LEANING], segmenter=segmenter)([LEANING])
+    assert len(spine.vertebrae) == len(LEANING.vertebrae)
+    centroids = np.array([vertebra.centroid for vertebra in LEANING.vertebrae])
+    steps = np.diff(centroids, axis=0)
+    slopes, middles = np.degrees(np.arctan2(steps[:, 0], steps[:, 1])), centroids[:-1] + steps / 2
+    assert slopes.min() > 0 and np.ptp(slopes) > 25
+    for box, lean in segmenter.seen:
+        near = np.argsort(np.linalg.norm(middles - (box.x + box.side / 2, box.y + box.side / 2), axis=1))[:2]
+        assert slopes[near].min() - 5 < lean < slopes[near].max() + 5
 
-    class Noting:
-        input_size, patch_rule, device, leans = truth.input_size, truth.patch_rule, truth.device, {}
 
-        def segment(self, patches):
-            self.leans |= dict(zip(patches.boxes, patches.leans, strict=True))
-            return truth.segment(patches)
+def test_only_an_upright_pipeline_turns_patches():
+    plain, upright = Noting([LEANING]), Noting([LEANING])
+    for segmenter, option in ((plain, False), (upright, True)):
+        next(iter(inductive_pipeline([LEANING], segmenter=segmenter, upright=option).stream([LEANING])))
+    assert all(lean > 0 for _, lean in plain.seen) and all(lean == 0 for _, lean in upright.seen)
+    assert {box.side for box, _ in upright.seen} == {box.side for box, _ in plain.seen}
 
-    segmenter = Noting()
-    (spine,) = inductive_pipeline([film], segmenter=segmenter)([film])
-    assert len(spine.vertebrae) == len(film.vertebrae)
-    steps = np.diff([vertebra.centroid for vertebra in film.vertebrae], axis=0)
-    slopes = np.degrees(np.arctan2(steps[:, 0], steps[:, 1]))
-    assert np.ptp(slopes) > 20
-    assert min(segmenter.leans.values()) >= slopes.min() - 1 and max(segmenter.leans.values()) <= slopes.max() + 1
-    assert np.ptp(list(segmenter.leans.values())) > 0.6 * np.ptp(slopes)
+
+def test_patches_have_to_be_quartered():
+    segmenter = Brightness()
+    segmenter.input_size = 30
+    with pytest.raises(ValueError, match=r"a multiple of 4 pixels along a side, but it has 30\. Set `pipeline\.upright=false`"):
+        UprightSegmenter(segmenter)
 
 
 def test_true_masks_need_no_turning():
-    film = make_film(bend=40.0)
-    parts = {"mask_rcnn": None, "resnet": OracleClassifier([film]), "point_predictor": OraclePredictor([film])}
-    pipeline = OraclePipeline(["mask_rcnn", "sam_adapter"], upright=True, sam_adapter=OracleSegmenter([film]), **parts)
-    (spine,) = pipeline([film])
-    ious = [mask_iou(mine, replace(true, level=None)) for mine, true in zip(spine.vertebrae, film.vertebrae, strict=True)]
+    parts = {"mask_rcnn": None, "resnet": OracleClassifier([LEANING]), "point_predictor": OraclePredictor([LEANING])}
+    pipeline = OraclePipeline(["mask_rcnn", "sam_adapter"], upright=True, sam_adapter=OracleSegmenter([LEANING]), **parts)
+    (spine,) = pipeline([LEANING])
+    ious = [mask_iou(mine, replace(true, level=None)) for mine, true in zip(spine.vertebrae, LEANING.vertebrae, strict=True)]
     assert min(ious) > 0.98
+
+
+def test_what_has_no_true_mask_is_drawn_upright():
+    first, *others = LEANING.vertebrae
+    film = replace(LEANING, vertebrae=tuple(others), landmarks=(Landmark(first.level, CENTROID, first.centroid),))
+    segmenter = Noting([LEANING])
+    pipeline = OraclePipeline(
+        ["mask_rcnn", "resnet", "point_predictor", "sam_adapter"], upright=True, sam_adapter=segmenter,
+        mask_rcnn=None, resnet=OracleClassifier([LEANING]), point_predictor=OraclePredictor([LEANING]),
+    )  # fmt: skip
+    pipeline([film])
+    middles = np.array([(box.x + box.side / 2, box.y + box.side / 2) for box, _ in segmenter.seen])
+    assert all(lean == 0 for _, lean in segmenter.seen) and np.linalg.norm(middles - first.centroid, axis=1).min() < 10

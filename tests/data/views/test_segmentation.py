@@ -1,5 +1,7 @@
 """The segmenter's view: the mask of the vertebra in the middle, and a prompt that misses as predictions do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +158,12 @@ def test_a_foreground_prompt_lies_on_the_vertebra_wherever_augmentation_has_move
             assert mask[int(y), int(x)] == 1
             points.add((float(x), float(y)))
     assert len(points) > 15
+
+
+def test_a_patch_that_is_turned_shows_the_film_in_its_corners(make_film):
+    film = make_film(spacing=30, size=(300, 200), left=100)
+    film = replace(film, pixels=np.full_like(film.pixels, 200))
+    view = view_of([film], training=True, scale=1.5, size=32)
+    patches = torch.stack([patch[0] for epoch in range(8) for patch, *_ in items(view, epoch)[1:-1]])
+    # Noise and exposure do not reach that far.
+    assert not ((patches - patches.flatten(1).median(1).values[:, None, None]).abs() > 0.3).any()
