@@ -10,10 +10,11 @@ import torch
 from torch.utils.data import Dataset
 
 from spinefm.anatomy import level_index
+from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry import local_spacings
-from spinefm.patches import film_patch
-from spinefm.structures import CENTROID, Landmark, PatchBox, Pixels, Point, Radiograph
+from spinefm.patches import crop_mask, film_patch
+from spinefm.structures import CENTROID, Landmark, Mask, PatchBox, Pixels, Point, Radiograph, Vertebra
 
 ItemT = TypeVar("ItemT")
 
@@ -75,6 +76,21 @@ class VertebraRef:
 def grey_patch(film: Radiograph, box: PatchBox, size: int) -> Pixels:
     """(size, size): the film under `box`, resized, in the 8 bits that `augment` works on."""
     return film_patch(film.pixels, box, size).round().to(torch.uint8).numpy()
+
+
+def varied_patch(
+    film: Radiograph,
+    box: PatchBox,
+    size: int,
+    rng: np.random.Generator,
+    max_rotation: float,
+    max_zoom: float,
+    vertebrae: Sequence[Vertebra] = (),
+) -> tuple[Pixels, list[Mask]]:
+    """(size, size): the film under `box`, and the masks there, as `augment` varies them; where a patch is turned, the film goes on."""
+    wide = with_surroundings(box, size, max_rotation, max_zoom)
+    masks = [crop_mask(vertebra, *wide).numpy() > 0.5 for vertebra in vertebrae]
+    return augment(grey_patch(film, *wide), masks, rng, max_rotation, max_zoom, size)
 
 
 def spine_points(film: Radiograph) -> list[tuple[int | None, str | None, Point]]:

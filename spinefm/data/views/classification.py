@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
-from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.background import BACKGROUNDS
-from spinefm.data.views.base import View, grey_patch, vertebra_refs
+from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
 from spinefm.patches import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
 
@@ -82,8 +81,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
     def _patch(self, film: Radiograph, centre: Point, spacing: float, rng: np.random.Generator) -> Tensor:
         box, size = patch_box(centre, self.patch_rule.side(spacing)), self.input_size
         if self.augments:
-            around = grey_patch(film, *with_surroundings(box, size, self.max_rotation, MAX_ZOOM))
-            pixels, _ = augment(around, [], rng, self.max_rotation, MAX_ZOOM, size)
+            pixels, _ = varied_patch(film, box, size, rng, self.max_rotation, MAX_ZOOM)
         else:
             pixels = grey_patch(film, box, size)
         return torch.from_numpy(pixels)[None].float() / 255

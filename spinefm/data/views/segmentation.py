@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.data.views.augmentation import augment, with_surroundings
-from spinefm.data.views.base import View, grey_patch, vertebra_refs
+from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
 from spinefm.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import PatchBox, Pixels, Radiograph
@@ -75,6 +74,5 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         size, one = self.input_size, film.vertebrae[vertebra]
         if not self.augments:
             return grey_patch(film, box, size), crop_mask(one, box, size)
-        wide = with_surroundings(box, size, MAX_ROTATION, MAX_ZOOM)
-        pixels, (mask,) = augment(grey_patch(film, *wide), [crop_mask(one, *wide).numpy() > 0.5], rng, MAX_ROTATION, MAX_ZOOM, size)
+        pixels, (mask,) = varied_patch(film, box, size, rng, MAX_ROTATION, MAX_ZOOM, [one])
         return pixels, torch.from_numpy(mask).float()
