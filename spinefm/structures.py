@@ -129,6 +129,7 @@ class Radiograph:
         landmarks: Points of vertebrae that have no mask.
         remarks: What was mended when it was read.
         cobb_angles: Known Cobb angles; None where there are none.
+        reader: Whose hand drew the annotation, where hands differ and the data set tells; None where unknown.
     """
 
     film_id: str
@@ -140,6 +141,7 @@ class Radiograph:
     landmarks: tuple[Landmark, ...] = ()
     remarks: tuple[str, ...] = ()
     cobb_angles: CobbAngles | None = None
+    reader: str | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -190,6 +192,7 @@ class Patches:
         spacings: N distances of neighbouring vertebrae thereabouts, pixels of the original films.
         film_ids: N ids; a network ignores them, an oracle looks the truth up by them.
         leans: N angles by which the spine leans thereabouts, see `spinefm.geometry.lean_of`.
+        readers: N readers whose outlines are asked for, see `Radiograph`; None for those of no one in particular.
     """
 
     pixels: Tensor
@@ -197,12 +200,14 @@ class Patches:
     spacings: tuple[float, ...]
     film_ids: tuple[str, ...]
     leans: tuple[float, ...]
+    readers: tuple[str | None, ...]
 
     def select(self, indices: Sequence[int]) -> "Patches":
         """Some of them."""
         boxes, spacings = tuple(self.boxes[i] for i in indices), tuple(self.spacings[i] for i in indices)
         film_ids, leans = tuple(self.film_ids[i] for i in indices), tuple(self.leans[i] for i in indices)
-        return Patches(self.pixels[list(indices)], boxes, spacings, film_ids, leans)
+        readers = tuple(self.readers[i] for i in indices)
+        return Patches(self.pixels[list(indices)], boxes, spacings, film_ids, leans, readers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,11 @@ def predictions(component, films):
         return component.segment_films(films)
     side = component.input_size
     patches = Patches(
-        torch.rand(3, 1, side, side, generator=generator), (PatchBox(0, 0, side),) * 3, (side / 3,) * 3, ("a",) * 3, (0.0,) * 3
+        torch.rand(3, 1, side, side, generator=generator),
+        (PatchBox(0, 0, side),) * 3,
+        (side / 3,) * 3,
+        ("a",) * 3,
+        (0.0,) * 3,
+        (None,) * 3,
     )
     return [component.classify(patches) if component.name == "resnet" else component.segment(patches)]

@@ -95,7 +95,7 @@ def imported(foundation, tmp_path):
 
 def patches_of(pixels):
     count = len(pixels)
-    return Patches(pixels, (PatchBox(0, 0, 300),) * count, (60.0,) * count, ("film",) * count, (0.0,) * count)
+    return Patches(pixels, (PatchBox(0, 0, 300),) * count, (60.0,) * count, ("film",) * count, (0.0,) * count, (None,) * count)
 
 
 # What the imported components compute.

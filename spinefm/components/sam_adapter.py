@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
-from spinefm.data.views import SegmentationView
+from spinefm.data.views import SegmentationView, reader_index
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
@@ -23,6 +23,8 @@ from spinefm.structures import Patches, Radiograph
 from spinefm.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
 
 FOUNDATION_KEY = "foundation_sha256"
+SegmentationBatch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Patches, prompts, masks and readers; see `SegmentationView`."""
 
 
 class SamAdapterComponent(Component):
@@ -53,6 +55,7 @@ class SamAdapterComponent(Component):
         repeats: Mapping[str, int] | None = None,
         dice_weight: float = 1.0,
         loss_resolution: Literal["input", "logits"] = "input",
+        readers: Sequence[str] = (),
     ) -> None:
         """Build the component; see `Component`.
 
@@ -74,22 +77,24 @@ class SamAdapterComponent(Component):
             dice_weight: Weight of the Dice loss beside the cross-entropy.
             loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
                 the mask decoder's own logits, of which there are a sixteenth.
+            readers: Names of those whose outlines are told apart, each learnt from the films that say so; masks of anyone else are
+                learnt, and drawn, as the mean of theirs.
 
         Raises:
-            ValueError: If an option is unknown.
+            ValueError: If an option is unknown, or the network has fewer mask tokens than there are readers.
         """
         weights = absolute_reference(weights) if weights else None  # whoever loads the checkpoint may stand in another folder
         super().__init__(optimizer, scheduler, seed, augment)
         if loss_resolution not in ("input", "logits"):
             raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
-        size = SamSize(**sam)
+        size = SamSize(**sam, readers=max(1, len(readers)))
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
         self.model = Sam(size)
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
-        self.dice_weight, self.loss_resolution = dice_weight, loss_resolution
+        self.dice_weight, self.loss_resolution, self.readers = dice_weight, loss_resolution, tuple(readers)
         self.dice = MeanMetric()
 
     @property
@@ -185,29 +190,29 @@ class SamAdapterComponent(Component):
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""
         size, rule, jitter = self.input_size, self.patch_rule, self.jitter
-        return SegmentationView(films, training, self.seed, size, rule, self.prompt, jitter, self.repeats, self.augment)
+        return SegmentationView(films, training, self.seed, size, rule, self.prompt, jitter, self.repeats, self.augment, self.readers)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Cross-entropy plus Dice loss."""
-        patches, prompts, masks = batch
+        patches, prompts, masks, readers = batch
         if self.loss_resolution == "logits":
-            logits = self.model.low_resolution(patches, prompts)
+            logits = self.model.low_resolution(patches, prompts, readers)
             masks = interpolate(masks[:, None], logits.shape[-2:], mode="area")[:, 0]
         else:
-            logits = self.model(patches, prompts)
+            logits = self.model(patches, prompts, readers)
         loss = mask_loss(logits, masks, self.dice_weight, self.positive_weight)
         self.log("train/loss", loss)
         return loss
 
-    def _evaluate(self, batch: tuple[Tensor, Tensor, Tensor], stage: str) -> None:
-        patches, prompts, masks = batch
-        self.dice(dice(self.model(patches, prompts) > 0, masks > 0.5))
+    def _evaluate(self, batch: SegmentationBatch, stage: str) -> None:
+        patches, prompts, masks, readers = batch
+        self.dice(dice(self.model(patches, prompts, readers) > 0, masks > 0.5))
         self.log(f"{stage}/dice", self.dice, on_epoch=True, on_step=False, batch_size=len(masks))
 
-    def samples(self, batch: tuple[Tensor, Tensor, Tensor], films: Sequence[Radiograph]) -> list[Sample]:
+    def samples(self, batch: SegmentationBatch, films: Sequence[Radiograph]) -> list[Sample]:
         """See `Component.samples`: patches; found and true mask and their Dice."""
-        patches, prompts, masks = batch
-        found, true = self.model(patches, prompts) > 0, masks > 0.5
+        patches, prompts, masks, readers = batch
+        found, true = self.model(patches, prompts, readers) > 0, masks > 0.5
         scores = dice(found, true).tolist()
         return [
             Sample(picture_of(patch), {"found": mask_of(mine), "true": mask_of(theirs)}, {"film": film.film_id, "dice": score})
@@ -219,7 +224,9 @@ class SamAdapterComponent(Component):
         """(N, L, L) logits of the vertebra that the prompt of each patch means; see `spinefm.pipeline.protocols`."""
         size = self.input_size
         prompts = [self.prompt(size, spacing * size / box.side) for spacing, box in zip(patches.spacings, patches.boxes, strict=True)]
-        logits: Tensor = self.model.low_resolution(patches.pixels.to(self.device), torch.stack(prompts).to(self.device))
+        readers = torch.tensor([reader_index(reader, self.readers) for reader in patches.readers])
+        inputs = (patches.pixels, torch.stack(prompts), readers)
+        logits: Tensor = self.model.low_resolution(*(each.to(self.device) for each in inputs))
         return logits.cpu()
 
 

@@ -16,7 +16,7 @@ from spinefm.torch_files import write_torch_file
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 """Raise it whenever the same files give other films."""
 
 
@@ -92,7 +92,7 @@ def save_film(path: Path, film: Radiograph) -> None:
     """Write a film with its annotation, whole or not at all."""
     vertebrae = [(v.mask.shape, v.origin, v.centroid, v.level, v.confidence) for v in film.vertebrae]
     content = {
-        "film": (film.film_id, film.view.value, film.patient_id, film.spacing_mm),
+        "film": (film.film_id, film.view.value, film.patient_id, film.spacing_mm, film.reader),
         "remarks": list(film.remarks),
         "pixels": torch.from_numpy(film.pixels),
         # One tensor for all: each would take a page of the file.
@@ -107,7 +107,7 @@ def save_film(path: Path, film: Radiograph) -> None:
 def load_film(path: Path) -> Radiograph:
     """Open what `save_film` wrote; pixels and masks stay on disk until they are looked at, and are shared between processes."""
     content = torch.load(path, mmap=True, weights_only=True)
-    film_id, view, patient_id, spacing_mm = content["film"]
+    film_id, view, patient_id, spacing_mm, reader = content["film"]
     ends = np.cumsum([height * width for (height, width), *_ in content["vertebrae"]], dtype=int)
     masks = np.split(content["masks"].numpy(), ends)
     vertebrae = tuple(
@@ -117,4 +117,4 @@ def load_film(path: Path) -> Radiograph:
     landmarks = tuple(Landmark(*mark) for mark in content["landmarks"])
     pixels, remarks = content["pixels"].numpy(), tuple(content["remarks"])
     angles = None if content["cobb_angles"] is None else tuple(content["cobb_angles"])
-    return Radiograph(film_id, pixels, vertebrae, View(view), patient_id, spacing_mm, landmarks, remarks, angles)
+    return Radiograph(film_id, pixels, vertebrae, View(view), patient_id, spacing_mm, landmarks, remarks, angles, reader)

@@ -25,6 +25,7 @@ class FilmSource:
         split: The split its publisher put it in, where a table tells; lists of ids count more.
         spacing_mm: Side of a pixel, where a table tells; counts more than what the film's file says.
         cobb_angles: See `Radiograph`, where a table tells.
+        reader: See `Radiograph`.
     """
 
     film_id: str
@@ -37,6 +38,7 @@ class FilmSource:
     split: Split | None = None
     spacing_mm: float | None = None
     cobb_angles: CobbAngles | None = None
+    reader: str | None = None
 
 
 def stamp(path: Path) -> str:

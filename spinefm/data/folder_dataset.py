@@ -31,6 +31,7 @@ class DatasetOptions(TypedDict, total=False):
     seed: int
     fractions: Mapping[Split, float]
     cache_dir: str | None
+    readers: Sequence[str]
 
 
 class FolderDataset(RadiographDataset):
@@ -56,6 +57,7 @@ class FolderDataset(RadiographDataset):
         seed: int = 0,
         fractions: Mapping[Split, float] = FRACTIONS,
         cache_dir: str | None = None,
+        readers: Sequence[str] = (),
     ) -> None:
         """Divide the films.
 
@@ -70,12 +72,13 @@ class FolderDataset(RadiographDataset):
             seed: Where nothing is published, another seed splits the patients in another way.
             fractions: Where nothing is published, the share of the films in each split.
             cache_dir: See `RadiographDataset`.
+            readers: Those who are told apart: of films that someone else annotated, the reader is not named.
 
         Raises:
             DataError: If there is no film, or two have one id.
             ValueError: If the fractions are not shares of 1.
         """
-        self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
+        self.landmarks, self.terminals, self.readers = tuple(landmarks), tuple(terminals), tuple(readers)
         self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
         # An id of digits alone arrives as a number from a command line.
         excluded = {str(film_id) for film_id in exclude}
@@ -150,6 +153,7 @@ class FolderDataset(RadiographDataset):
             spacing_mm,
             tuple(annotation.landmarks),
             cobb_angles=source.cobb_angles,
+            reader=self._reader(source),
         )
 
     def _load_and_log(self, source: FilmSource) -> Radiograph:
@@ -185,8 +189,11 @@ class FolderDataset(RadiographDataset):
         """Digest of everything that a film's content depends on: names, sizes and times of its files, and settings."""
         files = [stamp(path) for path in (source.image, *source.annotations)]
         names = (type(self).__qualname__, source.film_id, source.patient_id, source.view.value, str(source.spacing_mm))
-        angles = [] if source.cobb_angles is None else [str(source.cobb_angles)]
-        return digest(*names, *map(repr, self.settings()), source.row, *angles, *files)
+        known = [str(fact) for fact in (source.cobb_angles, self._reader(source)) if fact is not None]
+        return digest(*names, *map(repr, self.settings()), source.row, *known, *files)
+
+    def _reader(self, source: FilmSource) -> str | None:
+        return source.reader if source.reader in self.readers else None
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, one_hot
 
 from spinefm.models.detail import Detail
 from spinefm.models.encoders import build_encoder
@@ -23,13 +23,14 @@ class SamSize:
             LiteMedSAM does.
         prompt_dim: Width of prompt encoder and mask decoder.
         decoder_mlp_dim: Hidden width of the decoder's MLPs.
-        num_multimask_outputs: Mask tokens beyond the one that is used.
+        num_multimask_outputs: Mask tokens beyond the first one.
         encoder: Name and options of the image encoder; see `build_encoder`.
         detail: Width, on its finest scale, of the U-Net that shows the mask decoder the image itself; 0 leaves it out, as SAM does.
         detail_scales: How many scales that has, each half as fine and twice as wide as the one before.
+        readers: How many readers' outlines it draws, each with a mask token of its own; SAM's own use of the others is another.
 
     Raises:
-        ValueError: If `pixels` is unknown, or `detail_scales` less than 1.
+        ValueError: If `pixels` is unknown, `detail_scales` less than 1, or there are fewer mask tokens than readers.
     """
 
     image_size: int = 1024
@@ -40,12 +41,16 @@ class SamSize:
     encoder: Mapping[str, Any] = field(default_factory=lambda: {"name": "vit"})
     detail: int = 0
     detail_scales: int = 4
+    readers: int = 1
 
     def __post_init__(self) -> None:
         if self.pixels not in ("unit", "min_max"):
             raise ValueError(f"Expected `pixels` to be unit or min_max, but got `{self.pixels}`.")
         if self.detail_scales < 1:
             raise ValueError(f"Expected `detail_scales` to be at least 1, but got {self.detail_scales}.")
+        if not 1 <= self.readers <= self.num_multimask_outputs + 1:
+            fault = f"Expected 1 to {self.num_multimask_outputs + 1} readers, one for each mask token, but got {self.readers}"
+            raise ValueError(f"{fault}. Set `foundation.sam.num_multimask_outputs`.")
 
 
 class Sam(nn.Module):
@@ -67,25 +72,34 @@ class Sam(nn.Module):
         )
         self.detail = _detail(size, stride) if size.detail else None
 
-    def forward(self, images: Tensor, prompts: Tensor) -> Tensor:
+    def forward(self, images: Tensor, prompts: Tensor, readers: Tensor | None = None) -> Tensor:
         """Segment what one prompt per image means.
 
         Args:
             images: (N, 1, S, S), 0..1, not normalised further.
             prompts: (N, 2) points as (x, y) or (N, 4) boxes as xyxy, pixels of the S x S input.
+            readers: (N,) whose outline, 0..readers - 1; -1, and None for all, for the mean of everyone's logits.
 
         Returns:
             (N, S, S) logits.
         """
-        logits = self.low_resolution(images, prompts)
+        logits = self.low_resolution(images, prompts, readers)
         return interpolate(logits[:, None], (self.size.image_size,) * 2, mode="bilinear", align_corners=False)[:, 0]
 
-    def low_resolution(self, images: Tensor, prompts: Tensor) -> Tensor:
+    def low_resolution(self, images: Tensor, prompts: Tensor, readers: Tensor | None = None) -> Tensor:
         """The same in the mask decoder's own resolution: (N, 4G, 4G) logits, G tokens along a side."""
         features, kernels = self._decode(self.encode(images), *self._encode_prompts(prompts))
         if self.detail is not None:
             features = self.detail(features, images)
-        return torch.einsum("nc,nchw->nhw", kernels, features)
+        return torch.einsum("nr,nrc,nchw->nhw", self._shares(readers, kernels), kernels, features)
+
+    def _shares(self, readers: Tensor | None, kernels: Tensor) -> Tensor:
+        """(N, R): how much each reader counts; masks are linear in the kernels, so that the mean of these is that of the logits."""
+        everyone = kernels.new_full(kernels.shape[:2], 1 / self.size.readers)
+        if readers is None:
+            return everyone
+        own = one_hot(readers.clamp(min=0), self.size.readers).to(kernels)
+        return torch.where(readers[:, None] < 0, everyone, own)
 
     def encode(self, images: Tensor) -> Tensor:
         """(N, 1, S, S) in 0..1 to embeddings (N, D, G, G), G = S / stride."""
@@ -102,7 +116,7 @@ class Sam(nn.Module):
         return self.prompt_encoder(points=(prompts[:, None], labels), boxes=None, masks=None)  # type: ignore[no-any-return]
 
     def _decode(self, embeddings: Tensor, sparse: Tensor, dense: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, D, G, G) embeddings to (N, D / 8, 4G, 4G) features, and the first mask token's (N, D / 8) kernels: one mask per image.
+        """(N, D, G, G) embeddings to (N, D / 8, 4G, 4G) features, and the (N, R, D / 8) kernels of the readers' mask tokens.
 
         `MaskDecoder.forward` pairs every image with every prompt (N x N masks); here they go together one by one.
         """
@@ -111,7 +125,8 @@ class Sam(nn.Module):
         position = self.prompt_encoder.get_dense_pe().expand(batch, -1, -1, -1)
         tokens, features = decoder.transformer(embeddings + dense, position, torch.cat([outputs, sparse], dim=1))
         features = decoder.output_upscaling(features.transpose(1, 2).reshape(embeddings.shape))
-        return features, decoder.output_hypernetworks_mlps[0](tokens[:, 1])
+        kernels = [decoder.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in range(self.size.readers)]
+        return features, torch.stack(kernels, dim=1)
 
 
 def _detail(size: SamSize, stride: int) -> Detail:

@@ -170,8 +170,9 @@ def cut_patches(places: Sequence[Place], network: PatchNetwork) -> Patches:
     boxes = tuple(patch_box(place.centre, network.patch_rule.side(place.spacing)) for place in places)
     size, device = network.input_size, network.device
     crops = [film_patch(place.film.pixels, box, size, device) for place, box in zip(places, boxes, strict=True)]
-    spacings, film_ids = tuple(place.spacing for place in places), tuple(place.film.film_id for place in places)
-    return Patches(torch.stack(crops)[:, None].div_(255), boxes, spacings, film_ids, tuple(place.lean for place in places))
+    spacings, leans = tuple(place.spacing for place in places), tuple(place.lean for place in places)
+    film_ids, readers = tuple(place.film.film_id for place in places), tuple(place.film.reader for place in places)
+    return Patches(torch.stack(crops)[:, None].div_(255), boxes, spacings, film_ids, leans, readers)
 
 
 def _moved(place: Place, vertebra: Vertebra | None) -> Place:

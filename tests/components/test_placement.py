@@ -46,7 +46,12 @@ def copy_of(component):
 def patches(component, number=16):
     size = component.input_size
     return Patches(
-        discs(number, size)[0], (PatchBox(0, 0, 4 * size),) * number, (size * 1.5,) * number, ("film",) * number, (0.0,) * number
+        discs(number, size)[0],
+        (PatchBox(0, 0, 4 * size),) * number,
+        (size * 1.5,) * number,
+        ("film",) * number,
+        (0.0,) * number,
+        (None,) * number,
     )
 
 

@@ -48,10 +48,10 @@ def test_classify_gives_probabilities_whatever_the_batch(fitted):
     component = fitted("resnet")[0].eval()
     pixels = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     boxes = (PatchBox(0, 0, 32),) * 3
-    together = component.classify(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c"), (0.0,) * 3))
+    together = component.classify(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c"), (0.0,) * 3, (None,) * 3))
     assert together.shape == (3, 4)
     torch.testing.assert_close(together.sum(1), torch.ones(3))
-    alone = component.classify(Patches(pixels[1:2], boxes[1:2], (10.0,), ("b",), (0.0,)))
+    alone = component.classify(Patches(pixels[1:2], boxes[1:2], (10.0,), ("b",), (0.0,), (None,)))
     torch.testing.assert_close(together[1:2], alone, rtol=0, atol=1e-5)
 
 

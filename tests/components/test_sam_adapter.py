@@ -22,7 +22,7 @@ class Fixed(nn.Module):
         super().__init__()
         self.logits, self.prompts = logits, None
 
-    def forward(self, images, prompts):
+    def forward(self, images, prompts, readers):
         self.prompts = prompts
         return self.logits
 
@@ -45,7 +45,7 @@ def test_dice_is_the_mean_over_vertebrae(component):
     logits[0, 0] = 1  # 4 of 8 pixels: Dice 2 * 4 / 12.
     logits[1, 3] = 1  # Beside it: 0.
     component.model = Fixed(logits)
-    component.validation_step((None, None, masks), 0)
+    component.validation_step((None, None, masks, None), 0)
     assert component.logged["val/dice"].compute().item() == pytest.approx((2 / 3 + 0 + 1) / 3)
 
 
@@ -55,19 +55,19 @@ def test_loss_is_weighted_cross_entropy_plus_dice(component):
     component.model = Fixed(logits)
     p = logits.sigmoid()
     entropy = -(3.0 * masks * p.log() + (1 - masks) * (1 - p).log()).mean()
-    torch.testing.assert_close(component.training_step((None, None, masks), 0), entropy + soft_dice_loss(logits, masks))
+    torch.testing.assert_close(component.training_step((None, None, masks, None), 0), entropy + soft_dice_loss(logits, masks))
 
 
 def test_the_papers_loss_is_cross_entropy_alone_at_the_logits_resolution(build, monkeypatch):
     component = build("sam_adapter", dice_weight=0.0, loss_resolution="logits")
     monkeypatch.setattr(component, "log", lambda *args, **options: None)
     logits = torch.tensor([[[1.0, -2.0], [0.5, 0.0]]])
-    component.model.low_resolution = lambda images, prompts: logits
+    component.model.low_resolution = lambda images, prompts, readers: logits
     masks = torch.zeros(1, 4, 4)
     masks[:, :2, :3] = 1
     shares, p = torch.tensor([[[1.0, 0.5], [0.0, 0.0]]]), logits.sigmoid()
     entropy = -(2.0 * shares * p.log() + (1 - shares) * (1 - p).log()).mean()
-    torch.testing.assert_close(component.training_step((None, None, masks), 0), entropy)
+    torch.testing.assert_close(component.training_step((None, None, masks, None), 0), entropy)
 
 
 def prompts_for(component, patches):
@@ -96,7 +96,9 @@ def test_the_pipeline_asks_what_validation_asks_for_the_same_place(build, make_f
 @pytest.mark.parametrize("side", [30, 60])
 def test_a_prompt_is_in_pixels_of_the_networks_input(build, side):
     component = build("sam_adapter", prompt={"kind": "box", "width": 1.5, "height": 0.5})
-    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(3, 5, side),) * 2, (10.0, 20.0), ("a", "b"), (0.0,) * 2))
+    asked = prompts_for(
+        component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(3, 5, side),) * 2, (10.0, 20.0), ("a", "b"), (0.0,) * 2, (None,) * 2)
+    )
     # Of 32 pixels, one spacing are 32 * 10 / side.
     for box, spacing in zip(asked, (320 / side, 640 / side), strict=True):
         assert box.tolist() == pytest.approx([16 - 0.75 * spacing, 16 - 0.25 * spacing, 16 + 0.75 * spacing, 16 + 0.25 * spacing])
@@ -104,7 +106,9 @@ def test_a_prompt_is_in_pixels_of_the_networks_input(build, side):
 
 def test_the_prompt_of_the_paper_is_the_centre_of_the_patch(build):
     component = build("sam_adapter", prompt={"kind": "centre"})
-    asked = prompts_for(component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(0, 0, 32),) * 2, (10.0,) * 2, ("a", "b"), (0.0,) * 2))
+    asked = prompts_for(
+        component, Patches(torch.zeros(2, 1, 32, 32), (PatchBox(0, 0, 32),) * 2, (10.0,) * 2, ("a", "b"), (0.0,) * 2, (None,) * 2)
+    )
     assert asked.tolist() == [[16.0, 16.0]] * 2
 
 
@@ -229,7 +233,36 @@ def test_a_mask_does_not_depend_on_the_batch(fitted):
     component = fitted("sam_adapter")[0].eval()
     pixels = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     boxes = (PatchBox(0, 0, 32),) * 3
-    together = component.segment(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c"), (0.0,) * 3))
+    together = component.segment(Patches(pixels, boxes, (10.0,) * 3, ("a", "b", "c"), (0.0,) * 3, (None,) * 3))
     # Four pixels for each of 4 x 4 tokens: the mask decoder's own resolution.
     assert together.shape == (3, 16, 16)
-    torch.testing.assert_close(together[2:], component.segment(Patches(pixels[2:], boxes[2:], (10.0,), ("c",), (0.0,))), rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        together[2:], component.segment(Patches(pixels[2:], boxes[2:], (10.0,), ("c",), (0.0,), (None,))), rtol=0, atol=1e-4
+    )
+
+
+def test_outlines_are_those_of_the_reader_who_is_asked_for(build):
+    component = build("sam_adapter", readers=["first", "second"])
+    pixels = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)).expand(4, -1, -1, -1)
+    asked = ("second", None, "stranger", "first")
+    second, *nobody, first = component.eval().segment(
+        Patches(pixels, (PatchBox(0, 0, 32),) * 4, (10.0,) * 4, ("a",) * 4, (0.0,) * 4, asked)
+    )
+    assert (first - second).abs().max() > 1e-4
+    for logits in nobody:
+        torch.testing.assert_close(logits, (first + second) / 2, rtol=0, atol=1e-4)
+
+
+def test_two_hands_are_learnt_from_one_picture(build):
+    component = build("sam_adapter", readers=["wide", "narrow"])
+    masks = torch.zeros(2, 32, 32)
+    masks[0, 6:26, 6:26], masks[1, 11:21, 11:21] = 1, 1
+    batch = (torch.rand(1, 1, 32, 32).expand(2, -1, -1, -1), torch.full((2, 2), 16.0), masks, torch.tensor([0, 1]))
+    component.log = lambda *args, **options: None
+    optimizer = torch.optim.Adam(component.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        component.training_step(batch, 0).backward()
+        optimizer.step()
+    wide, narrow = (component.eval().model(batch[0], batch[1], batch[3]) > 0).sum((1, 2))
+    assert wide > 1.5 * narrow > 0

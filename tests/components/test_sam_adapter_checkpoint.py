@@ -60,7 +60,9 @@ def tuned(build, fit, foundation, tmp_path_factory):
 def logits(component):
     generator, side = torch.Generator().manual_seed(7), component.input_size
     return component.segment(
-        Patches(torch.rand(2, 1, side, side, generator=generator), (PatchBox(0, 0, 40),) * 2, (15.0, 12.0), ("a",) * 2, (0.0,) * 2)
+        Patches(
+            torch.rand(2, 1, side, side, generator=generator), (PatchBox(0, 0, 40),) * 2, (15.0, 12.0), ("a",) * 2, (0.0,) * 2, (None,) * 2
+        )
     )
 
 

@@ -65,7 +65,7 @@ def test_the_segmenter_shows_both_masks_and_their_dice(build, make_film):
     masks, logits = torch.zeros(1, 4, 4), -torch.ones(1, 4, 4)
     masks[0, :2], logits[0, 0] = 1, 1
     component.model = Gives(logits)
-    (sample,) = component.samples((torch.rand(1, 1, 4, 4), None, masks), [make_film()])
+    (sample,) = component.samples((torch.rand(1, 1, 4, 4), None, masks, None), [make_film()])
     assert np.array_equal(sample.masks["true"], masks[0].numpy() > 0) and np.array_equal(sample.masks["found"], logits[0].numpy() > 0)
     assert sample.facts["dice"] == pytest.approx(2 * 4 / 12)
 

@@ -16,8 +16,8 @@ def same(first, second):
         all(np.array_equal(a.mask, b.mask) for a, b in pairs)
         and all((a.origin, a.centroid, a.level, a.confidence) == (b.origin, b.centroid, b.level, b.confidence) for a, b in pairs)
         and np.array_equal(first.pixels, second.pixels)
-        and (first.film_id, first.view, first.patient_id, first.spacing_mm, first.landmarks, first.cobb_angles)
-        == (second.film_id, second.view, second.patient_id, second.spacing_mm, second.landmarks, second.cobb_angles)
+        and (first.film_id, first.view, first.patient_id, first.spacing_mm, first.landmarks, first.cobb_angles, first.reader)
+        == (second.film_id, second.view, second.patient_id, second.spacing_mm, second.landmarks, second.cobb_angles, second.reader)
     )
 
 
@@ -43,7 +43,7 @@ def reader(make_film):
 def test_a_film_comes_back_as_it_was(tmp_path, make_film):
     plain = make_film()
     film = Radiograph("a", plain.pixels, plain.vertebrae, View.LATERAL_LUMBAR, "p", 0.2, (Landmark("S1", "top left", (3.5, 4.0)),))
-    film = replace(film, cobb_angles=(30.5, 12.0, 0.0))
+    film = replace(film, cobb_angles=(30.5, 12.0, 0.0), reader="a")
     save_film(tmp_path / "a.pt", film)
     assert same(load_film(tmp_path / "a.pt"), film)
     save_film(tmp_path / "b.pt", Radiograph("b", plain.pixels, remarks=("It was mended.", "Twice.")))

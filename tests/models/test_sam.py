@@ -154,3 +154,25 @@ def test_detail_is_seen_between_the_tokens(build):
     changed[0, 0, 20:24, 20:24] = 1 - changed[0, 0, 20:24, 20:24]
     moved = (sam.detail(features, changed) - sam.detail(features, image)).abs().amax((0, 1))
     assert moved[5, 5] > 10 * moved[12, 12]
+
+
+@torch.no_grad()
+def test_each_reader_has_a_mask_token(build):
+    sam = build(TINY | {"num_multimask_outputs": 1, "readers": 2})
+    images, prompts = images_of(4, 48), prompts_of("point", 4, 48)
+    first, second = (sam(images, prompts, torch.full((4,), reader)) for reader in range(2))
+    assert (first - second).abs().max() > 1e-4
+    mixed = sam(images, prompts, torch.tensor([1, 0, -1, 0]))
+    for mine, theirs in zip(mixed, (second[0], first[1], (first + second)[2] / 2, first[3]), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(sam(images, prompts), (first + second) / 2, rtol=0, atol=1e-5)
+    # The first one's is SAM's own.
+    alone = Sam(SamSize(**TINY | {"num_multimask_outputs": 1}))
+    alone.load_state_dict(sam.state_dict())
+    torch.testing.assert_close(alone.eval()(images, prompts), first, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("readers", [0, 5])
+def test_there_is_a_mask_token_for_every_reader(readers):
+    with pytest.raises(ValueError, match=f"1 to 4 readers, one for each mask token, but got {readers}. Set `foundation.sam.num_multimask"):
+        SamSize(readers=readers)

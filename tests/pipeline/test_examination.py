@@ -138,3 +138,10 @@ def test_a_patch_is_the_film_in_0_to_1():
 )
 def test_levels_share_what_speaks_against_background(probabilities, name):
     assert class_of(np.array(probabilities), ("background", "vertebra", "L4", "L5")) == name
+
+
+def test_a_patch_asks_for_the_hand_that_annotated_its_film():
+    films = [FILM, replace(FILM, reader="second")]
+    patches = cut_patches([replace(PLACES[0], film=film) for film in films], OracleSegmenter([FILM]))
+    assert patches.readers == (None, "second")
+    assert patches.select([1]).readers == ("second",)

@@ -34,6 +34,7 @@ LEVELS = levels_between("T1", "L5")
 _MAX_OVERLAP = 0.1
 _THUMBNAIL = (32, 64)
 """Columns and rows."""
+CAMPAIGNS = ("first_campaign", "second_campaign")
 _NEW_COPY = "Take all tables from the same release."
 
 Rings = NDArray[np.float64]
@@ -98,6 +99,16 @@ def patient_key(stem: str) -> str:
     return serial[1] if serial else stem
 
 
+def campaign(stem: str) -> str | None:
+    """Which of the two campaigns annotated a film, by the date in its name; None where there is none.
+
+    Films were annotated from July to November 2016 and from December 2016 to January 2017. The outlines of the second campaign are a
+    quarter smaller, and half of its films count the vertebrae from another one (`experiments/aasce`).
+    """
+    date = re.search(r"-\d\d-([A-Z][a-z]{2})-(\d{4})-", stem)
+    return date and CAMPAIGNS[date[1] == "Dec" or int(date[2]) > 2016]
+
+
 def repair(rings: Rings) -> tuple[Rings, tuple[str, ...]]:
     """Put corners and vertebrae into their order.
 
@@ -134,7 +145,8 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
 
 def _source(path: Path, patient: str, rings: Rings, angles: CobbAngles | None) -> FilmSource:
     row, stratum = rings.tobytes().hex(), _severity(rings)
-    return FilmSource(safe_id(path.stem), path, patient, View.AP_SPINE, row=row, stratum=stratum, cobb_angles=angles)
+    reader = campaign(path.stem)
+    return FilmSource(safe_id(path.stem), path, patient, View.AP_SPINE, row=row, stratum=stratum, cobb_angles=angles, reader=reader)
 
 
 def _angles_of(rings: Rings, height: int) -> CobbAngles:

@@ -4,7 +4,7 @@ from spinefm.data.views.base import View
 from spinefm.data.views.classification import ClassificationView, class_names
 from spinefm.data.views.detection import DetectionView
 from spinefm.data.views.film_masks import FilmMaskView
-from spinefm.data.views.segmentation import SegmentationView
+from spinefm.data.views.segmentation import SegmentationView, reader_index
 from spinefm.data.views.trails import TrailView
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "TrailView",
     "View",
     "class_names",
+    "reader_index",
 ]

@@ -15,11 +15,16 @@ MAX_ROTATION = 20.0
 MAX_ZOOM = 1.1
 
 
-class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
-    """Items are (patch, prompt, mask).
+def reader_index(reader: str | None, readers: Sequence[str]) -> int:
+    """Where a reader stands among those who are told apart; -1 for everyone else."""
+    return readers.index(reader) if reader in readers else -1
+
+
+class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
+    """Items are (patch, prompt, mask, reader).
 
     patch is (1, S, S) float32 in 0..1, prompt a point or a box in pixels of it (see `Prompt`), mask (S, S) float32, the covered share
-    of each pixel.
+    of each pixel, reader the index of who drew the mask; see `reader_index`.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         jitter: float,
         repeats: Mapping[str, int],
         augment: bool = True,
+        readers: Sequence[str] = (),
     ) -> None:
         """Make a view; see `View`.
 
@@ -46,11 +52,13 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
             jitter: Standard deviation of the patch centre around the centroid, in local spacings.
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
             augment: See `View`.
+            readers: Names of those who are told apart.
         """
         super().__init__(films, training, seed, augment)
         refs = vertebra_refs(films, repeats if training else {})
         self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
         self.input_size, self.patch_rule, self.prompt, self.jitter = input_size, patch_rule, prompt, jitter
+        self.readers = tuple(readers)
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -59,7 +67,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         """See `View.film_of`."""
         return self.films[self.refs[index][0].film]
 
-    def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def item(self, index: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """See `View.item`. The centre of the patch misses the centroid as a prediction does."""
         ref, vertebra = self.refs[index]
         film = self.films[ref.film]
@@ -68,7 +76,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor]]):
         box = patch_box((float(x), float(y)), self.patch_rule.side(spacing))
         pixels, mask = self._patch(film, vertebra, box, rng)
         prompt = self.prompt(self.input_size, spacing * self.input_size / box.side, rng if self.training else None, mask)
-        return torch.from_numpy(pixels)[None].float() / 255, prompt, mask
+        return torch.from_numpy(pixels)[None].float() / 255, prompt, mask, torch.tensor(reader_index(film.reader, self.readers))
 
     def _patch(self, film: Radiograph, vertebra: int, box: PatchBox, rng: np.random.Generator) -> tuple[Pixels, Tensor]:
         size, one = self.input_size, film.vertebrae[vertebra]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spinefm.anatomy import levels_between
-from spinefm.data.datasets.aasce import AasceDataset, patient_key, repair
+from spinefm.data.datasets.aasce import AasceDataset, campaign, patient_key, repair
 from spinefm.data.problems import DataError
 from spinefm.structures import View
 
@@ -245,3 +245,24 @@ def test_unknown_split_is_refused(layout):
 )
 def test_patient_key(stem, key):
     assert patient_key(stem) == key
+
+
+def test_readers_are_named_where_they_are_told_apart(layout):
+    layout.add(1)
+    opened = [layout.open(fractions={"train": 1.0}, readers=readers) for readers in ([], ["second_campaign"])]
+    assert [dataset.split("train")[0].reader for dataset in opened] == [None, "second_campaign"]
+    assert opened[0].fingerprint != opened[1].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("stem", "who"),
+    [
+        ("sunhl-1th-26-Jul-2016-81 A AP", "first_campaign"),
+        ("sunhl-1th-22-Nov-2016-152 A AP", "first_campaign"),
+        ("sunhl-1th-29-Dec-2016-158 C AP", "second_campaign"),
+        ("sunhl-1th-06-Jan-2017-182 A AP", "second_campaign"),
+        ("film 12 A AP", None),
+    ],
+)
+def test_campaigns_are_told_by_the_dates_in_names(stem, who):
+    assert campaign(stem) == who

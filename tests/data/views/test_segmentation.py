@@ -30,7 +30,7 @@ def middle(mask):
 def test_shapes_and_ranges(make_film, training):
     view = view_of([make_film("a"), make_film("b", levels=("L1", "L2"))], training, jitter=0.1, size=40)
     assert len(view) == 9
-    for patch, point, mask in items(view):
+    for patch, point, mask, _ in items(view):
         assert patch.shape == (1, 40, 40) and mask.shape == (40, 40)
         assert patch.dtype == mask.dtype == torch.float32
         assert point.tolist() == [20.0, 20.0]
@@ -39,14 +39,14 @@ def test_shapes_and_ranges(make_film, training):
 
 def test_without_jitter_the_vertebra_stands_in_the_middle_at_its_size(make_film):
     film = make_film(spacing=18, lean=0)
-    for _, _, mask in items(view_of([film], scale=3.0)):
+    for _, _, mask, _ in items(view_of([film], scale=3.0)):
         # The patch shows 54 pixels; the box has 20 x 12 of them. Its place is rounded to whole pixels.
         assert middle(mask) == pytest.approx((24, 24), abs=1.0)
         assert float(mask.sum()) == pytest.approx(240 * (48 / 54) ** 2, rel=0.02)
 
 
 def test_only_the_vertebra_under_the_prompt_is_in_the_mask(make_film):
-    for patch, _, mask in items(view_of([make_film()])):
+    for patch, _, mask, _ in items(view_of([make_film()])):
         bright = patch[0] > 0.5
         assert (bright & (mask < 0.1)).sum() > 50  # The neighbours.
         assert (bright[mask > 0.9]).all()
@@ -56,7 +56,7 @@ def test_jitter_is_in_local_spacings(make_film):
     def spread(jitter, spacing):
         film = make_film(size=(400, 120), spacing=spacing)
         views = [view_of([film], jitter=jitter, scale=2.0, size=2 * spacing, seed=seed) for seed in range(20)]
-        offsets = np.array([middle(mask) - spacing for view in views for _, _, mask in items(view)])
+        offsets = np.array([middle(mask) - spacing for view in views for _, _, mask, _ in items(view)])
         return offsets.std() / spacing
 
     assert spread(0.05, 20) == pytest.approx(0.05, rel=0.25)
@@ -68,7 +68,7 @@ def test_training_moves_patch_and_mask_together(make_film):
     view = view_of([make_film(size=(300, 120), spacing=40)], training=True, scale=1.4)
     masks = set()
     for epoch in range(8):
-        for patch, _, mask in items(view, epoch):
+        for patch, _, mask, _ in items(view, epoch):
             masks.add(mask.numpy().tobytes())
             assert set(mask.unique().tolist()) == {0.0, 1.0}
             inside, outside = patch[0][mask > 0], patch[0][mask == 0]
@@ -84,7 +84,7 @@ def test_levels_are_repeated_in_training_only(make_film):
 
 def test_a_patch_may_reach_over_the_border(make_film):
     film = make_film(size=(46, 70), left=12, levels=("L1", "L2"), lean=0)
-    for patch, _, mask in items(view_of([film], scale=4.0)):
+    for patch, _, mask, _ in items(view_of([film], scale=4.0)):
         assert (patch == 0).float().mean() > 0.2
         assert middle(mask) == pytest.approx((24, 24), abs=1.0)
 
@@ -100,7 +100,7 @@ def test_a_landmark_has_no_item_and_leaves_those_of_the_others_as_they_are(make_
 
 def test_a_box_follows_the_spacing_with_patches_in_spacings(make_film):
     """A patch of 3 spacings of 18 pixels becomes 48 pixels, a spacing 16 of them."""
-    for _, box, mask in items(view_of([make_film(spacing=18, lean=0)], prompt=SpacingBox(1.5, 0.9))):
+    for _, box, mask, _ in items(view_of([make_film(spacing=18, lean=0)], prompt=SpacingBox(1.5, 0.9))):
         assert box.tolist() == pytest.approx([24 - 12, 24 - 7.2, 24 + 12, 24 + 7.2], abs=1e-3)
         rows, columns = np.nonzero(mask.numpy() > 0.5)
         # The vertebra of 20 x 12 film pixels lies in it.
@@ -112,15 +112,17 @@ def test_a_box_follows_the_spacing_with_patches_in_pixels(make_film, spacing):
     """A patch of 64 film pixels becomes 48, whatever the spacing; the box grows with it."""
     film = make_film(size=(300, 96), spacing=spacing, lean=0)
     half = np.array([1.5, 0.9]) * spacing * 48 / 64 / 2
-    for _, box, _ in items(view_of([film], prompt=SpacingBox(1.5, 0.9), pixels=64)):
+    for _, box, _, _ in items(view_of([film], prompt=SpacingBox(1.5, 0.9), pixels=64)):
         assert box.tolist() == pytest.approx([*(24 - half), *(24 + half)], abs=1e-3)
 
 
 def test_a_box_follows_the_spacing_that_the_patch_was_cut_for(make_film):
     """With jitter the spacing misses, and patch and box with it: in spacings, the box stays the same."""
-    widths = [float(box[2] - box[0]) for _, box, _ in items(view_of([make_film()], jitter=0.2, prompt=SpacingBox(1.5, 0.9)))]
+    widths = [float(box[2] - box[0]) for _, box, _, _ in items(view_of([make_film()], jitter=0.2, prompt=SpacingBox(1.5, 0.9)))]
     assert widths == pytest.approx([24.0] * 7, rel=0.02)
-    wandering = [float(box[2] - box[0]) for _, box, _ in items(view_of([make_film()], jitter=0.2, prompt=SpacingBox(1.5, 0.9), pixels=54))]
+    wandering = [
+        float(box[2] - box[0]) for _, box, _, _ in items(view_of([make_film()], jitter=0.2, prompt=SpacingBox(1.5, 0.9), pixels=54))
+    ]
     assert np.std(wandering) > 1
 
 
@@ -154,7 +156,7 @@ def test_without_augmentation_or_jitter_a_training_patch_is_that_of_validation(m
 def test_a_foreground_prompt_lies_on_the_vertebra_wherever_augmentation_has_moved_it(make_film):
     view, points = view_of([make_film()], True, jitter=0.1, prompt=ForegroundPoint()), set()
     for epoch in range(3):
-        for _, (x, y), mask in items(view, epoch):
+        for _, (x, y), mask, _ in items(view, epoch):
             assert mask[int(y), int(x)] == 1
             points.add((float(x), float(y)))
     assert len(points) > 15
@@ -167,3 +169,10 @@ def test_a_patch_that_is_turned_shows_the_film_in_its_corners(make_film):
     patches = torch.stack([patch[0] for epoch in range(8) for patch, *_ in items(view, epoch)[1:-1]])
     # Noise and exposure do not reach that far.
     assert not ((patches - patches.flatten(1).median(1).values[:, None, None]).abs() > 0.3).any()
+
+
+def test_items_tell_who_drew_them(make_film):
+    films = [replace(make_film(name), reader=reader) for name, reader in (("a", "second"), ("b", None), ("c", "first"), ("d", "third"))]
+    view = SegmentationView(films, False, 0, 32, PatchRule(3.0), CentrePoint(), 0.0, {}, readers=["first", "second"])
+    drawn_by = {view.film_of(i).film_id: int(reader) for i, (*_, reader) in enumerate(items(view))}
+    assert drawn_by == {"a": 1, "b": -1, "c": 0, "d": -1}
