@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.composition import compose_pipeline, load_components, placement, trained_views
+from spinefm.composition import check_reader, compose_pipeline, load_components, placement, trained_views
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.distributed import Team, check_one_folder
@@ -39,11 +39,13 @@ def main(config: DictConfig) -> None:
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)
+    check_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))
-        team.together(partial(segment, pipeline, share, folder, views, failures, rows, quiet=not team.is_first))
+        films = readable(share, views, config.reader, failures)
+        team.together(partial(segment, pipeline, films, folder, failures, rows, total=len(share), quiet=not team.is_first))
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
         write_measurements(folder, list(ids.values()), rows, failures)
@@ -52,17 +54,16 @@ def main(config: DictConfig) -> None:
 
 def segment(
     pipeline: SpinePipeline,
-    ids: dict[Path, str],
+    films: Iterator[Radiograph],
     folder: Path,
-    views: ViewRule,
     failures: dict[str, str],
     rows: list[dict[str, Any]],
+    total: int,
     quiet: bool = False,
 ) -> None:
     """Write what is found on every film; why some fail goes into `failures`, and what is measured into `rows`."""
-    films = read_ahead(readable(ids, views, failures))
-    written = work_behind(partial(write_film, folder), film_spines(pipeline, films))
-    for spine, its in track(written, "Films", total=len(ids), disable=quiet):
+    written = work_behind(partial(write_film, folder), film_spines(pipeline, read_ahead(films)))
+    for spine, its in track(written, "Films", total=total, disable=quiet):
         rows += its
         if spine.failure is not None:
             failures[spine.film_id] = spine.failure
@@ -82,15 +83,15 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     return {path: path.stem if stems[path.stem] == 1 else path.name for path in paths}
 
 
-def readable(ids: dict[Path, str], views: ViewRule, failures: dict[str, str]) -> Iterator[Radiograph]:
-    """The films that can be read; the reason goes into `failures` for the others."""
+def readable(ids: dict[Path, str], views: ViewRule, reader: str | None, failures: dict[str, str]) -> Iterator[Radiograph]:
+    """The films that can be read, for the outlines of `reader`; the reason goes into `failures` for the others."""
     for path, film_id in ids.items():
         try:
             film = read_film(path)
         except DataError as error:
             failures[film_id] = str(error)
         else:
-            yield Radiograph(film_id, film.pixels, view=views.view_of(film.view), spacing_mm=film.spacing_mm)
+            yield Radiograph(film_id, film.pixels, view=views.view_of(film.view), spacing_mm=film.spacing_mm, reader=reader)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,17 @@ def trained_views(components: Iterable[Component]) -> list[list[str] | None]:
     return [(component.run or {}).get("views") for component in components]
 
 
+def check_reader(reader: str | None, components: Iterable[Component]) -> None:
+    """Make sure that somebody has learnt a reader's outlines, where one is named.
+
+    Raises:
+        ValueError: If nobody has.
+    """
+    known = [name for component in components for name in getattr(component, "readers", ())]
+    if reader is not None and reader not in known:
+        raise ValueError(f"Expected `reader` to be null or one of {known}, whom the segmenter can tell apart, but got `{reader}`.")
+
+
 def placement(fabric: Any, precision: str, compiler: str | None, channels_last: bool) -> Placement:
     """Where and how the networks of a pipeline run.
 

@@ -1,10 +1,11 @@
 """Trained components put into a pipeline."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
-from spinefm.composition import load_pipeline
+from spinefm.composition import check_reader, load_pipeline
 from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline, WholeFilmPipeline
 from tests.scripts import each_of_the_four
 
@@ -57,3 +58,11 @@ def test_a_swapped_checkpoint_is_refused(copied):
 
 def test_the_original_pipeline_does_not_turn_films_over(untrained):
     assert isinstance(load_pipeline(partial(OriginalPipeline), untrained), OriginalPipeline)
+
+
+def test_only_readers_who_were_learnt_can_be_asked_for():
+    components = [SimpleNamespace(), SimpleNamespace(readers=("anna", "ben"))]
+    check_reader(None, components)
+    check_reader("ben", components)
+    with pytest.raises(ValueError, match=r"one of \['anna', 'ben'\], whom the segmenter can tell apart, but got `carl`"):
+        check_reader("carl", components)

@@ -123,6 +123,11 @@ def test_the_view_is_checked(workplace, films, tmp_path):
     assert "one of lateral_cervical" in fails("infer", workplace, *arguments, "view=front")
 
 
+def test_a_reader_nobody_has_learnt_is_refused(workplace, films, tmp_path):
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
+    assert "`reader` to be null or one of [], whom" in fails("infer", workplace, *arguments, "reader=anna")
+
+
 @pytest.fixture
 def checkpoints(workplace, tmp_path):
     return shutil.copytree(workplace / "checkpoints" / "synthetic", tmp_path / "checkpoints")

@@ -63,7 +63,7 @@ def _usable(inspections: Iterable[Inspection], rows: dict[str, FilmRow], problem
         problems += inspection.problems
         if inspection.film is not None:
             film = inspection.film
-            rows[film.film_id] = FilmRow(film.patient_id, film.view, film.spacing_mm, inspection.split)
+            rows[film.film_id] = FilmRow(film.patient_id, film.view, film.spacing_mm, inspection.split, film.reader)
             yield film
 
 

@@ -123,14 +123,16 @@ def compute_metrics(films: Sequence[FilmRecord]) -> dict[str, Any]:
     Returns:
         The headline (`VERTEBRA_METRICS`, `FILM_METRICS`, `num_images`, `num_patients`, `num_vertebrae`, `num_failures`; where Cobb angles
         are known also `ANGLE_METRICS`, `num_cobb_images`, `num_cobb_measured`, `num_cobb_complete`), `per_level`
-        {level: {num, vertebra metrics}} from head to foot, `per_view` {view: headline}, `confusion` {true level: {found level: number}}
-        of identified vertebrae, and `calibration`, see there.
+        {level: {num, vertebra metrics}} from head to foot, `per_view` {view: headline}, `per_reader` {reader: headline} of those who are
+        named, `confusion` {true level: {found level: number}} of identified vertebrae, and `calibration`, see there.
     """
     views = [view for view in View if any(film.view == view for film in films)]
+    readers = sorted({film.reader for film in films if film.reader is not None})
     return {
         **headline(films),
         "per_level": _per_level(films),
         "per_view": {view.value: headline([film for film in films if film.view == view]) for view in views},
+        "per_reader": {reader: headline([film for film in films if film.reader == reader]) for reader in readers},
         "confusion": _confusion(films),
         "calibration": calibration(films),
     }

@@ -87,6 +87,7 @@ class FilmRecord:
         has_duplicates: Whether two predictions have the same level.
         spurious_counted: Whether false positives are held against a pipeline.
         angles: Known and found Cobb angles; None where none are known.
+        reader: See `Radiograph`.
     """
 
     film_id: str
@@ -99,6 +100,7 @@ class FilmRecord:
     has_duplicates: bool = False
     spurious_counted: bool = True
     angles: AngleRecord | None = None
+    reader: str | None = None
 
     @property
     def true_vertebrae(self) -> tuple[VertebraRecord, ...]:
@@ -147,6 +149,7 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
         _has_duplicates(spine.vertebrae),
         protocol.count_spurious,
         _angles(radiograph, spine),
+        radiograph.reader,
     )
 
 

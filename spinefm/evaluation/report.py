@@ -24,7 +24,7 @@ _OF_LEVELS = (
     "dice_all",
     "hd95_px",
 )
-_OF_VIEWS = (*_OF_LEVELS, "false_positives_per_image", "all_correct_films", "shifted_films", "num_images", "num_failures")
+_OF_SETS = (*_OF_LEVELS, "false_positives_per_image", "all_correct_films", "shifted_films", "num_images", "num_failures")
 
 
 def render_report(
@@ -85,11 +85,13 @@ def _interval(key: str, results: Mapping[str, Any]) -> str:
 
 
 def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """(title, column titles, rows of cells) of the two breakdowns."""
-    levels, views = ["num", *_OF_LEVELS], ["num_vertebrae", *_OF_VIEWS]
+    """(title, column titles, rows of cells) of the breakdowns; readers only where some are named."""
+    levels, sets = ["num", *_OF_LEVELS], ["num_vertebrae", *_OF_SETS]
+    breakdowns = [("level", "per_level", levels), ("view", "per_view", sets), ("reader", "per_reader", sets)]
     return [
-        ("By level", ["Level", *(TITLES[key] for key in levels)], _rows(results["per_level"], levels)),
-        ("By view", ["View", *(TITLES[key] for key in views)], _rows(results["per_view"], views)),
+        (f"By {name}", [name.capitalize(), *(TITLES[key] for key in keys)], _rows(results[part], keys))
+        for name, part, keys in breakdowns
+        if results[part] or part != "per_reader"
     ]
 
 

@@ -104,7 +104,7 @@ def number(entry: Mapping[str, Any], key: str) -> float | None:
 
 
 def results_table(results: dict[str, Any]) -> Table:
-    """Headline, views and levels for the terminal.
+    """Headline, views, readers and levels for the terminal.
 
     Args:
         results: From `compute_metrics`.
@@ -118,8 +118,8 @@ def results_table(results: dict[str, Any]) -> Table:
     lows, highs = zip(*(format_interval(key, results) for key in keys), strict=True)
     table.add_row("95 % from", "", *lows)
     table.add_row("to", "", *highs, end_section=True)
-    for view, entry in results["per_view"].items():
-        table.add_row(view, *metric_cells(entry, ["num_vertebrae", *keys]))
+    for name, entry in (results["per_view"] | results["per_reader"]).items():
+        table.add_row(name, *metric_cells(entry, ["num_vertebrae", *keys]))
     table.add_section()
     for level, entry in results["per_level"].items():
         table.add_row(level, *metric_cells(entry, ["num", *keys]))
@@ -183,6 +183,7 @@ def _cells(film: FilmRecord, row: VertebraRecord) -> dict[str, Any]:
         "film_id": film.film_id,
         "patient_id": film.patient_id,
         "view": film.view.value,
+        "reader": film.reader,
         "true_level": row.true_level,
         "predicted_level": row.predicted_level,
         "dice": row.dice,

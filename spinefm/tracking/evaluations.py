@@ -12,7 +12,7 @@ from spinefm.evaluation.tables import vertebra_table
 if TYPE_CHECKING:
     from wandb import Image, Run
 
-BREAKDOWNS = ("per_view", "per_level")
+BREAKDOWNS = ("per_view", "per_reader", "per_level")
 """Parts of `results.json` with the same metrics over again: hundreds, for which W&B makes no panels by itself."""
 NO_METRICS = ("confusion", "bins")
 """Parts of `results.json` that are not logged."""

@@ -1,5 +1,7 @@
 """Metrics against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -59,6 +61,15 @@ def test_views(results):
     assert value(results, "per_view", "lateral_lumbar", "num_failures") == 1
 
 
+def test_readers_are_those_who_are_named():
+    truth = [square(0, "C3"), square(20, "C4")]
+    films = [record(name, truth, truth[:found]) for name, found in (("a", 2), ("b", 1), ("c", 0))]
+    results = compute_metrics([replace(films[0], reader="second"), replace(films[1], reader="first"), films[2]])
+    assert list(results["per_reader"]) == ["first", "second"]
+    assert value(results, "per_reader", "first", "identification_rate") == 0.5
+    assert value(results, "per_reader", "second", "num_images") == 1
+
+
 def test_undefined_is_none_and_missed_is_zero(results):
     failed = results["per_view"]["lateral_lumbar"]
     assert value(failed, "dice_identified") is None
@@ -70,7 +81,7 @@ def test_no_film_at_all():
     assert {results[key]["value"] for key in VERTEBRA_METRICS | FILM_METRICS} == {None}
     assert {results[key]["ci95"] for key in VERTEBRA_METRICS | FILM_METRICS} == {None}
     assert [results[key] for key in ("num_images", "num_patients", "num_vertebrae", "num_failures")] == [0, 0, 0, 0]
-    assert results["per_level"] == results["per_view"] == results["confusion"] == {}
+    assert results["per_level"] == results["per_view"] == results["per_reader"] == results["confusion"] == {}
     assert results["calibration"] == {"expected_calibration_error": {"value": None, "ci95": None}, "bins": []}
 
 

@@ -1,4 +1,4 @@
-"""`films.csv`: what an annotation format has no place for – whose a film is, its view, its spacing, its split."""
+"""`films.csv`: what an annotation format has no place for – whose a film is, its view, its spacing, its split, its reader."""
 
 import csv
 from collections.abc import Collection, Mapping
@@ -21,12 +21,14 @@ class FilmRow(NamedTuple):
         view: See `Radiograph`.
         spacing_mm: See `Radiograph`.
         split: Which split it is published in.
+        reader: See `Radiograph`.
     """
 
     patient_id: str | None = None
     view: View | None = None
     spacing_mm: float | None = None
     split: Split | None = None
+    reader: str | None = None
 
 
 COLUMNS = ("film_id", *FilmRow._fields)
@@ -65,8 +67,10 @@ def table_source(
     if view not in [*View]:
         raise ValueError(f"Expected `dataset.view` to be one of {', '.join(View)}, but got {view!r}.")
     row = table.get(film_id, FilmRow())
-    patient_id = row.patient_id or film_id
-    return FilmSource(film_id, image, patient_id, row.view or View(view), annotations, content, split=row.split, spacing_mm=row.spacing_mm)
+    return FilmSource(
+        film_id, image, row.patient_id or film_id, row.view or View(view), annotations, content,
+        split=row.split, spacing_mm=row.spacing_mm, reader=row.reader,
+    )  # fmt: skip
 
 
 def check_rows(root: Path, table: Mapping[str, FilmRow], film_ids: Collection[str]) -> list[Problem]:
@@ -114,7 +118,8 @@ def _row(path: Path, number: int, cells: dict[str, str]) -> FilmRow:
         spacing_mm = float(spacing) if spacing else None
         if spacing_mm is not None and not 0 < spacing_mm < 10:
             raise ValueError(spacing_mm)
-        return FilmRow(cells.get("patient_id") or None, View(view) if view else None, spacing_mm, _split(split))
+        patient_id, reader = (cells.get(column) or None for column in ("patient_id", "reader"))
+        return FilmRow(patient_id, View(view) if view else None, spacing_mm, _split(split), reader)
     except ValueError as error:
         expected = f"to hold a view ({', '.join(View)}), a spacing in mm and a split ({', '.join(SPLITS)}), or nothing, in each row"
         raise DataError(Problem(path, expected, f"{view!r}, {spacing!r}, {split!r} in line {number}", "Correct the line.")) from error

@@ -23,8 +23,8 @@ def test_there_need_be_no_table(tmp_path):
 
 
 def test_every_column(read):
-    table = read("film_id,patient_id,view,spacing_mm,split\n0001,007,ap_spine,0.14,val\n0002,,,,\n")
-    assert table == {"0001": FilmRow("007", View.AP_SPINE, 0.14, "val"), "0002": FilmRow()}
+    table = read("film_id,patient_id,view,spacing_mm,split,reader\n0001,007,ap_spine,0.14,val,anna\n0002,,,,,\n")
+    assert table == {"0001": FilmRow("007", View.AP_SPINE, 0.14, "val", "anna"), "0002": FilmRow()}
 
 
 def test_columns_come_in_any_order_and_number(read):
@@ -61,7 +61,7 @@ def test_rows_may_be_short_or_long(read):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    rows = {"0000140": FilmRow("Ünal, A.", View.LATERAL_CERVICAL, 0.174, "test"), "b": FilmRow()}
+    rows = {"0000140": FilmRow("Ünal, A.", View.LATERAL_CERVICAL, 0.174, "test", "ben"), "b": FilmRow()}
     write_film_table(tmp_path / "films.csv", rows)
     assert read_film_table(tmp_path) == rows
 
