@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from spinefm.data.datasets.aasce import AasceDataset
+from spinefm.data.datasets.aasce import CAMPAIGNS, AasceDataset
 from spinefm.evaluation.metrics import headline
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.tables import TITLES, format_interval, format_value
@@ -48,14 +48,17 @@ class Registration:
 
 
 def main(root: str) -> None:
-    """Print what the annotations of copies, and of other exposures in the same pose, say about each other."""
+    """Print what the annotations of copies, and of other exposures in the same pose, say about each other; then by campaign."""
     records = list[tuple[float, FilmRecord]]()
     for first, second in films_of_one_patient(root):
         its = registration(first.pixels, second.pixels)
         if its.likeness > SAME_POSE:
             records.append((its.likeness, record_film(second, moved(first, second, its.matrix))))
-    show("Copies of one exposure", [record for likeness, record in records if likeness > SAME_EXPOSURE], OF_COPIES)
-    show("Other exposures in the same pose", [record for likeness, record in records if likeness <= SAME_EXPOSURE], OF_OTHERS)
+    for title, names, copies in (("Copies of one exposure", OF_COPIES, True), ("Other exposures in the same pose", OF_OTHERS, False)):
+        chosen = [record for likeness, record in records if (likeness > SAME_EXPOSURE) == copies]
+        show(title, chosen, names)
+        for reader in CAMPAIGNS:
+            show(f"{title}, {reader}", [record for record in chosen if record.reader == reader], names)
 
 
 def show(title: str, records: Sequence[FilmRecord], names: Sequence[str]) -> None:
@@ -69,7 +72,7 @@ def show(title: str, records: Sequence[FilmRecord], names: Sequence[str]) -> Non
 
 def films_of_one_patient(root: str) -> Iterator[tuple[Radiograph, Radiograph]]:
     """All pairs of films, of whatever split, that belong to one patient."""
-    dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"])
+    dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"], readers=CAMPAIGNS)
     films = sorted((film for split in SPLITS for film in dataset.split(split)), key=lambda film: film.patient_id)
     for _, group in groupby(films, key=lambda film: film.patient_id):
         yield from combinations(group, 2)
