@@ -1,6 +1,7 @@
 """Ways to tune a SAM: what each trains, that nothing else changes, and that each begins at the foundation."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -174,3 +175,9 @@ def test_detail_is_trained_however_the_rest_is_tuned(method):
     sam = tuned(method, size=SamSize(**WINDOWED, detail=8))
     assert all(parameter.requires_grad for parameter in sam.detail.parameters())
     assert all(is_added(f"detail.{key}") for key in sam.detail.state_dict())
+
+
+@every_method
+def test_the_mask_tokens_of_all_readers_are_trained(method):
+    trained = trained_names(tuned(method, size=replace(SIZE, num_multimask_outputs=3, readers=3)))
+    assert [f"mask_decoder.output_hypernetworks_mlps.{i}.layers.0.weight" in trained for i in range(4)] == [True, True, True, False]
