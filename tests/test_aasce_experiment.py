@@ -47,3 +47,10 @@ def test_a_copy_is_found_where_it_was_cropped_and_its_annotation_agrees(script, 
 def test_another_film_is_no_copy(script, film):
     other = SyntheticDataset({"train": 2}, size=(1200, 480), views=["ap_spine"]).split("train")[1]
     assert script.registration(film.pixels, other.pixels).likeness < script.SAME_EXPOSURE
+
+
+def test_the_size_of_outlines_does_not_depend_on_that_of_the_film(script, film):
+    larger, _ = cropped(film, 0, 0, 1.5)
+    assert script.outline_size(larger) == pytest.approx(script.outline_size(film), rel=0.02)
+    tight = [mask_to_vertebra(cv2.erode(paste_mask(v, film.size).astype(np.uint8), np.ones((5, 5))) > 0) for v in film.vertebrae]
+    assert script.outline_size(Radiograph("tight", film.pixels, tuple(tight))) < 0.9 * script.outline_size(film)

@@ -1,8 +1,9 @@
 """How well AASCE's annotations agree with each other: `python experiments/aasce/annotation_agreement.py <folder of AASCE>`.
 
 The data set holds some films twice, with another crop and an annotation of its own, and some patients again, on another exposure. The
-annotation of one film is laid over the other and scored like the result of a pipeline. Copies give the agreement of two readings of one
-picture. Another exposure cannot be laid over exactly, but well enough to see whether both were counted from the same vertebra.
+annotation of one film is laid over the other and scored like the result of a pipeline, all together and by campaign. Copies give the
+agreement of two readings of one picture. Another exposure cannot be laid over exactly, but well enough to see whether both were counted
+from the same vertebra.
 """
 
 import sys
@@ -19,7 +20,7 @@ from spinefm.data.datasets.aasce import CAMPAIGNS, AasceDataset
 from spinefm.evaluation.metrics import headline
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.tables import TITLES, format_interval, format_value
-from spinefm.geometry import mask_to_vertebra, paste_mask
+from spinefm.geometry import centroids_of, local_spacings, mask_to_vertebra, paste_mask
 from spinefm.structures import SPLITS, Pixels, Radiograph, Spine, Vertebra
 
 Matrix = NDArray[np.float64]
@@ -48,9 +49,14 @@ class Registration:
 
 
 def main(root: str) -> None:
-    """Print what the annotations of copies, and of other exposures in the same pose, say about each other; then by campaign."""
+    """Print how large outlines are, and what the annotations of copies, and of other exposures in the same pose, say about each other."""
+    dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"], readers=CAMPAIGNS)
+    films = [film for split in SPLITS for film in dataset.split(split)]
+    for reader in CAMPAIGNS:
+        sizes = [outline_size(film) for film in films if film.reader == reader]
+        Console().print(f"{reader}: {len(sizes)} films, outlines of {np.mean(sizes):.3f} squared spacings, sd {np.std(sizes):.3f}")
     records = list[tuple[float, FilmRecord]]()
-    for first, second in films_of_one_patient(root):
+    for first, second in pairs_of_one_patient(films):
         its = registration(first.pixels, second.pixels)
         if its.likeness > SAME_POSE:
             records.append((its.likeness, record_film(second, moved(first, second, its.matrix))))
@@ -70,11 +76,15 @@ def show(title: str, records: Sequence[FilmRecord], names: Sequence[str]) -> Non
         Console().print(f"    {TITLES[name]:47} {format_value(name, metrics[name]['value']):8} {interval}")
 
 
-def films_of_one_patient(root: str) -> Iterator[tuple[Radiograph, Radiograph]]:
-    """All pairs of films, of whatever split, that belong to one patient."""
-    dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"], readers=CAMPAIGNS)
-    films = sorted((film for split in SPLITS for film in dataset.split(split)), key=lambda film: film.patient_id)
-    for _, group in groupby(films, key=lambda film: film.patient_id):
+def outline_size(film: Radiograph) -> float:
+    """How large a film's outlines are: the mean of their areas, each over the square of the spacing of vertebrae there."""
+    spacings = local_spacings(centroids_of(film.vertebrae))
+    return float(np.mean([vertebra.area / spacing**2 for vertebra, spacing in zip(film.vertebrae, spacings, strict=True)]))
+
+
+def pairs_of_one_patient(films: Sequence[Radiograph]) -> Iterator[tuple[Radiograph, Radiograph]]:
+    """All pairs of films that belong to one patient."""
+    for _, group in groupby(sorted(films, key=lambda film: film.patient_id), key=lambda film: film.patient_id):
         yield from combinations(group, 2)
 
 
