@@ -1,6 +1,7 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.atomic import write_json
-from spinefm.composition import load_components, load_pipeline, placement
+from spinefm.composition import check_reader, compose_pipeline, load_components, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
 from spinefm.distributed import Team, check_one_folder
@@ -33,6 +34,9 @@ from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import start_loggers
 
 register_resolvers()
+
+OWN = "own"
+"""`reader` for the outlines of whoever annotated a film."""
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
@@ -59,13 +63,16 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     fabric = instantiate(config.trainer)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
-    pipeline = load_pipeline(kind, config.checkpoints, where)
+    components, shown = load_components(config.checkpoints, kind.func.components), asking_for(config.reader)
+    if config.reader != OWN:
+        check_reader(config.reader, components.values())
+    pipeline = compose_pipeline(kind, components, where)
     evaluator = Evaluator(folder / "overlays", instantiate(config.evaluation))
     films, failures = dataset.split(config.split), list[str]()
     tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:
         check_one_folder(folder)
-        team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, quiet=not team.is_first))
+        team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, shown, quiet=not team.is_first))
         own = evaluator.films
         records, failures = team.gather(own), sorted(team.gather(failures))
     if team.is_first:
@@ -73,12 +80,22 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
         write_results(tracked, evaluator, failures, folder)
 
 
+def asking_for(reader: str | None) -> Callable[[Radiograph], Radiograph] | None:
+    """What a pipeline is shown of a film: who annotated it, or another reader, or none, in that place."""
+    return None if reader == OWN else partial(replace, reader=reader if reader is None else str(reader))
+
+
 def run_pipeline(
-    pipeline: SpinePipeline, films: Sequence[Radiograph], evaluator: Evaluator, failures: list[str], quiet: bool = False
+    pipeline: SpinePipeline,
+    films: Sequence[Radiograph],
+    evaluator: Evaluator,
+    failures: list[str],
+    shown: Callable[[Radiograph], Radiograph] | None,
+    quiet: bool = False,
 ) -> None:
     """Show the evaluator what is found on every film; why some cannot be used goes into `failures`."""
     ahead = read_ahead(readable(films, failures))
-    for film, spine in track(film_spines(pipeline, ahead), "Films", total=len(films), disable=quiet):
+    for film, spine in track(film_spines(pipeline, ahead, shown), "Films", total=len(films), disable=quiet):
         evaluator.update(film, spine)
 
 
@@ -126,6 +143,8 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     trainer = instantiate(lightning, logger=False, enable_checkpointing=False, default_root_dir=folder)
     if trainer.world_size > 1:
         raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
+    if config.reader != OWN:
+        raise ValueError(f"Expected `reader={OWN}` for a single component, but got `{config.reader}`. Leave it out.")
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)

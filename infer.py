@@ -44,7 +44,7 @@ def main(config: DictConfig) -> None:
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))
-        films = readable(share, views, config.reader, failures)
+        films = readable(share, views, None if config.reader is None else str(config.reader), failures)
         team.together(partial(segment, pipeline, films, folder, failures, rows, total=len(share), quiet=not team.is_first))
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:

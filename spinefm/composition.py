@@ -62,15 +62,17 @@ def trained_views(components: Iterable[Component]) -> list[list[str] | None]:
     return [(component.run or {}).get("views") for component in components]
 
 
-def check_reader(reader: str | None, components: Iterable[Component]) -> None:
+def check_reader(reader: object, components: Iterable[Component]) -> None:
     """Make sure that somebody has learnt a reader's outlines, where one is named.
 
     Raises:
         ValueError: If nobody has.
     """
-    known = [name for component in components for name in getattr(component, "readers", ())]
-    if reader is not None and reader not in known:
-        raise ValueError(f"Expected `reader` to be null or one of {known}, whom the segmenter can tell apart, but got `{reader}`.")
+    known = [name for component in components for name in component.readers]
+    if reader is not None and str(reader) not in known:
+        told = f"one of {', '.join(known)}" if known else "left out, as these networks tell no readers apart"
+        remedy = "See `dataset.readers` of `python train.py component=sam_adapter`."
+        raise ValueError(f"Expected `reader` to be {told}, but got `{reader}`. {remedy}")
 
 
 def placement(fabric: Any, precision: str, compiler: str | None, channels_last: bool) -> Placement:

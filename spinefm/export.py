@@ -65,6 +65,7 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasureme
     `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map. Of `corners`, superior is towards the
     head along the spine, and left and right are sides of the film; null where the mask has no four sides. `tilt_deg` is that of the
     midline, positive where its right end is the lower one: the angle of a curve is the difference of these between its end vertebrae.
+    `reader` is whose outlines were asked for.
     """
     parts = zip(spine.vertebrae, label_values(spine), measured.vertebrae, strict=True)
     return {
@@ -72,6 +73,7 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasureme
         "size": {"height": spine.size[0], "width": spine.size[1]},
         "spacing_mm": radiograph.spacing_mm,
         "view": radiograph.view.value,
+        "reader": radiograph.reader,
         "dark_bone": spine.turned_over,
         "failure": spine.failure and spine.failure.value,
         "stops": {direction.value: reason.value for direction, reason in spine.stops.items()},

@@ -129,7 +129,7 @@ class Radiograph:
         landmarks: Points of vertebrae that have no mask.
         remarks: What was mended when it was read.
         cobb_angles: Known Cobb angles; None where there are none.
-        reader: Whose hand drew the annotation, where hands differ and the data set tells; None where unknown.
+        reader: Who annotated it, or whose outlines are asked for; None where nobody in particular.
     """
 
     film_id: str

@@ -61,8 +61,10 @@ def test_the_original_pipeline_does_not_turn_films_over(untrained):
 
 
 def test_only_readers_who_were_learnt_can_be_asked_for():
-    components = [SimpleNamespace(), SimpleNamespace(readers=("anna", "ben"))]
-    check_reader(None, components)
-    check_reader("ben", components)
-    with pytest.raises(ValueError, match=r"one of \['anna', 'ben'\], whom the segmenter can tell apart, but got `carl`"):
+    components = [SimpleNamespace(readers=()), SimpleNamespace(readers=("anna", "2"))]
+    for known in (None, "anna", "2", 2):
+        check_reader(known, components)
+    with pytest.raises(ValueError, match=r"`reader` to be one of anna, 2, but got `carl`\. See `dataset\.readers` of"):
         check_reader("carl", components)
+    with pytest.raises(ValueError, match=r"`reader` to be left out, as these networks tell no readers apart, but got `anna`"):
+        check_reader("anna", components[:1])

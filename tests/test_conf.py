@@ -181,8 +181,7 @@ def test_the_demos_foundation_learns_from_scratch_on_a_cpu():
 def test_every_field_of_a_sam_is_an_option_of_its_foundation_and_the_other_way_round(foundation):
     config = of_training("sam_adapter", f"foundation={foundation}").foundation
     assert set(config) == {"weights", "sam"}
-    readers = {"readers"}  # as many as the data set tells apart
-    assert set(config.sam) == {field.name for field in fields(SamSize)} - readers
+    assert set(config.sam) == {field.name for field in fields(SamSize)}
     encoder = set(config.sam.encoder) - {"name"}
     assert encoder == ({field.name for field in fields(VitSize)} if config.sam.encoder.name == "vit" else set())
 

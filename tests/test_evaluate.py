@@ -150,6 +150,15 @@ def own(tmp_path, make_film):
     return ["dataset=labelme", f"dataset.root={tmp_path}", "checkpoints=checkpoints/synthetic", "pipeline=detector_only"]
 
 
+def test_a_single_component_is_asked_for_each_films_own_reader(workplace):
+    told = fails("evaluate", workplace, "dataset=synthetic", "component=resnet", "reader=null")
+    assert told.startswith("Error: Expected `reader=own` for a single component, but got `None`. Leave it out.")
+
+
+def test_readers_who_were_not_learnt_cannot_be_asked_for(workplace, own):
+    assert "`reader` to be left out, as these networks tell no readers apart" in fails("evaluate", workplace, *own, "reader=anna")
+
+
 def test_a_film_that_cannot_be_used_spoils_no_other_but_is_a_failure(workplace, own, tmp_path):
     told = fails("evaluate", workplace, *own, f"output={tmp_path / 'out'}")
     assert (

@@ -125,7 +125,7 @@ def test_the_view_is_checked(workplace, films, tmp_path):
 
 def test_a_reader_nobody_has_learnt_is_refused(workplace, films, tmp_path):
     arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
-    assert "`reader` to be null or one of [], whom" in fails("infer", workplace, *arguments, "reader=anna")
+    assert "`reader` to be left out, as these networks tell no readers apart" in fails("infer", workplace, *arguments, "reader=anna")
 
 
 @pytest.fixture

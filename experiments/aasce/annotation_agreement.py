@@ -50,7 +50,7 @@ class Registration:
 
 def main(root: str) -> None:
     """Print how large outlines are, and what the annotations of copies, and of other exposures in the same pose, say about each other."""
-    dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"], readers=CAMPAIGNS)
+    dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"])
     films = [film for split in SPLITS for film in dataset.split(split)]
     for reader in CAMPAIGNS:
         sizes = [outline_size(film) for film in films if film.reader == reader]

@@ -34,6 +34,7 @@ class Component(pl.LightningModule, ABC):
         monitor: The metric that chooses the best checkpoint.
         mode: Whether that is the largest or the smallest value.
         model: The network.
+        readers: Names of those whose outlines it tells apart; none, but for a segmenter.
         run: What names the run that trains it, or has trained it, primitives only; goes into its checkpoints. None where that is unknown.
     """
 
@@ -41,6 +42,7 @@ class Component(pl.LightningModule, ABC):
     monitor: ClassVar[str]
     mode: ClassVar[Literal["min", "max"]]
     model: Any
+    readers: tuple[str, ...] = ()
     run: Mapping[str, Any] | None = None
 
     def __init__(self, optimizer: Mapping[str, Any], scheduler: Mapping[str, Any] | None, seed: int, augment: bool) -> None:

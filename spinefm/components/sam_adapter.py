@@ -77,24 +77,24 @@ class SamAdapterComponent(Component):
             dice_weight: Weight of the Dice loss beside the cross-entropy.
             loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
                 the mask decoder's own logits, of which there are a sixteenth.
-            readers: Names of those whose outlines are told apart, each learnt from the films that say so; masks of anyone else are
-                learnt, and drawn, as the mean of theirs.
+            readers: Names of those whose outlines are told apart, none or at least two: each is learnt from the films that say so, and
+                masks of anyone else are learnt, and drawn, as the mean of theirs.
 
         Raises:
-            ValueError: If an option is unknown, or the network has fewer mask tokens than there are readers.
+            ValueError: If an option is unknown, or readers are not two different ones, or more than the network has mask tokens.
         """
         weights = absolute_reference(weights) if weights else None  # whoever loads the checkpoint may stand in another folder
         super().__init__(optimizer, scheduler, seed, augment)
         if loss_resolution not in ("input", "logits"):
             raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
-        size = SamSize(**sam, readers=max(1, len(readers)))
+        size, self.readers = SamSize(**sam), _told_apart(readers)
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
-        self.model = Sam(size)
+        self.model = Sam(size, max(1, len(self.readers)))
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
-        self.dice_weight, self.loss_resolution, self.readers = dice_weight, loss_resolution, tuple(readers)
+        self.dice_weight, self.loss_resolution = dice_weight, loss_resolution
         self.dice = MeanMetric()
 
     @property
@@ -228,6 +228,13 @@ class SamAdapterComponent(Component):
         inputs = (patches.pixels, torch.stack(prompts), readers)
         logits: Tensor = self.model.low_resolution(*(each.to(self.device) for each in inputs))
         return logits.cpu()
+
+
+def _told_apart(readers: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(map(str, readers))  # a name of digits alone arrives as a number from a command line
+    if len(names) == 1 or len(set(names)) < len(names):
+        raise ValueError(f"Expected `readers` to be none, or two different ones at least, but got {list(names)}. Set `dataset.readers`.")
+    return names
 
 
 def read_foundation(reference: str) -> tuple[dict[str, Tensor], str]:

@@ -67,6 +67,7 @@ class RadiographDataset(ABC):
         name: As in `dataset=<name>`.
         landmarks: Levels that the patch classifier tells apart from an ordinary vertebra.
         terminals: Those landmarks at which a walk along the spine ends, because nothing beyond them is annotated.
+        readers: Those whose outlines a segmenter tells apart.
         cache_dir: Folder in which films that were read are kept; None keeps none.
         problems: What was noticed while the films were looked for.
     """
@@ -74,6 +75,7 @@ class RadiographDataset(ABC):
     name: str
     landmarks: tuple[str, ...]
     terminals: tuple[str, ...]
+    readers: tuple[str, ...] = ()
     cache_dir: Path | None = None
     problems: tuple[Problem, ...] = ()
 

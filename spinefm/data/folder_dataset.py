@@ -72,19 +72,19 @@ class FolderDataset(RadiographDataset):
             seed: Where nothing is published, another seed splits the patients in another way.
             fractions: Where nothing is published, the share of the films in each split.
             cache_dir: See `RadiographDataset`.
-            readers: Those who are told apart: of films that someone else annotated, the reader is not named.
+            readers: See `RadiographDataset`.
 
         Raises:
             DataError: If there is no film, or two have one id.
             ValueError: If the fractions are not shares of 1.
         """
-        self.landmarks, self.terminals, self.readers = tuple(landmarks), tuple(terminals), tuple(readers)
+        self.landmarks, self.terminals, self.readers = tuple(landmarks), tuple(terminals), tuple(map(str, readers))
         self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
-        # An id of digits alone arrives as a number from a command line.
+        # Digits alone arrive as a number from a command line, here and in `readers`.
         excluded = {str(film_id) for film_id in exclude}
         self.sources, problems = tuple(source for source in sources if source.film_id not in excluded), list(problems)
         noticed = [problem for problem in problems if problem.film_id not in excluded]
-        noticed += _unknown_ids(root, excluded, sources, problems)
+        noticed += [*_unknown_ids(root, excluded, sources, problems), *_unknown_readers(root, self.readers, sources)]
         if not self.sources:
             _raise_first_fatal(noticed)
             raise DataError(Problem(root, f"to hold annotated films of `dataset={self.name}`", "none", "Set `dataset.root=<folder>`."))
@@ -153,7 +153,7 @@ class FolderDataset(RadiographDataset):
             spacing_mm,
             tuple(annotation.landmarks),
             cobb_angles=source.cobb_angles,
-            reader=self._reader(source),
+            reader=source.reader,
         )
 
     def _load_and_log(self, source: FilmSource) -> Radiograph:
@@ -189,11 +189,8 @@ class FolderDataset(RadiographDataset):
         """Digest of everything that a film's content depends on: names, sizes and times of its files, and settings."""
         files = [stamp(path) for path in (source.image, *source.annotations)]
         names = (type(self).__qualname__, source.film_id, source.patient_id, source.view.value, str(source.spacing_mm))
-        known = [str(fact) for fact in (source.cobb_angles, self._reader(source)) if fact is not None]
+        known = [str(fact) for fact in (source.cobb_angles, source.reader) if fact is not None]
         return digest(*names, *map(repr, self.settings()), source.row, *known, *files)
-
-    def _reader(self, source: FilmSource) -> str | None:
-        return source.reader if source.reader in self.readers else None
 
     @property
     def fingerprint(self) -> str:
@@ -218,6 +215,12 @@ def _unknown_ids(root: Path, excluded: set[str], sources: Sequence[FilmSource], 
     known = {source.film_id for source in sources} | {problem.film_id for problem in problems}
     for film_id in sorted(excluded - known):
         yield Problem(root, "to hold the films of `dataset.exclude`", f"no {film_id!r}", "Correct the film's id.", fatal=False)
+
+
+def _unknown_readers(root: Path, readers: Iterable[str], sources: Sequence[FilmSource]) -> Iterator[Problem]:
+    """A note of each reader who annotated nothing, lest a misspelt one is waited for in vain."""
+    for reader in sorted(set(readers) - {source.reader for source in sources}):
+        yield Problem(root, "to hold films of all `dataset.readers`", f"none of {reader!r}", "Correct the reader's name.", fatal=False)
 
 
 def _raise_first_fatal(problems: Iterable[Problem]) -> None:

@@ -18,6 +18,7 @@ class Summary:
         self._unusable: dict[str, int] = Counter()
         self._patients: dict[str, set[str]] = defaultdict(set)
         self._views: dict[str, Counter[str]] = defaultdict(Counter)
+        self._readers: dict[str, Counter[str]] = defaultdict(Counter)
         self._levels: dict[str, Counter[str]] = defaultdict(Counter)
         self._points: dict[str, Counter[str]] = defaultdict(Counter)
         self._sides: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -35,6 +36,8 @@ class Summary:
     def _add_film(self, column: str, film: Radiograph) -> None:
         self._patients[column].add(film.patient_id)
         self._views[film.view.value][column] += 1
+        if film.reader is not None:
+            self._readers[film.reader][column] += 1
         self._sides[column].append(film.size)
         for vertebra in film.vertebrae:
             self._levels[vertebra.level or "unknown level"][column] += 1
@@ -55,6 +58,8 @@ class Summary:
         yield self._row("patients", {column: len(patients) for column, patients in self._patients.items()})
         for view, counts in sorted(self._views.items()):
             yield self._row(view, counts)
+        for reader, counts in sorted(self._readers.items()):
+            yield self._row(f"read by {reader}", counts)
         yield ("width, pixels", *(_range([width for _, width in self._sides[column]], "d") for column in self.columns))
         yield ("height, pixels", *(_range([height for height, _ in self._sides[column]], "d") for column in self.columns))
         yield ("spacing, mm", *(_range(self._spacings[column], ".3f") for column in self.columns))

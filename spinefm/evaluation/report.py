@@ -85,13 +85,14 @@ def _interval(key: str, results: Mapping[str, Any]) -> str:
 
 
 def _tables(results: Mapping[str, Any]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """(title, column titles, rows of cells) of the breakdowns; readers only where some are named."""
+    """(title, column titles, rows of cells) of the breakdowns that there are."""
     levels, sets = ["num", *_OF_LEVELS], ["num_vertebrae", *_OF_SETS]
-    breakdowns = [("level", "per_level", levels), ("view", "per_view", sets), ("reader", "per_reader", sets)]
+    views = {_words(view): entry for view, entry in results["per_view"].items()}
+    breakdowns = [("level", results["per_level"], levels), ("view", views, sets), ("reader", results["per_reader"], sets)]
     return [
-        (f"By {name}", [name.capitalize(), *(TITLES[key] for key in keys)], _rows(results[part], keys))
-        for name, part, keys in breakdowns
-        if results[part] or part != "per_reader"
+        (f"By {name}", [name.capitalize(), *(TITLES[key] for key in keys)], _rows(entries, keys))
+        for name, entries, keys in breakdowns
+        if entries
     ]
 
 
@@ -111,7 +112,7 @@ def _mistaken(confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str
 
 
 def _rows(entries: Mapping[str, Any], keys: Sequence[str]) -> list[list[str]]:
-    return [[_words(name), *metric_cells(entry, keys)] for name, entry in entries.items()]
+    return [[name, *metric_cells(entry, keys)] for name, entry in entries.items()]
 
 
 def _cards(films: Sequence[FilmRecord], overlays: Path | None) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def results_table(results: dict[str, Any]) -> Table:
     lows, highs = zip(*(format_interval(key, results) for key in keys), strict=True)
     table.add_row("95 % from", "", *lows)
     table.add_row("to", "", *highs, end_section=True)
-    for name, entry in (results["per_view"] | results["per_reader"]).items():
+    for name, entry in (*results["per_view"].items(), *results["per_reader"].items()):
         table.add_row(name, *metric_cells(entry, ["num_vertebrae", *keys]))
     table.add_section()
     for level, entry in results["per_level"].items():

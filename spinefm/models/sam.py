@@ -27,10 +27,9 @@ class SamSize:
         encoder: Name and options of the image encoder; see `build_encoder`.
         detail: Width, on its finest scale, of the U-Net that shows the mask decoder the image itself; 0 leaves it out, as SAM does.
         detail_scales: How many scales that has, each half as fine and twice as wide as the one before.
-        readers: How many readers' outlines it draws, each with a mask token of its own; SAM's own use of the others is another.
 
     Raises:
-        ValueError: If `pixels` is unknown, `detail_scales` less than 1, or there are fewer mask tokens than readers.
+        ValueError: If `pixels` is unknown, or `detail_scales` less than 1.
     """
 
     image_size: int = 1024
@@ -41,29 +40,38 @@ class SamSize:
     encoder: Mapping[str, Any] = field(default_factory=lambda: {"name": "vit"})
     detail: int = 0
     detail_scales: int = 4
-    readers: int = 1
 
     def __post_init__(self) -> None:
         if self.pixels not in ("unit", "min_max"):
             raise ValueError(f"Expected `pixels` to be unit or min_max, but got `{self.pixels}`.")
         if self.detail_scales < 1:
             raise ValueError(f"Expected `detail_scales` to be at least 1, but got {self.detail_scales}.")
-        if not 1 <= self.readers <= self.num_multimask_outputs + 1:
-            fault = f"Expected 1 to {self.num_multimask_outputs + 1} readers, one for each mask token, but got {self.readers}"
-            raise ValueError(f"{fault}. Set `foundation.sam.num_multimask_outputs`.")
 
 
 class Sam(nn.Module):
-    """Image encoder, prompt encoder and mask decoder; state-dict keys are those of `segment_anything.Sam`."""
+    """Image encoder, prompt encoder and mask decoder; state-dict keys are those of `segment_anything.Sam`.
 
-    def __init__(self, size: SamSize) -> None:
+    Attributes:
+        size: Its shape.
+        readers: R, how many readers' outlines it draws.
+    """
+
+    def __init__(self, size: SamSize, readers: int = 1) -> None:
         """Build the network.
 
+        Args:
+            size: See `SamSize`.
+            readers: At least 1. Each has a mask token of its own, where SAM has them for prompts that may mean several things.
+
         Raises:
-            ValueError: If the encoder is unknown or does not go with the image's size, or the masks with `detail_scales`.
+            ValueError: If the encoder is unknown or does not go with the image's size, or the masks with `detail_scales`, or there are
+                fewer mask tokens than readers.
         """
         super().__init__()
-        self.size = size
+        if readers > size.num_multimask_outputs + 1:
+            fault = f"Expected at most {size.num_multimask_outputs + 1} readers, one for each mask token, but got {readers}"
+            raise ValueError(f"{fault}. Set `foundation.sam.num_multimask_outputs={readers - 1}`.")
+        self.size, self.readers = size, readers
         self.image_encoder, stride = build_encoder(size.image_size, size.prompt_dim, **size.encoder)
         self.prompt_encoder = PromptEncoder(size.prompt_dim, (size.image_size // stride,) * 2, (size.image_size,) * 2, mask_in_chans=16)
         transformer = TwoWayTransformer(depth=2, embedding_dim=size.prompt_dim, mlp_dim=size.decoder_mlp_dim, num_heads=8)
@@ -78,7 +86,7 @@ class Sam(nn.Module):
         Args:
             images: (N, 1, S, S), 0..1, not normalised further.
             prompts: (N, 2) points as (x, y) or (N, 4) boxes as xyxy, pixels of the S x S input.
-            readers: (N,) whose outline, 0..readers - 1; -1, and None for all, for the mean of everyone's logits.
+            readers: (N,) whose outline, 0..R - 1; -1, and None for all, for the mean of everyone's logits.
 
         Returns:
             (N, S, S) logits.
@@ -91,14 +99,16 @@ class Sam(nn.Module):
         features, kernels = self._decode(self.encode(images), *self._encode_prompts(prompts))
         if self.detail is not None:
             features = self.detail(features, images)
-        return torch.einsum("nr,nrc,nchw->nhw", self._shares(readers, kernels), kernels, features)
+        # A mask is linear in its kernel, so that the mean of kernels is that of logits.
+        kernels = torch.einsum("nr,nrc->nc", self._shares(readers, kernels), kernels)
+        return torch.einsum("nc,nchw->nhw", kernels, features)
 
     def _shares(self, readers: Tensor | None, kernels: Tensor) -> Tensor:
-        """(N, R): how much each reader counts; masks are linear in the kernels, so that the mean of these is that of the logits."""
-        everyone = kernels.new_full(kernels.shape[:2], 1 / self.size.readers)
+        """(N, R): how much each reader counts."""
+        everyone = kernels.new_full(kernels.shape[:2], 1 / self.readers)
         if readers is None:
             return everyone
-        own = one_hot(readers.clamp(min=0), self.size.readers).to(kernels)
+        own = one_hot(readers.clamp(min=0), self.readers).to(kernels)
         return torch.where(readers[:, None] < 0, everyone, own)
 
     def encode(self, images: Tensor) -> Tensor:
@@ -125,7 +135,7 @@ class Sam(nn.Module):
         position = self.prompt_encoder.get_dense_pe().expand(batch, -1, -1, -1)
         tokens, features = decoder.transformer(embeddings + dense, position, torch.cat([outputs, sparse], dim=1))
         features = decoder.output_upscaling(features.transpose(1, 2).reshape(embeddings.shape))
-        kernels = [decoder.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in range(self.size.readers)]
+        kernels = [decoder.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in range(self.readers)]
         return features, torch.stack(kernels, dim=1)
 
 

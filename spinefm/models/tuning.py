@@ -101,7 +101,7 @@ def _unused_parts(model: Sam, box_prompts: bool) -> list[nn.Module]:
     prompts, decoder = model.prompt_encoder, model.mask_decoder
     points, corners = [prompts.not_a_point_embed, *prompts.point_embeddings[:2]], prompts.point_embeddings[2:]
     other_prompts = points if box_prompts else corners
-    return [prompts.mask_downscaling, *other_prompts, *decoder.output_hypernetworks_mlps[model.size.readers :], decoder.iou_prediction_head]
+    return [prompts.mask_downscaling, *other_prompts, *decoder.output_hypernetworks_mlps[model.readers :], decoder.iou_prediction_head]
 
 
 def is_added(key: str) -> bool:

@@ -1,7 +1,7 @@
 """What a pipeline asks of its components; everything batch first, so that networks and oracles are interchangeable."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -94,7 +94,7 @@ class SpinePipeline(Protocol):
     """Finds the spine on films."""
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
-        """One spine per film, in the order given; annotations of the films are not looked at.
+        """One spine per film, in the order given; annotations of the films are not looked at, but for whose outlines are asked for.
 
         Films are taken when there is room for them, so that there may be more than memory holds.
         """
@@ -105,14 +105,22 @@ class SpinePipeline(Protocol):
         return list(self.stream(films))
 
 
-def film_spines(pipeline: SpinePipeline, films: Iterable[Radiograph]) -> Iterator[tuple[Radiograph, Spine]]:
-    """Each film with its spine, in the order given; films are kept until then and no longer."""
+def film_spines(
+    pipeline: SpinePipeline, films: Iterable[Radiograph], shown: Callable[[Radiograph], Radiograph] | None = None
+) -> Iterator[tuple[Radiograph, Spine]]:
+    """Each film with its spine, in the order given; films are kept until then and no longer.
+
+    Args:
+        pipeline: Finds the spines.
+        films: Any number.
+        shown: What the pipeline is given of a film, of the same size; None gives it the film.
+    """
     waiting = deque[Radiograph]()
 
     def taken() -> Iterator[Radiograph]:
         for film in films:
             waiting.append(film)
-            yield film
+            yield shown(film) if shown else film
 
     for spine in pipeline.stream(taken()):
         yield waiting.popleft(), spine

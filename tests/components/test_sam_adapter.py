@@ -266,3 +266,9 @@ def test_two_hands_are_learnt_from_one_picture(build):
         optimizer.step()
     wide, narrow = (component.eval().model(batch[0], batch[1], batch[3]) > 0).sum((1, 2))
     assert wide > 1.5 * narrow > 0
+
+
+@pytest.mark.parametrize("readers", [["anna"], ["anna", "ben", "anna"], ["1", 1]])
+def test_readers_are_two_different_ones_at_least(build, readers):
+    with pytest.raises(ValueError, match=r"`readers` to be none, or two different ones at least, but got .*\. Set `dataset\.readers`"):
+        build("sam_adapter", readers=readers)

@@ -40,6 +40,9 @@ def foundation(tiny_modules, tmp_path_factory):
     return save_foundation(tmp_path_factory.mktemp("foundation") / "sam.pth", tiny_modules["sam_adapter"]["sam"])
 
 
+READERS = ["anna", "ben"]
+
+
 @pytest.fixture(scope="module")
 def tuned(build, fit, foundation, tmp_path_factory):
     """(component, checkpoint path) by way of tuning, each trained when first asked for."""
@@ -48,7 +51,7 @@ def tuned(build, fit, foundation, tmp_path_factory):
     def get(name):
         if name not in done:
             prompt = {"kind": "box"} if name == "decoder_only" else {"kind": "centre"}
-            component = build("sam_adapter", tuning=TUNINGS[name], weights=str(foundation), prompt=prompt)
+            component = build("sam_adapter", tuning=TUNINGS[name], weights=str(foundation), prompt=prompt, readers=READERS)
             path = folder / f"{name}.ckpt"
             fit(component).save_checkpoint(path)
             done[name] = component, path
@@ -61,7 +64,12 @@ def logits(component):
     generator, side = torch.Generator().manual_seed(7), component.input_size
     return component.segment(
         Patches(
-            torch.rand(2, 1, side, side, generator=generator), (PatchBox(0, 0, 40),) * 2, (15.0, 12.0), ("a",) * 2, (0.0,) * 2, (None,) * 2
+            torch.rand(2, 1, side, side, generator=generator),
+            (PatchBox(0, 0, 40),) * 2,
+            (15.0, 12.0),
+            ("a",) * 2,
+            (0.0,) * 2,
+            (READERS[1], None),
         )
     )
 
@@ -243,7 +251,7 @@ def test_weights_that_moved_with_a_checkpoint_are_found_beside_it(tuned, tmp_pat
 @pytest.mark.parametrize("changes", [{"prompt": {"kind": "box"}}, {"tuning": {"method": "lora", "rank": 2, "alpha": 1.0}}])
 def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, changes):
     _, path = tuned("lora")
-    settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}}
+    settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}, "readers": READERS}
     check_resumable(path, build("sam_adapter", **settings))
     with pytest.raises(ValueError, match=f"Expected the settings of the run .* {next(iter(changes))}="):
         check_resumable(path, build("sam_adapter", **settings | changes))

@@ -17,7 +17,12 @@ def rows(*inspections):
 def test_everything_is_counted_by_split(make_film):
     film = make_film(levels=("L1", "L2", None))
     marked = replace(
-        film, view=View.LATERAL_LUMBAR, spacing_mm=0.25, patient_id="p", landmarks=(Landmark("S1", "top left", (1.0, 2.0)),) * 2
+        film,
+        view=View.LATERAL_LUMBAR,
+        reader="anna",
+        spacing_mm=0.25,
+        patient_id="p",
+        landmarks=(Landmark("S1", "top left", (1.0, 2.0)),) * 2,
     )
     columns, counted = rows(
         Inspection("a", "train", film),
@@ -27,6 +32,7 @@ def test_everything_is_counted_by_split(make_film):
         Inspection("e", None, replace(film, pixels=film.pixels[:100])),
     )
     assert columns == ("train", "test", "in no split", "all")
+    assert counted["read by anna"] == ["1", "1", "0", "2"]
     assert counted["films"] == ["2", "2", "1", "5"] and counted["unusable"] == ["0", "1", "0", "1"]
     assert counted["patients"] == ["2", "1", "1", "2"]
     assert counted["unknown"] == ["1", "0", "1", "2"] and counted["lateral_lumbar"] == ["1", "1", "0", "2"]

@@ -1,5 +1,6 @@
 """The evaluator's files, from a small folder of films."""
 
+import io
 import json
 import re
 
@@ -27,7 +28,8 @@ def films():
     stops = {Direction.UP: StopReason.LANDMARK, Direction.DOWN: StopReason.BACKGROUND}
     for index in range(14):
         film_id = f"film_{index:02d}"
-        radiograph = Radiograph(film_id, np.full((100, 60), 90, dtype=np.uint8), truth, View.LATERAL_CERVICAL)
+        reader = {0: "dr_lee", 1: "unknown"}.get(index)
+        radiograph = Radiograph(film_id, np.full((100, 60), 90, dtype=np.uint8), truth, View.LATERAL_CERVICAL, reader=reader)
         found = (square(index % 5, "C3", 0.9), square(20, "C5" if index == 3 else "C4", 0.8), square(80, "C7", 0.7))
         yield radiograph, Spine(film_id, (100, 60), found, None, stops)
     radiograph = Radiograph("failed_film", np.full((100, 60), 90, dtype=np.uint8), truth, View.AP_SPINE)
@@ -78,6 +80,17 @@ def test_one_row_per_true_or_predicted_vertebra(folder):
     assert first.predicted_level.fillna("").tolist() == ["C3", "C4", "", "C7"]
     assert first.iloc[0][["true_x", "true_y", "confidence", "stop_up", "stop_down"]].tolist() == [25, 5, 0.9, "landmark", "background"]
     assert set(table[table.film_id == "failed_film"].failure) == {"too_few_detections"}
+
+
+def test_readers_are_told_apart_in_every_file(folder):
+    table, results = pd.read_csv(folder / "vertebrae.csv"), json.loads((folder / "results.json").read_text())
+    assert set(table.reader.dropna()) == set(results["per_reader"]) == {"dr_lee", "unknown"}
+    assert set(table[table.reader == "dr_lee"].film_id) == {"film_00"} and results["per_reader"]["dr_lee"]["num_images"] == 1
+    html = (folder / "report.html").read_text()
+    assert "By reader" in html and "dr_lee" in html
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(results_table(results))
+    assert "dr_lee" in console.export_text()
 
 
 def test_the_report_stands_alone(folder):

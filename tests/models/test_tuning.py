@@ -179,5 +179,7 @@ def test_detail_is_trained_however_the_rest_is_tuned(method):
 
 @every_method
 def test_the_mask_tokens_of_all_readers_are_trained(method):
-    trained = trained_names(tuned(method, size=replace(SIZE, num_multimask_outputs=3, readers=3)))
+    sam = Sam(replace(SIZE, num_multimask_outputs=3), readers=3)
+    apply_tuning(sam, box_prompts=False, **METHODS[method])
+    trained = trained_names(sam)
     assert [f"mask_decoder.output_hypernetworks_mlps.{i}.layers.0.weight" in trained for i in range(4)] == [True, True, True, False]

@@ -247,11 +247,8 @@ def test_patient_key(stem, key):
     assert patient_key(stem) == key
 
 
-def test_readers_are_named_where_they_are_told_apart(layout):
-    layout.add(1)
-    opened = [layout.open(fractions={"train": 1.0}, readers=readers) for readers in ([], ["second_campaign"])]
-    assert [dataset.split("train")[0].reader for dataset in opened] == [None, "second_campaign"]
-    assert opened[0].fingerprint != opened[1].fingerprint
+def test_films_tell_their_campaign(layout):
+    assert [film.reader for film in only_train(layout.add(1))] == ["second_campaign"]
 
 
 @pytest.mark.parametrize(

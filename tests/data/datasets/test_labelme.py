@@ -240,3 +240,12 @@ def test_a_film_is_read_anew_when_its_row_its_annotation_or_its_view_changes(roo
     write_labelme(root / "film_1.json", [], labelme.SIZE)
     assert [old == new for old, new in zip(second, keys(), strict=True)] == [True, False, True]
     assert not set(second) & set(keys(view="ap_spine"))
+
+
+def test_the_table_tells_who_annotated_a_film(root):
+    labelme.write_table(root, [("film_0", "dr_lee"), ("film_1", "7"), ("film_2", "")], header=("film_id", "reader"))
+    assert [film_of(root, f"film_{i}").reader for i in range(3)] == ["dr_lee", "7", None]
+    dataset = LabelmeDataset(str(root), readers=["dr_lee", 7, "dr_kim"])
+    (problem,) = (problem for problem in dataset.problems if "readers" in str(problem))
+    assert dataset.readers == ("dr_lee", "7", "dr_kim")
+    assert "to hold films of all `dataset.readers`, but found none of 'dr_kim'. Correct" in str(problem) and not problem.fatal
