@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
-from spinefm.data.views import SegmentationView, reader_index
+from spinefm.data.views import EXPOSURES, SegmentationView, checked_rotation, reader_index
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
@@ -56,6 +56,8 @@ class SamAdapterComponent(Component):
         dice_weight: float = 1.0,
         loss_resolution: Literal["input", "logits"] = "input",
         readers: Sequence[str] = (),
+        max_rotation: float = 20.0,
+        exposure: str = "usual",
     ) -> None:
         """Build the component; see `Component`.
 
@@ -79,6 +81,8 @@ class SamAdapterComponent(Component):
                 the mask decoder's own logits, of which there are a sixteenth.
             readers: Names of those whose outlines are told apart, none or at least two: each is learnt from the films that say so, and
                 masks of anyone else are learnt, and drawn, as the mean of theirs.
+            max_rotation: See `SegmentationView`.
+            exposure: See `SegmentationView`.
 
         Raises:
             ValueError: If an option is unknown, or readers are not two different ones, or more than the network has mask tokens.
@@ -87,6 +91,8 @@ class SamAdapterComponent(Component):
         super().__init__(optimizer, scheduler, seed, augment)
         if loss_resolution not in ("input", "logits"):
             raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
+        if exposure not in EXPOSURES:
+            raise ValueError(f"Expected `exposure` to be one of {', '.join(EXPOSURES)}, but got `{exposure}`.")
         size, self.readers = SamSize(**sam), _told_apart(readers)
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
@@ -95,6 +101,7 @@ class SamAdapterComponent(Component):
         self.tunes_foundation = tuning["method"] != "full"
         self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
         self.dice_weight, self.loss_resolution = dice_weight, loss_resolution
+        self.max_rotation, self.exposure = checked_rotation(max_rotation), exposure
         self.dice = MeanMetric()
 
     @property
@@ -190,7 +197,10 @@ class SamAdapterComponent(Component):
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""
         size, rule, jitter = self.input_size, self.patch_rule, self.jitter
-        return SegmentationView(films, training, self.seed, size, rule, self.prompt, jitter, self.repeats, self.augment, self.readers)
+        return SegmentationView(
+            films, training, self.seed, size, rule, self.prompt, jitter, self.repeats,
+            augment=self.augment, readers=self.readers, max_rotation=self.max_rotation, exposure=self.exposure,
+        )  # fmt: skip
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:
         """Cross-entropy plus Dice loss."""

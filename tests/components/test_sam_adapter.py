@@ -272,3 +272,12 @@ def test_two_hands_are_learnt_from_one_picture(build):
 def test_readers_are_two_different_ones_at_least(build, readers):
     with pytest.raises(ValueError, match=r"`readers` to be none, or two different ones at least, but got .*\. Set `dataset\.readers`"):
         build("sam_adapter", readers=readers)
+
+
+def test_training_patches_are_varied_as_told(build, make_film):
+    view = build("sam_adapter", max_rotation=35.0, exposure="wide").view([make_film()], True)
+    assert (view.max_rotation, view.exposure) == (35.0, "wide")
+    with pytest.raises(ValueError, match="`exposure` to be one of usual, wide, but got `dim`"):
+        build("sam_adapter", exposure="dim")
+    with pytest.raises(ValueError, match="`max_rotation` to be 0 to 180 degrees, but got -1"):
+        build("sam_adapter", max_rotation=-1.0)

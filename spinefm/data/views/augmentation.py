@@ -1,6 +1,7 @@
 """Augmentation of films and patches: the one place that knows albumentations."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import ceil, cos, radians, sin
 
@@ -11,8 +12,32 @@ import numpy as np
 from spinefm.structures import Mask, PatchBox, Pixels
 
 
+def checked_rotation(degrees: float) -> float:
+    """The same, if it is an angle to turn by; ValueError if not."""
+    if not 0 <= degrees <= 180:
+        raise ValueError(f"Expected `max_rotation` to be 0 to 180 degrees, but got {degrees}.")
+    return degrees
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How far grey values are varied.
+
+    Attributes:
+        gamma: Least and largest, per cent.
+        contrast: Least and largest change, as shares of it.
+    """
+
+    gamma: tuple[int, int]
+    contrast: tuple[float, float]
+
+
+EXPOSURES = {"usual": Exposure((60, 160), (-0.35, 0.35)), "wide": Exposure((50, 200), (-0.8, 0.35))}
+"""By name; the wide one also makes films on which hardly anything is to be seen, as in burnt-out abdomens and black chests."""
+
+
 @cache
-def _pipeline(max_rotation: float, max_zoom: float, size: int | None) -> A.Compose:
+def _pipeline(max_rotation: float, max_zoom: float, size: int | None, exposure: Exposure) -> A.Compose:
     """Geometry first, then what exposure, processing and digitisation do to a film."""
     cut = [] if size is None else [A.CenterCrop(size, size)]
     return A.Compose(
@@ -25,8 +50,8 @@ def _pipeline(max_rotation: float, max_zoom: float, size: int | None) -> A.Compo
                 p=0.7 if max_rotation else 0.0,
             ),
             *cut,
-            A.RandomGamma((60, 160), p=0.5),
-            A.RandomBrightnessContrast(0.25, 0.35, p=0.5),
+            A.RandomGamma(exposure.gamma, p=0.5),
+            A.RandomBrightnessContrast(0.25, exposure.contrast, p=0.5),
             A.CLAHE((1, 4), p=0.15),
             A.GaussianBlur((3, 5), p=0.15),
             A.GaussNoise((0.01, 0.05), p=0.3),
@@ -42,6 +67,7 @@ def augment(
     max_rotation: float = 0.0,
     max_zoom: float = 1.0,
     size: int | None = None,
+    exposure: str = "usual",
 ) -> tuple[Pixels, list[Mask]]:
     """Vary a film or patch, and its masks with it.
 
@@ -52,11 +78,12 @@ def augment(
         max_rotation: Degrees to either side; 0 leaves rotation and zoom alone.
         max_zoom: Largest zoom, and inverse of the smallest.
         size: Side of the square in the middle that is kept; None keeps everything.
+        exposure: A key of `EXPOSURES`.
 
     Returns:
         Pixels and masks, same shapes, or (`size`, `size`).
     """
-    pipeline = _pipeline(max_rotation, max_zoom, size)
+    pipeline = _pipeline(max_rotation, max_zoom, size, EXPOSURES[exposure])
     pipeline.set_random_seed(int(rng.integers(2**31)))
     if not len(masks):
         return pipeline(image=pixels)["image"], []

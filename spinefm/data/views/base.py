@@ -86,11 +86,12 @@ def varied_patch(
     max_rotation: float,
     max_zoom: float,
     vertebrae: Sequence[Vertebra] = (),
+    exposure: str = "usual",
 ) -> tuple[Pixels, list[Mask]]:
     """(size, size): the film under `box`, and the masks there, as `augment` varies them; where a patch is turned, the film goes on."""
     wide = with_surroundings(box, size, max_rotation, max_zoom)
     masks = [crop_mask(vertebra, *wide).numpy() > 0.5 for vertebra in vertebrae]
-    return augment(grey_patch(film, *wide), masks, rng, max_rotation, max_zoom, size)
+    return augment(grey_patch(film, *wide), masks, rng, max_rotation, max_zoom, size, exposure)
 
 
 def spine_points(film: Radiograph) -> list[tuple[int | None, str | None, Point]]:

@@ -11,7 +11,6 @@ from spinefm.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import PatchBox, Pixels, Radiograph
 
-MAX_ROTATION = 20.0
 MAX_ZOOM = 1.1
 
 
@@ -39,6 +38,8 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
         repeats: Mapping[str, int],
         augment: bool = True,
         readers: Sequence[str] = (),
+        max_rotation: float = 20.0,
+        exposure: str = "usual",
     ) -> None:
         """Make a view; see `View`.
 
@@ -53,12 +54,14 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
             augment: See `View`.
             readers: Names of those who are told apart.
+            max_rotation: Of training patches, degrees to either side; 0 also leaves their zoom alone, see `augmentation.augment`.
+            exposure: Of training patches; see `augmentation.EXPOSURES`.
         """
         super().__init__(films, training, seed, augment)
         refs = vertebra_refs(films, repeats if training else {})
         self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
         self.input_size, self.patch_rule, self.prompt, self.jitter = input_size, patch_rule, prompt, jitter
-        self.readers = tuple(readers)
+        self.readers, self.max_rotation, self.exposure = tuple(readers), max_rotation, exposure
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -82,5 +85,5 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
         size, one = self.input_size, film.vertebrae[vertebra]
         if not self.augments:
             return grey_patch(film, box, size), crop_mask(one, box, size)
-        pixels, (mask,) = varied_patch(film, box, size, rng, MAX_ROTATION, MAX_ZOOM, [one])
+        pixels, (mask,) = varied_patch(film, box, size, rng, self.max_rotation, MAX_ZOOM, [one], self.exposure)
         return pixels, torch.from_numpy(mask).float()

@@ -176,3 +176,33 @@ def test_items_tell_who_drew_them(make_film):
     view = SegmentationView(films, False, 0, 32, PatchRule(3.0), CentrePoint(), 0.0, {}, readers=["first", "second"])
     drawn_by = {view.film_of(i).film_id: int(reader) for i, (*_, reader) in enumerate(items(view))}
     assert drawn_by == {"a": 1, "b": -1, "c": 0, "d": -1}
+
+
+def contrasts(exposure, film):
+    """Standard deviation of the grey values of many training patches."""
+    view = SegmentationView([film], True, 0, 32, PatchRule(3.0), CentrePoint(), 0.0, {}, exposure=exposure)
+    return np.array([float(patch.std()) for epoch in range(15) for patch, *_ in items(view, epoch)])
+
+
+def test_a_wide_exposure_also_shows_hardly_anything(make_film):
+    film = make_film()
+    usual, wide = contrasts("usual", film), contrasts("wide", film)
+    assert np.quantile(wide, 0.05) < 0.6 * np.quantile(usual, 0.05)
+    assert np.quantile(wide, 0.9) == pytest.approx(np.quantile(usual, 0.9), rel=0.2)
+
+
+def test_patches_turn_as_far_as_they_are_told_to(make_film):
+    film = make_film(levels=("L1", "L2", "L3"), size=(200, 200), left=100, lean=0)
+
+    def most(max_rotation):
+        view = SegmentationView([film], True, 0, 64, PatchRule(3.0), CentrePoint(), 0.0, {}, max_rotation=max_rotation)
+        return max(tilt_of(mask) for epoch in range(40) for *_, mask, _ in items(view, epoch)[1:2])
+
+    assert 14 < most(20.0) < 23 < 27 < most(35.0) < 38
+
+
+def tilt_of(mask):
+    """Degrees between a mask's longer axis and the horizontal."""
+    rows, columns = np.nonzero(mask.numpy() > 0.5)
+    along = np.linalg.eigh(np.cov(columns, rows))[1][:, -1]
+    return abs(np.degrees(np.arctan(along[1] / along[0])))
