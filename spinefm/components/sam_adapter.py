@@ -55,7 +55,7 @@ class SamAdapterComponent(Component):
         repeats: Mapping[str, int] | None = None,
         dice_weight: float = 1.0,
         loss_resolution: Literal["input", "logits"] = "input",
-        readers: Sequence[str] = (),
+        readers: Sequence[str] | None = None,
         max_rotation: float = 20.0,
         exposure: str = "usual",
     ) -> None:
@@ -93,7 +93,7 @@ class SamAdapterComponent(Component):
             raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
         if exposure not in EXPOSURES:
             raise ValueError(f"Expected `exposure` to be one of {', '.join(EXPOSURES)}, but got `{exposure}`.")
-        size, self.readers = SamSize(**sam), _told_apart(readers)
+        size, self.readers = SamSize(**sam), _told_apart(readers or ())
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
         self.model = Sam(size, max(1, len(self.readers)))
