@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.atomic import write_json
-from spinefm.composition import check_reader, compose_pipeline, load_components, placement
+from spinefm.components import Component
+from spinefm.composition import compose_pipeline, known_reader, load_components, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
 from spinefm.distributed import Team, check_one_folder
@@ -63,10 +64,8 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     fabric = instantiate(config.trainer)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
-    components, shown = load_components(config.checkpoints, kind.func.components), asking_for(config.reader)
-    if config.reader != OWN:
-        check_reader(config.reader, components.values())
-    pipeline = compose_pipeline(kind, components, where)
+    components = load_components(config.checkpoints, kind.func.components)
+    pipeline, shown = compose_pipeline(kind, components, where), asking_for(config.reader, components.values())
     evaluator = Evaluator(folder / "overlays", instantiate(config.evaluation))
     films, failures = dataset.split(config.split), list[str]()
     tracked = start(config, dataset, kind.func.components)
@@ -80,9 +79,9 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
         write_results(tracked, evaluator, failures, folder)
 
 
-def asking_for(reader: str | None) -> Callable[[Radiograph], Radiograph] | None:
+def asking_for(reader: object, components: Iterable[Component]) -> Callable[[Radiograph], Radiograph] | None:
     """What a pipeline is shown of a film: who annotated it, or another reader, or none, in that place."""
-    return None if reader == OWN else partial(replace, reader=reader if reader is None else str(reader))
+    return None if reader == OWN else partial(replace, reader=known_reader(reader, components))
 
 
 def run_pipeline(

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.composition import check_reader, compose_pipeline, load_components, placement, trained_views
+from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.distributed import Team, check_one_folder
@@ -39,12 +39,12 @@ def main(config: DictConfig) -> None:
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)
-    check_reader(config.reader, components.values())
+    reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))
-        films = readable(share, views, None if config.reader is None else str(config.reader), failures)
+        films = readable(share, views, reader, failures)
         team.together(partial(segment, pipeline, films, folder, failures, rows, total=len(share), quiet=not team.is_first))
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:

@@ -62,17 +62,20 @@ def trained_views(components: Iterable[Component]) -> list[list[str] | None]:
     return [(component.run or {}).get("views") for component in components]
 
 
-def check_reader(reader: object, components: Iterable[Component]) -> None:
-    """Make sure that somebody has learnt a reader's outlines, where one is named.
+def known_reader(reader: object, components: Iterable[Component]) -> str | None:
+    """The name of a reader whose outlines one of the components has learnt; None where nobody is named.
 
     Raises:
         ValueError: If nobody has.
     """
+    if reader is None:
+        return None
     known = [name for component in components for name in component.readers]
-    if reader is not None and str(reader) not in known:
+    if str(reader) not in known:  # a name of digits alone arrives as a number from a command line
         told = f"one of {', '.join(known)}" if known else "left out, as these networks tell no readers apart"
         remedy = "See `dataset.readers` of `python train.py component=sam_adapter`."
         raise ValueError(f"Expected `reader` to be {told}, but got `{reader}`. {remedy}")
+    return str(reader)
 
 
 def placement(fabric: Any, precision: str, compiler: str | None, channels_last: bool) -> Placement:

@@ -6,7 +6,7 @@ lies at (c + 0.5, r + 0.5).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
@@ -204,10 +204,8 @@ class Patches:
 
     def select(self, indices: Sequence[int]) -> "Patches":
         """Some of them."""
-        boxes, spacings = tuple(self.boxes[i] for i in indices), tuple(self.spacings[i] for i in indices)
-        film_ids, leans = tuple(self.film_ids[i] for i in indices), tuple(self.leans[i] for i in indices)
-        readers = tuple(self.readers[i] for i in indices)
-        return Patches(self.pixels[list(indices)], boxes, spacings, film_ids, leans, readers)
+        listed = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "pixels"}
+        return Patches(self.pixels[list(indices)], **{name: tuple(values[i] for i in indices) for name, values in listed.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spinefm.composition import check_reader, load_pipeline
+from spinefm.composition import known_reader, load_pipeline
 from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline, WholeFilmPipeline
 from tests.scripts import each_of_the_four
 
@@ -62,9 +62,8 @@ def test_the_original_pipeline_does_not_turn_films_over(untrained):
 
 def test_only_readers_who_were_learnt_can_be_asked_for():
     components = [SimpleNamespace(readers=()), SimpleNamespace(readers=("anna", "2"))]
-    for known in (None, "anna", "2", 2):
-        check_reader(known, components)
+    assert [known_reader(known, components) for known in (None, "anna", "2", 2)] == [None, "anna", "2", "2"]
     with pytest.raises(ValueError, match=r"`reader` to be one of anna, 2, but got `carl`\. See `dataset\.readers` of"):
-        check_reader("carl", components)
+        known_reader("carl", components)
     with pytest.raises(ValueError, match=r"`reader` to be left out, as these networks tell no readers apart, but got `anna`"):
-        check_reader("anna", components[:1])
+        known_reader("anna", components[:1])

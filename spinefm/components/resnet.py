@@ -10,7 +10,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from spinefm.components.base import Component
 from spinefm.components.samples import Sample, picture_of
-from spinefm.data.views import ClassificationView, checked_rotation, class_names
+from spinefm.data.views import ClassificationView, check_variation, class_names
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.models.resnet import PatchResNet
 from spinefm.patches import PatchRule
@@ -69,12 +69,13 @@ class ResNetComponent(Component):
         """
         super().__init__(optimizer, scheduler, seed, augment)
         _check_background(background, patch_pixels)
+        check_variation(max_rotation)
         if not set(terminals) <= set(landmarks):
             raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
         self.weights, self.repeats, self.label_smoothing = weights, dict(repeats or {}), label_smoothing
-        self.background, self.max_rotation = background, checked_rotation(max_rotation)
+        self.background, self.max_rotation = background, max_rotation
         self.model = PatchResNet(architecture, len(self.classes), normalise)
         self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
 

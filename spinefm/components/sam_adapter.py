@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
-from spinefm.data.views import EXPOSURES, SegmentationView, checked_rotation, reader_index
+from spinefm.data.views import SegmentationView, check_variation, reader_index
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
@@ -79,8 +79,7 @@ class SamAdapterComponent(Component):
             dice_weight: Weight of the Dice loss beside the cross-entropy.
             loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
                 the mask decoder's own logits, of which there are a sixteenth.
-            readers: Names of those whose outlines are told apart, none or at least two: each is learnt from the films that say so, and
-                masks of anyone else are learnt, and drawn, as the mean of theirs.
+            readers: Names of those who are told apart, none or at least two; outlines of anyone else are learnt, and drawn, as their mean.
             max_rotation: See `SegmentationView`.
             exposure: See `SegmentationView`.
 
@@ -91,17 +90,15 @@ class SamAdapterComponent(Component):
         super().__init__(optimizer, scheduler, seed, augment)
         if loss_resolution not in ("input", "logits"):
             raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
-        if exposure not in EXPOSURES:
-            raise ValueError(f"Expected `exposure` to be one of {', '.join(EXPOSURES)}, but got `{exposure}`.")
+        check_variation(max_rotation, exposure)
         size, self.readers = SamSize(**sam), _told_apart(readers or ())
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
         self.model = Sam(size, max(1, len(self.readers)))
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
-        self.positive_weight, self.repeats = positive_weight, dict(repeats or {})
-        self.dice_weight, self.loss_resolution = dice_weight, loss_resolution
-        self.max_rotation, self.exposure = checked_rotation(max_rotation), exposure
+        self.repeats, self.max_rotation, self.exposure = dict(repeats or {}), max_rotation, exposure
+        self.positive_weight, self.dice_weight, self.loss_resolution = positive_weight, dice_weight, loss_resolution
         self.dice = MeanMetric()
 
     @property

@@ -1,6 +1,6 @@
 """What each component sees of a film."""
 
-from spinefm.data.views.augmentation import EXPOSURES, checked_rotation
+from spinefm.data.views.augmentation import check_variation
 from spinefm.data.views.base import View
 from spinefm.data.views.classification import ClassificationView, class_names
 from spinefm.data.views.detection import DetectionView
@@ -9,14 +9,13 @@ from spinefm.data.views.segmentation import SegmentationView, reader_index
 from spinefm.data.views.trails import TrailView
 
 __all__ = [
-    "EXPOSURES",
     "ClassificationView",
     "DetectionView",
     "FilmMaskView",
     "SegmentationView",
     "TrailView",
     "View",
-    "checked_rotation",
+    "check_variation",
     "class_names",
     "reader_index",
 ]

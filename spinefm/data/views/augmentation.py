@@ -12,13 +12,6 @@ import numpy as np
 from spinefm.structures import Mask, PatchBox, Pixels
 
 
-def checked_rotation(degrees: float) -> float:
-    """The same, if it is an angle to turn by; ValueError if not."""
-    if not 0 <= degrees <= 180:
-        raise ValueError(f"Expected `max_rotation` to be 0 to 180 degrees, but got {degrees}.")
-    return degrees
-
-
 @dataclass(frozen=True)
 class Exposure:
     """How far grey values are varied.
@@ -34,6 +27,18 @@ class Exposure:
 
 EXPOSURES = {"usual": Exposure((60, 160), (-0.35, 0.35)), "wide": Exposure((50, 200), (-0.8, 0.35))}
 """By name; the wide one also makes films on which hardly anything is to be seen, as in burnt-out abdomens and black chests."""
+
+
+def check_variation(max_rotation: float, exposure: str = "usual") -> None:
+    """Make sure that patches can be varied so; see `augment`.
+
+    Raises:
+        ValueError: If `max_rotation` is no angle to turn by, or `exposure` is unknown.
+    """
+    if not 0 <= max_rotation <= 180:
+        raise ValueError(f"Expected `max_rotation` to be 0 to 180 degrees, but got {max_rotation}.")
+    if exposure not in EXPOSURES:
+        raise ValueError(f"Expected `exposure` to be one of {', '.join(EXPOSURES)}, but got `{exposure}`.")
 
 
 @cache
