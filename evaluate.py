@@ -15,20 +15,20 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
-from spinefm.atomic import write_json
 from spinefm.components import Component
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
-from spinefm.distributed import Team, check_one_folder
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import angles_table, component_table, results_table
-from spinefm.failures import run_script
-from spinefm.jobs import is_for_several, one_job, run_apart
-from spinefm.overlapping import read_ahead
+from spinefm.files.atomic import write_json
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
-from spinefm.resolvers import register_resolvers
+from spinefm.running.distributed import Team, check_one_folder
+from spinefm.running.failures import run_script
+from spinefm.running.jobs import is_for_several, one_job, run_apart
+from spinefm.running.overlapping import read_ahead
+from spinefm.running.resolvers import register_resolvers
 from spinefm.structures import Radiograph
 from spinefm.tracking import TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule

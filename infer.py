@@ -16,14 +16,14 @@ from rich.progress import track
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
-from spinefm.distributed import Team, check_one_folder
 from spinefm.export import write_film, write_measurements
-from spinefm.failures import run_script
-from spinefm.jobs import is_for_several, one_job, run_apart
-from spinefm.overlapping import read_ahead, work_behind
 from spinefm.pipeline import SpinePipeline, film_spines
+from spinefm.running.distributed import Team, check_one_folder
+from spinefm.running.failures import run_script
+from spinefm.running.jobs import is_for_several, one_job, run_apart
+from spinefm.running.overlapping import read_ahead, work_behind
+from spinefm.running.view_rule import ViewRule
 from spinefm.structures import Radiograph
-from spinefm.views import ViewRule
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")

@@ -13,15 +13,15 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LambdaCallback
 from rich.console import Console
 
-from spinefm.atomic import write_json, write_text
 from spinefm.components import Component
 from spinefm.components.base import RUN_KEY, read_checkpoint
-from spinefm.distributed import check_one_folder
-from spinefm.failures import run_script
-from spinefm.jobs import RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
+from spinefm.files.atomic import write_json, write_text
+from spinefm.files.shipped_files import SHIPPED
 from spinefm.provenance import run_record, training_origin
-from spinefm.resolvers import register_resolvers
-from spinefm.shipped_files import SHIPPED
+from spinefm.running.distributed import check_one_folder
+from spinefm.running.failures import run_script
+from spinefm.running.jobs import RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
+from spinefm.running.resolvers import register_resolvers
 from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
 from spinefm.training.films import FilmDataModule

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from spinefm.components import COMPONENTS, Component, Placement
+from spinefm.files.shipped_files import OWN, SHIPPED, find_checkpoint
 from spinefm.pipeline import EitherPolarity, SpinePipeline
-from spinefm.shipped_files import OWN, SHIPPED, find_checkpoint
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spinefm.anatomy import LEVELS, level_index
-from spinefm.atomic import atomic_path, write_json
-from spinefm.geometry import paint
+from spinefm.drawing.overlay import outlines, overlay, write_picture
+from spinefm.files.atomic import atomic_path, write_json
+from spinefm.geometry.masks import paint
 from spinefm.measurements.curves import LEAST_CURVE_DEG, Curve
 from spinefm.measurements.spine import MeasuredVertebra, SpineMeasurements, measure_spine
-from spinefm.overlay import outlines, overlay, write_picture
 from spinefm.structures import Radiograph, Spine, Vertebra
 
 UNKNOWN_BASE = 100

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from spinefm.components import Component, SamAdapterComponent
+from spinefm.files.torch_files import read_torch_file
+from spinefm.files.weight_files import read_weights
 from spinefm.models.foundation import STATISTICS
 from spinefm.models.tuning import foundation_key
-from spinefm.torch_files import read_torch_file
-from spinefm.weight_files import read_weights
 
 _SCALAR = np.float64(0).__reduce__()[0]
 FILES = {"mask_rcnn": "mask_rcnn*.pth", "resnet": "resnet50*.pth", "point_predictor": "point_predictor*.pth", "sam_adapter": "MSA*.pth"}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from spinefm.components.base import RUN_KEY, read_checkpoint
-from spinefm.shipped_files import find_checkpoint
-from spinefm.weight_files import sha256_of
+from spinefm.files.shipped_files import find_checkpoint
+from spinefm.files.weight_files import sha256_of
 
 APART = ("output", "publish", "logger", "tracking")
 """Keys of a config that say where results go, and nothing of what they are."""

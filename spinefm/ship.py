@@ -18,10 +18,10 @@ from spinefm.components import COMPONENTS
 from spinefm.components.base import COMPONENT_KEY, RUN_KEY, read_checkpoint
 from spinefm.components.sam_adapter import FOUNDATION_KEY
 from spinefm.conf import CONF
-from spinefm.failures import run_script
+from spinefm.files.shipped_files import OWN, SUMS, WEIGHTS_KEY, find_checkpoint, write_shipped_files
+from spinefm.files.weight_files import sha256_of
 from spinefm.pipeline import InductivePipeline
-from spinefm.shipped_files import OWN, SUMS, WEIGHTS_KEY, find_checkpoint, write_shipped_files
-from spinefm.weight_files import sha256_of
+from spinefm.running.failures import run_script
 
 ARGUMENTS_KEY = "hyper_parameters"
 SOURCE_KEY = "checkpoint_sha256"

@@ -191,7 +191,7 @@ class Patches:
         boxes: N places they were cut from, pixels of the original films.
         spacings: N distances of neighbouring vertebrae thereabouts, pixels of the original films.
         film_ids: N ids; a network ignores them, an oracle looks the truth up by them.
-        leans: N angles by which the spine leans thereabouts, see `spinefm.geometry.lean_of`.
+        leans: N angles by which the spine leans thereabouts, see `spinefm.geometry.centroids.lean_of`.
         readers: N readers whose outlines are asked for, see `Radiograph`; None for those of no one in particular.
     """
 

@@ -19,12 +19,12 @@ from torch import Tensor
 from spinefm.components import COMPONENTS, Component
 from spinefm.components.base import read_checkpoint
 from spinefm.conf import CONF
-from spinefm.failures import run_script
+from spinefm.files.shipped_files import find_checkpoint
+from spinefm.files.torch_files import write_torch_file
+from spinefm.files.weight_files import WeightFile, catalogue, fetch, find, import_file, locate, store_folder, verify, weight_file
 from spinefm.original import FILES as ORIGINAL_FILES
 from spinefm.original import UNUSED_KEY, export_original, find_original, import_original, original_file, read_original
-from spinefm.shipped_files import find_checkpoint
-from spinefm.torch_files import write_torch_file
-from spinefm.weight_files import WeightFile, catalogue, fetch, find, import_file, locate, store_folder, verify, weight_file
+from spinefm.running.failures import run_script
 
 SOME_NAMES = {"names": {"nargs": "+", "metavar": "name", "help": "as `list` shows it"}}
 ANY_NAMES = {"names": {"nargs": "*", "metavar": "name", "help": "as `list` shows it; everything that is there if none is given"}}

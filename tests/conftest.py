@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from spinefm.components import COMPONENTS
 from spinefm.data.dataset import Films, RadiographDataset
-from spinefm.geometry import polygon_to_vertebra
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.models.sam import Sam, SamSize
 from spinefm.structures import Radiograph
 from tests.layouts.aasce import AasceLayout

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from spinefm.anatomy import LEVELS
-from spinefm.geometry import polygon_to_vertebra
-from spinefm.patches import PatchRule, crop_mask
+from spinefm.geometry.masks import polygon_to_vertebra
+from spinefm.geometry.patches import PatchRule, crop_mask
 from spinefm.pipeline import InductivePipeline
 from spinefm.structures import Detections, Radiograph, View
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spinefm.anatomy import levels_between
-from spinefm.geometry import polygon_to_vertebra
+from spinefm.geometry.masks import polygon_to_vertebra
 
 SIZE = (1000, 500)
 LEVELS = levels_between("T1", "L5")

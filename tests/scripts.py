@@ -18,8 +18,8 @@ from spinefm import ship
 from spinefm import weights as weights_script
 from spinefm.components import COMPONENTS
 from spinefm.data import check, convert
-from spinefm.failures import run_script
 from spinefm.pipeline import InductivePipeline
+from spinefm.running.failures import run_script
 
 ROOT = Path(train.__file__).resolve().parent
 SCRIPTS = {

@@ -6,7 +6,7 @@ import pytest
 
 from spinefm.data.synthetic.dataset import SyntheticDataset
 from spinefm.evaluation.records import record_film
-from spinefm.geometry import mask_to_vertebra, paste_mask
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Radiograph
 from tests.scripts import load_experiment
 

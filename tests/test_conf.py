@@ -17,12 +17,12 @@ from spinefm.components import COMPONENTS
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.evaluation.matching import Protocol
+from spinefm.files.weight_files import catalogue
 from spinefm.models.encoders import VitSize
 from spinefm.models.sam import SamSize
 from spinefm.models.tuning import TUNINGS
 from spinefm.pipeline import InductivePipeline, OraclePipeline
 from spinefm.prompts import PROMPTS
-from spinefm.weight_files import catalogue
 from tests.scripts import each_of_the_four
 
 CONF = Path(train.__file__).resolve().parent / "conf"

@@ -9,7 +9,7 @@ from spinefm.components import COMPONENTS
 from spinefm.data.convert import write_labelme
 from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
-from spinefm.weight_files import sha256_of
+from spinefm.files.weight_files import sha256_of
 from tests.scripts import (
     FILMS,
     PIPELINES,

@@ -11,7 +11,7 @@ from skimage.draw import ellipse
 
 from spinefm.anatomy import LEVELS
 from spinefm.export import curve_rows, label_map, label_values, level_table, write_measurements, write_spine
-from spinefm.geometry import mask_to_vertebra, polygon_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra, polygon_to_vertebra
 from spinefm.measurements.spine import measure_spine
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
 from tests.scoliosis import SIZE as BENT_SIZE

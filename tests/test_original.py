@@ -13,6 +13,7 @@ from torchvision.models.detection import maskrcnn_resnet50_fpn
 
 from spinefm.components import COMPONENTS
 from spinefm.conf import CONF
+from spinefm.files.torch_files import write_torch_file
 from spinefm.original import (
     UNUSED_KEY,
     export_original,
@@ -24,7 +25,6 @@ from spinefm.original import (
     read_original,
 )
 from spinefm.structures import PatchBox, Patches, Trails
-from spinefm.torch_files import write_torch_file
 from tests.originals import CLASSIFIER, DETECTOR, FILES, SAM, PointMlp, classifier, content, detector, foundation_of, scrambled, segmenter
 from tests.sams import images_of, original_masks
 from tests.scripts import THE_FOUR, each_of_the_four, names

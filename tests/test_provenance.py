@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from spinefm import provenance
+from spinefm.files.weight_files import sha256_of
 from spinefm.provenance import checkpoint_origins, config_hash, git_commit, run_record, training_origin, versions
-from spinefm.weight_files import sha256_of
 
 
 def test_the_config_hash_sees_values_and_not_their_order():

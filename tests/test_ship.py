@@ -10,10 +10,10 @@ from safetensors import safe_open
 
 from spinefm.components import COMPONENTS
 from spinefm.composition import load_components
+from spinefm.files.shipped_files import read_shipped_file
+from spinefm.files.weight_files import sha256_of
 from spinefm.models.sam import Sam, SamSize
 from spinefm.provenance import checkpoint_origins
-from spinefm.shipped_files import read_shipped_file
-from spinefm.weight_files import sha256_of
 from tests.predictions import predictions
 from tests.sams import randomise
 from tests.scripts import THE_FOUR, every_component, fails, names, run

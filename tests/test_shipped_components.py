@@ -12,12 +12,12 @@ import torch
 import train
 from spinefm.components import COMPONENTS
 from spinefm.composition import load_components, load_pipeline
-from spinefm.geometry import mask_iou
+from spinefm.files.shipped_files import read_shipped_file, write_shipped_files
+from spinefm.files.weight_files import sha256_of
+from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline import DetectorOnlyPipeline, InductivePipeline
 from spinefm.provenance import checkpoint_origins
-from spinefm.shipped_files import read_shipped_file, write_shipped_files
 from spinefm.training.checkpoints import check_resumable
-from spinefm.weight_files import sha256_of
 from tests.predictions import predictions
 from tests.scripts import PIPELINES, ROOT, THE_FOUR, every_component, fails, names, rounded, run
 from tests.weight_store import flip_a_byte

@@ -15,7 +15,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from spinefm.evaluation.metrics import ANGLE_METRICS, FILM_METRICS, VERTEBRA_METRICS
-from spinefm.weight_files import sha256_of
+from spinefm.files.weight_files import sha256_of
 from tests.documented import is_documented, of_component, of_evaluation, of_training_media
 from tests.scripts import FILMS, THE_FOUR, every_component, fails, names, process, read_json, run, run_folder, same_weights, weights
 from tests.wandb_runs import artifacts, metrics, read_runs

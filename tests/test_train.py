@@ -14,9 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 import train
 from spinefm.components import COMPONENTS
 from spinefm.data.synthetic import SyntheticDataset
+from spinefm.files.weight_files import catalogue, read_weights, sha256_of
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import foundation_key
-from spinefm.weight_files import catalogue, read_weights, sha256_of
 from tests.scripts import (
     BRIEF,
     FILMS,

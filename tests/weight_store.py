@@ -31,7 +31,7 @@ class Store:
         self.originals.mkdir()
         patch.setenv("SPINEFM_CACHE", str(root / "cache"))
         patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setattr("spinefm.weight_files.CATALOGUE", root / "weights.yaml")
+        patch.setattr("spinefm.files.weight_files.CATALOGUE", root / "weights.yaml")
         self.publish("tiny", STATE)
         self.publish("other", {"bias": torch.zeros(3)})
         self.publish("packed", {"bias": torch.ones(4)}, package="spinefm_test_package.asset", extra="packed")

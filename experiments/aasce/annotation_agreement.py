@@ -20,7 +20,8 @@ from spinefm.data.datasets.aasce import CAMPAIGNS, AasceDataset
 from spinefm.evaluation.metrics import headline
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.tables import TITLES, format_interval, format_value
-from spinefm.geometry import centroids_of, local_spacings, mask_to_vertebra, paste_mask
+from spinefm.geometry.centroids import centroids_of, local_spacings
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import SPLITS, Pixels, Radiograph, Spine, Vertebra
 
 Matrix = NDArray[np.float64]

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from ways import NETWORKS, Engine, Reference, chosen, encoder_work, load, matrix_rate, peak_memory, reset_peak_memory, save_films, simulated
 
-from spinefm.geometry import mask_iou
+from spinefm.geometry.masks import mask_iou
 from spinefm.structures import Spine
 
 DEFAULTS = {

@@ -15,9 +15,10 @@ from segment_anything.modeling.image_encoder import Attention
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from spinefm.components import Component
-from spinefm.geometry import mask_to_vertebra, weighted_centroid
+from spinefm.geometry.centroids import weighted_centroid
+from spinefm.geometry.masks import mask_to_vertebra
+from spinefm.geometry.patches import paste_patch
 from spinefm.models.fused_attention import FusedAttention
-from spinefm.patches import paste_patch
 from spinefm.pipeline import InductivePipeline
 from spinefm.pipeline.examination import Examiner, Finding, Place, classify_places, cut_patches
 from spinefm.structures import Detections, Radiograph, Spine, StopReason, Vertebra

@@ -18,7 +18,7 @@ from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.views import ClassificationView, SegmentationView, View, class_names
 from spinefm.data.views.sampling import ItemKey
-from spinefm.patches import PatchRule
+from spinefm.geometry.patches import PatchRule
 from spinefm.prompts import CentrePoint
 from spinefm.structures import Radiograph
 

@@ -13,9 +13,9 @@ from torch.utils.data import Dataset, default_collate
 
 from spinefm.components.placement import Placement, run_within
 from spinefm.components.samples import Sample
-from spinefm.shipped_files import SHIPPED, read_shipped_file
+from spinefm.files.shipped_files import SHIPPED, read_shipped_file
+from spinefm.files.torch_files import read_torch_file
 from spinefm.structures import Radiograph
-from spinefm.torch_files import read_torch_file
 
 COMPONENT_KEY = "component"
 RUN_KEY = "run"

@@ -11,7 +11,8 @@ from torchmetrics.detection import MeanAveragePrecision
 from spinefm.components.base import Component
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import DetectionView
-from spinefm.geometry import clear_beyond, mask_to_vertebra, weighted_centroid
+from spinefm.geometry.centroids import weighted_centroid
+from spinefm.geometry.masks import clear_beyond, mask_to_vertebra
 from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights, paste_in_window
 from spinefm.structures import Detections, Radiograph, Vertebra
 

@@ -12,8 +12,8 @@ from spinefm.components.base import Component
 from spinefm.components.samples import Sample, picture_of
 from spinefm.data.views import ClassificationView, check_variation, class_names
 from spinefm.data.views.background import BACKGROUNDS
+from spinefm.geometry.patches import PatchRule
 from spinefm.models.resnet import PatchResNet
-from spinefm.patches import PatchRule
 from spinefm.structures import Patches, Radiograph
 
 

@@ -13,14 +13,14 @@ from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import SegmentationView, check_variation, reader_index
+from spinefm.files.shipped_files import OWN, SHIPPED, WEIGHTS_KEY
+from spinefm.files.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
+from spinefm.geometry.patches import PatchRule
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
-from spinefm.patches import PatchRule
 from spinefm.prompts import build_prompt
-from spinefm.shipped_files import OWN, SHIPPED, WEIGHTS_KEY
 from spinefm.structures import Patches, Radiograph
-from spinefm.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
 
 FOUNDATION_KEY = "foundation_sha256"
 SegmentationBatch = tuple[Tensor, Tensor, Tensor, Tensor]

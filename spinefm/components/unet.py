@@ -11,7 +11,7 @@ from spinefm.components.base import Component
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import FilmMaskView
-from spinefm.letterbox import Letterbox
+from spinefm.geometry.letterbox import Letterbox
 from spinefm.models.unet import build_unet, coarsest
 from spinefm.structures import Radiograph
 
@@ -20,8 +20,8 @@ class UNetComponent(Component):
     """A plain U-Net that sees the whole film and tells vertebra from everything else.
 
     A connected component of what it finds has to be one vertebra. So it learns masks that are drawn a little too small (see
-    `spinefm.separation`), and what it finds is grown back. `val/dice` is the mean over films of the Dice of probability > 0.5 and those
-    smaller masks, in the pixels of the network's input.
+    `spinefm.geometry.separation`), and what it finds is grown back. `val/dice` is the mean over films of the Dice of probability > 0.5 and
+    those smaller masks, in the pixels of the network's input.
     """
 
     name: ClassVar[str] = "unet"

@@ -11,8 +11,8 @@ from rich.progress import track
 
 from spinefm.data.dataset import Films, digest
 from spinefm.data.shrink import shrink
+from spinefm.files.torch_files import write_torch_file
 from spinefm.structures import Landmark, Radiograph, Vertebra, View
-from spinefm.torch_files import write_torch_file
 
 logger = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from spinefm.atomic import atomic_path
 from spinefm.conf import CONF
 from spinefm.data.contact_sheet import contact_sheet, film_cell
 from spinefm.data.dataset import Inspection, RadiographDataset
 from spinefm.data.problems import Problem
 from spinefm.data.summary import Summary
-from spinefm.failures import run_script
+from spinefm.files.atomic import atomic_path
+from spinefm.running.failures import run_script
 from spinefm.structures import Pixels
 
 

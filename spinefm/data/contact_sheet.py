@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from spinefm.data.shrink import shrink
-from spinefm.overlay import overlay
+from spinefm.drawing.overlay import overlay
 from spinefm.structures import Pixels, Radiograph
 
 CELL = (460, 330)

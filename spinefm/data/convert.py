@@ -20,16 +20,16 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.anatomy import LEVELS, VERTEBRA
-from spinefm.atomic import atomic_path, write_json
 from spinefm.conf import CONF
 from spinefm.data.dataset import Inspection, RadiographDataset
 from spinefm.data.problems import Problem
 from spinefm.data.reading.annotation import PARTS
 from spinefm.data.reading.film_table import NAME as TABLE_NAME
 from spinefm.data.reading.film_table import FilmRow, write_film_table
-from spinefm.failures import run_script
-from spinefm.geometry import paste_mask
-from spinefm.overlay import outlines
+from spinefm.drawing.overlay import outlines
+from spinefm.files.atomic import atomic_path, write_json
+from spinefm.geometry.masks import paste_mask
+from spinefm.running.failures import run_script
 from spinefm.structures import Landmark, Radiograph, Vertebra
 
 logger = logging.getLogger(__name__)

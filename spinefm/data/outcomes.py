@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spinefm.atomic import write_json
 from spinefm.data.dataset import digest
+from spinefm.files.atomic import write_json
 
 logger = logging.getLogger(__name__)
 

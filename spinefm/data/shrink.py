@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.geometry import mask_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Radiograph, Vertebra
 
 

@@ -12,7 +12,7 @@ from scipy.stats import wilcoxon
 
 from spinefm.evaluation.intervals import bootstrap_interval
 from spinefm.evaluation.tables import ANGLE_SHORT_TITLES, SHORT_TITLES, format_value
-from spinefm.failures import run_script
+from spinefm.running.failures import run_script
 
 MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
     "identification_rate": lambda rows: rows[rows.true_x.notna()].identified.mean(),

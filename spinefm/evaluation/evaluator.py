@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from spinefm.atomic import atomic_path, write_json, write_text
+from spinefm.drawing.overlay import bare, overlay, write_picture
 from spinefm.evaluation.matching import OURS, Protocol
 from spinefm.evaluation.metrics import compute_metrics
 from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.report import render_report
 from spinefm.evaluation.tables import angle_rows, vertebra_table
-from spinefm.overlay import bare, overlay, write_picture
+from spinefm.files.atomic import atomic_path, write_json, write_text
 from spinefm.structures import Radiograph, Spine
 
 

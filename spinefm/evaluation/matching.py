@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from spinefm.geometry import mask_dice
+from spinefm.geometry.masks import mask_dice
 from spinefm.structures import Vertebra
 
 MIN_DICE = 0.4

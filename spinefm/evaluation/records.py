@@ -9,7 +9,7 @@ import numpy as np
 from spinefm.evaluation.angles import AngleRecord, record_angles
 from spinefm.evaluation.matching import OURS, Protocol, match_vertebrae
 from spinefm.evaluation.surface import surface_distances
-from spinefm.geometry import centroids_of, local_spacings
+from spinefm.geometry.centroids import centroids_of, local_spacings
 from spinefm.measurements.spine import measure_spine
 from spinefm.structures import CENTROID, Direction, Failure, Landmark, Point, Radiograph, Spine, StopReason, Vertebra, View
 

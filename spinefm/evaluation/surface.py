@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Mask, Vertebra
 
 

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spinefm.atomic import atomic_path
 from spinefm.evaluation.compare import compare, format_difference, read_evaluation
 from spinefm.evaluation.figures import BLUE
 from spinefm.evaluation.tables import ANGLE_SHORT_TITLES, SHORT_TITLES, TITLES, format_value
-from spinefm.failures import run_script
-from spinefm.jobs import SCORE
+from spinefm.files.atomic import atomic_path
+from spinefm.running.failures import run_script
+from spinefm.running.jobs import SCORE
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.geometry import centroids_of, mask_iou, principal_axis_order
+from spinefm.geometry.centroids import centroids_of, principal_axis_order
+from spinefm.geometry.masks import mask_iou
 from spinefm.structures import Detections, Vertebra
 
 MAX_GAP_RATIO = 1.6

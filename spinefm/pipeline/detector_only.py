@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-from spinefm.geometry import centroids_of, principal_axis_order
+from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.pipeline.base_case import without_duplicates
 from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.labelling import assign_levels

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import centroids_of, lean_of, local_spacings
-from spinefm.patches import film_patch, patch_box
+from spinefm.geometry.centroids import centroids_of, lean_of, local_spacings
+from spinefm.geometry.patches import film_patch, patch_box
 from spinefm.pipeline.batch_size import BatchSize
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.protocols import Classifier, PatchNetwork, Segmenter
@@ -27,7 +27,7 @@ class Place:
         film: On which film.
         centre: (x, y), pixels of the film.
         spacing: Distance of vertebrae hereabouts, pixels.
-        lean: How far the spine leans there, see `spinefm.geometry.lean_of`.
+        lean: How far the spine leans there, see `spinefm.geometry.centroids.lean_of`.
     """
 
     film: Radiograph

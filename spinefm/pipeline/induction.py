@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.geometry import last_spacing, lean_of, mask_iou
+from spinefm.geometry.centroids import last_spacing, lean_of
+from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.examination import Finding, Place
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
 from spinefm.structures import Direction, Point, Radiograph, StopReason

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import mask_iou
+from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, places_along
 from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_on

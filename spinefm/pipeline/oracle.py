@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
-from spinefm.patches import crop_mask
+from spinefm.geometry.patches import crop_mask
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
 from spinefm.pipeline.upright import UprightSegmenter

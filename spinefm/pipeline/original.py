@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry import centroids_of, last_spacing, mask_iou, mask_to_vertebra, principal_axis_order
+from spinefm.geometry.centroids import centroids_of, last_spacing, principal_axis_order
+from spinefm.geometry.masks import mask_iou, mask_to_vertebra
 from spinefm.pipeline.base_case import base_cases, mean_score
 from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
 from spinefm.pipeline.labelling import assign_levels

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from spinefm.geometry import mask_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.pipeline.postprocess import largest_part
 from spinefm.structures import PatchBox, Point, Vertebra
 

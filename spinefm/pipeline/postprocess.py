@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import logit
 from torch import Tensor
 
-from spinefm.geometry import mask_to_vertebra
-from spinefm.patches import resample_window
+from spinefm.geometry.masks import mask_to_vertebra
+from spinefm.geometry.patches import resample_window
 from spinefm.structures import Mask, PatchBox, Vertebra
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spinefm.patches import PatchRule
+from spinefm.geometry.patches import PatchRule
 from spinefm.structures import Detections, Patches, Radiograph, Spine, Trails
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import InterpolationMode, center_crop, pad, rotate
 
-from spinefm.patches import PatchRule, patch_box
+from spinefm.geometry.patches import PatchRule, patch_box
 from spinefm.pipeline.protocols import Segmenter
 from spinefm.structures import PatchBox, Patches
 

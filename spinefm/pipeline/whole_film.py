@@ -10,9 +10,10 @@ import numpy as np
 from torch import Tensor
 
 from spinefm.anatomy import levels_between
-from spinefm.geometry import centroids_of, mask_to_vertebra, principal_axis_order
+from spinefm.geometry.centroids import centroids_of, principal_axis_order
+from spinefm.geometry.masks import mask_to_vertebra
+from spinefm.geometry.separation import grown_parts
 from spinefm.pipeline.protocols import FilmSegmenter, SpinePipeline
-from spinefm.separation import grown_parts
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spinefm.shipped_files import find_checkpoint
+from spinefm.files.shipped_files import find_checkpoint
 
 if TYPE_CHECKING:
     from wandb import Artifact, Run

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spinefm.components.base import read_checkpoint
-from spinefm.torch_files import write_torch_file
+from spinefm.files.torch_files import write_torch_file
 
 TRAINING_STATE = ("optimizer_states", "lr_schedulers", "loops", "callbacks")
 

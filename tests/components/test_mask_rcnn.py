@@ -5,7 +5,7 @@ import torch
 
 from spinefm.components.mask_rcnn import centroid_recall
 from spinefm.data.views import DetectionView
-from spinefm.geometry import mask_iou
+from spinefm.geometry.masks import mask_iou
 
 BOXES = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
 

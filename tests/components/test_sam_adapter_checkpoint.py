@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from spinefm.components import SamAdapterComponent
+from spinefm.files.shipped_files import write_shipped_files
+from spinefm.files.weight_files import sha256_of
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import is_added
-from spinefm.shipped_files import write_shipped_files
 from spinefm.structures import PatchBox, Patches
 from spinefm.training.checkpoints import check_resumable
 from spinefm.training.publish import publish_checkpoint
-from spinefm.weight_files import sha256_of
 from tests.sams import randomise
 from tests.scripts import rounded
 from tests.weight_store import Store

@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from spinefm.components.dice import soft_dice_loss
 from spinefm.data.views.sampling import ItemKey
-from spinefm.letterbox import Letterbox
+from spinefm.geometry.letterbox import Letterbox
 
 
 class Fixed(nn.Module):

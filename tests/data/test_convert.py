@@ -11,7 +11,7 @@ from spinefm.data.datasets.coco import CocoDataset
 from spinefm.data.datasets.labelme import LabelmeDataset
 from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
-from spinefm.geometry import mask_to_vertebra, paste_mask
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Landmark, View
 from tests.scripts import FILMS, fails, names, run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinefm.data.shrink import shrink
-from spinefm.geometry import mask_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Landmark, Radiograph
 
 MARKS = (Landmark("S1", "top left", (40.0, 300.0)),)

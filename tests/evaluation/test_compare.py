@@ -10,7 +10,7 @@ from scipy.stats import wilcoxon
 from spinefm.evaluation import compare as script
 from spinefm.evaluation.compare import Evaluation, compare
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.failures import run_script
+from spinefm.running.failures import run_script
 from spinefm.structures import Radiograph, Spine, Vertebra, View
 from tests import scoliosis
 

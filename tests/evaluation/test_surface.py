@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
 from spinefm.evaluation.surface import surface_distances
-from spinefm.geometry import mask_to_vertebra, paste_mask
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Vertebra
 
 SIZE = (24, 20)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from spinefm.evaluation import sweeps
 from spinefm.evaluation.sweeps import Job, read_jobs, short_names, sweep_figure, varied
-from spinefm.failures import run_script
+from spinefm.running.failures import run_script
 from tests.scripts import FILMS, names, run
 
 SEARCH = [

@@ -9,7 +9,7 @@ from spinefm.data.film_source import FilmSource
 from spinefm.data.folder_dataset import FolderDataset
 from spinefm.data.problems import Problem
 from spinefm.data.reading.annotation import Annotation
-from spinefm.geometry import polygon_to_vertebra
+from spinefm.geometry.masks import polygon_to_vertebra
 from tests.layouts.quads import quad
 
 LEVELS, SIZE = "L1 L2 L3 L4", (120, 80)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinefm.geometry import mask_to_vertebra, polygon_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra, polygon_to_vertebra
 from spinefm.measurements.corners import corners
 from spinefm.measurements.tilts import tilt
 from spinefm.structures import Vertebra

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from spinefm.files.weight_files import read_weights
 from spinefm.models.foundation import load_foundation
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tiny_vit import AnySizeTinyViT
-from spinefm.weight_files import read_weights
 from tests.sams import prompts_of
 
 # After ours, which silences the warnings of its imports.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinefm.geometry import polygon_to_vertebra
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.pipeline import EitherPolarity, SpinePipeline
 from spinefm.structures import Failure, Spine
 

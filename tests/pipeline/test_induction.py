@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch.nn.functional import max_pool2d
 
 from spinefm.anatomy import levels_between
-from spinefm.geometry import mask_iou, mask_to_vertebra
-from spinefm.patches import PatchRule, crop_mask
+from spinefm.geometry.masks import mask_iou, mask_to_vertebra
+from spinefm.geometry.patches import PatchRule, crop_mask
 from spinefm.pipeline.examination import Examiner, Finding
 from spinefm.pipeline.induction import InductionRules, both_walks, walk_on
 from spinefm.pipeline.wavefront import Crew

@@ -8,7 +8,7 @@ import torch
 
 from spinefm.anatomy import levels_between
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.patches import PatchRule
+from spinefm.geometry.patches import PatchRule
 from spinefm.structures import Direction, Failure, StopReason, View
 from tests.oracles import (
     ALL_LEVELS,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.geometry import mask_dice
-from spinefm.patches import PatchRule
+from spinefm.geometry.masks import mask_dice
+from spinefm.geometry.patches import PatchRule
 from spinefm.pipeline import EitherPolarity, OraclePipeline
 from spinefm.pipeline.examination import Place
 from spinefm.structures import CENTROID, Detections, Failure, Landmark, Radiograph, Vertebra

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch.nn.functional import max_pool2d
 
 from spinefm.anatomy import levels_between
-from spinefm.geometry import centroids_of, local_spacings, mask_to_vertebra, paste_mask, weighted_centroid
-from spinefm.patches import PatchRule, paste_patch, patch_box
+from spinefm.geometry.centroids import centroids_of, local_spacings, weighted_centroid
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask
+from spinefm.geometry.patches import PatchRule, paste_patch, patch_box
 from spinefm.pipeline import OriginalPipeline
 from spinefm.pipeline.original import blurred, least_squares_order
 from spinefm.structures import Detections, Direction, Failure, Radiograph, StopReason, Vertebra

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
-from spinefm.geometry import paste_mask, weighted_centroid
-from spinefm.patches import paste_patch
+from spinefm.geometry.centroids import weighted_centroid
+from spinefm.geometry.masks import paste_mask
+from spinefm.geometry.patches import paste_patch
 from spinefm.pipeline.padded_logits import PaddedLogits, padded_logits
 from spinefm.structures import PatchBox
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from torch.nn.functional import interpolate
 
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.pipeline.postprocess import largest_part, patch_vertebra
 from spinefm.structures import PatchBox
 

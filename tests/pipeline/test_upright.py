@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.geometry import mask_iou, polygon_to_vertebra
-from spinefm.patches import PatchRule
+from spinefm.geometry.masks import mask_iou, polygon_to_vertebra
+from spinefm.geometry.patches import PatchRule
 from spinefm.pipeline.examination import Place, cut_patches
 from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.pipeline.postprocess import patch_vertebra

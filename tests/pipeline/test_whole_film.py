@@ -9,11 +9,11 @@ import torch
 from spinefm.anatomy import levels_between
 from spinefm.data.views.film_masks import vertebra_labels
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.geometry import mask_dice, mask_to_vertebra
-from spinefm.letterbox import Letterbox
+from spinefm.geometry.letterbox import Letterbox
+from spinefm.geometry.masks import mask_dice, mask_to_vertebra
+from spinefm.geometry.separation import drawn_apart
 from spinefm.pipeline import EitherPolarity, WholeFilmPipeline
 from spinefm.pipeline.whole_film import on_film
-from spinefm.separation import drawn_apart
 from spinefm.structures import Failure
 from tests.oracles import CERVICAL, make_film
 

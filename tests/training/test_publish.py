@@ -58,7 +58,7 @@ def test_what_is_published_stays_when_publishing_fails(checkpoint, tmp_path, mon
         with pytest.raises(FileNotFoundError, match="No point_predictor checkpoint"):
             publish_checkpoint(tmp_path / "absent.ckpt", "point_predictor", tmp_path)
     else:
-        monkeypatch.setattr("spinefm.torch_files.torch.save", full_disk)
+        monkeypatch.setattr("spinefm.files.torch_files.torch.save", full_disk)
         with pytest.raises(OSError, match="no space"):
             publish_checkpoint(checkpoint, "point_predictor", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [published.name]

@@ -23,7 +23,8 @@ from spinefm.data.reading.annotation import Annotation
 from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
 from spinefm.data.reading.film_files import read_thumbnail
 from spinefm.data.splits.grouping import SAME_FILM, joined_groups, similar_films
-from spinefm.geometry import polygon_to_vertebra, principal_axis_order
+from spinefm.geometry.centroids import principal_axis_order
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.measurements.challenge import challenge_angles
 from spinefm.measurements.tilts import tilt
 from spinefm.structures import CobbAngles, View

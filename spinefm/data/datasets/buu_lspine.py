@@ -17,7 +17,7 @@ from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation
 from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
 from spinefm.data.reading.film_files import find_images
-from spinefm.geometry import polygon_to_vertebra
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.structures import Landmark, Vertebra, View
 
 LEVELS = levels_between("L1", "L5")

@@ -25,7 +25,7 @@ from spinefm.data.reading.annotation import (
 )
 from spinefm.data.reading.corners import CORNERS
 from spinefm.data.reading.film_table import check_rows, read_film_table, table_source
-from spinefm.geometry import mask_to_vertebra, paste_mask, polygon_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask, polygon_to_vertebra
 from spinefm.structures import Mask, Point, Vertebra, View
 
 

@@ -19,7 +19,7 @@ from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation, parse_label, points_to_annotation, polygon_of
 from spinefm.data.reading.film_files import FILM_SUFFIXES, find_images
 from spinefm.data.reading.film_table import check_rows, read_film_table, table_source
-from spinefm.geometry import mask_to_vertebra, paste_mask
+from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Point, Vertebra, View
 
 

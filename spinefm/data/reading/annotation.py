@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from spinefm.anatomy import LEVELS, VERTEBRA, level_index
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.corners import CORNERS, is_collapsed, is_ring, ordered_ring
-from spinefm.geometry import polygon_to_vertebra, principal_axis_order
+from spinefm.geometry.centroids import principal_axis_order
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.structures import CENTROID, Landmark, Point, Vertebra
 
 PARTS = (CENTROID, *CORNERS)

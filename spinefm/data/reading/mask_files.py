@@ -12,7 +12,7 @@ from spinefm.anatomy import LEVELS
 from spinefm.data.film_source import check_folder, safe_id
 from spinefm.data.problems import DataError, Problem
 from spinefm.data.reading.film_files import find_images
-from spinefm.geometry import mask_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Mask, Vertebra
 
 MASK_FOLDER, IMAGE_FOLDER = "gts", "imgs"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Pixels, Vertebra
 
 REACH = 0.6

@@ -14,7 +14,7 @@ from spinefm.data.synthetic.rays import FilmFrame, RayField, filled
 from spinefm.data.synthetic.spines import Body, SimulatedSpine, sample_spine
 from spinefm.data.synthetic.vertebrae import draw_vertebrae
 from spinefm.data.synthetic.whole_spine import draw_body
-from spinefm.geometry import mask_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Mask, Pixels, Vertebra, View
 
 INVERTED_RATE = 0.03

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from spinefm.atomic import atomic_path
 from spinefm.data.synthetic.dataset import SyntheticDataset
+from spinefm.files.atomic import atomic_path
 
 
 def save_films(folder: Path, number: int, seed: int = 0) -> list[Path]:

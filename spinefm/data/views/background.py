@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.data.views.base import VertebraRef, spine_centroids
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Mask, Point, Radiograph
 
 RING = (0.75, 3.0)

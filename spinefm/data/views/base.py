@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from spinefm.anatomy import level_index
 from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import local_spacings
-from spinefm.patches import crop_mask, film_patch
+from spinefm.geometry.centroids import local_spacings
+from spinefm.geometry.patches import crop_mask, film_patch
 from spinefm.structures import CENTROID, Landmark, Mask, PatchBox, Pixels, Point, Radiograph, Vertebra
 
 ItemT = TypeVar("ItemT")

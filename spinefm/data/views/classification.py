@@ -9,7 +9,7 @@ from torch import Tensor
 from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
-from spinefm.patches import PatchRule, patch_box
+from spinefm.geometry.patches import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
 
 CENTRE_JITTER = 0.12

@@ -9,7 +9,7 @@ from torchvision.ops import masks_to_boxes
 
 from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Mask, Radiograph
 
 VERTEBRA_CLASS = 1

@@ -10,9 +10,9 @@ from torch import Tensor
 from spinefm.data.views.augmentation import augment
 from spinefm.data.views.base import View
 from spinefm.data.views.detection import MAX_ROTATION, MAX_ZOOM
-from spinefm.geometry import paint
-from spinefm.letterbox import Letterbox
-from spinefm.separation import drawn_apart
+from spinefm.geometry.letterbox import Letterbox
+from spinefm.geometry.masks import paint
+from spinefm.geometry.separation import drawn_apart
 from spinefm.structures import Radiograph
 
 

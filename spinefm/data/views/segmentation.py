@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
-from spinefm.patches import PatchRule, crop_mask, patch_box
+from spinefm.geometry.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import PatchBox, Pixels, Radiograph
 

@@ -6,7 +6,7 @@ import pytest
 from spinefm.data.datasets.buu_lspine import BuuLspineDataset, patient_key
 from spinefm.data.problems import DataError
 from spinefm.data.reading.corners import CORNERS
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Landmark, View
 from tests.layouts import buu_lspine
 from tests.layouts.quads import fill

@@ -7,7 +7,7 @@ import pytest
 from pycocotools import mask as run_lengths
 
 from spinefm.data.datasets.coco import CocoDataset
-from spinefm.geometry import paste_mask, polygon_to_vertebra
+from spinefm.geometry.masks import paste_mask, polygon_to_vertebra
 from spinefm.structures import CENTROID, Landmark, View
 from tests.layouts import coco
 from tests.layouts.quads import fill

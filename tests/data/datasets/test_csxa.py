@@ -8,7 +8,7 @@ from PIL import Image
 
 from spinefm.data.datasets.csxa import CsxaDataset
 from spinefm.data.problems import DataError
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Landmark, View
 from tests.layouts import csxa
 from tests.layouts.labelme_file import CORNERS, edited, find, shape, write_labelme

@@ -6,7 +6,7 @@ from PIL import Image
 
 from spinefm.data.datasets.labelme import LabelmeDataset
 from spinefm.data.problems import DataError
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Landmark, View
 from tests.data.reading.test_film_files import write_dicom
 from tests.layouts import labelme

@@ -8,7 +8,7 @@ import pytest
 
 from spinefm.data.datasets.nhanes2 import Nhanes2Dataset
 from spinefm.data.problems import DataError
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import View
 from tests.layouts import nhanes2
 from tests.layouts.quads import fill

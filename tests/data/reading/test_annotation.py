@@ -17,7 +17,7 @@ from spinefm.data.reading.annotation import (
     points_to_annotation,
     polygon_of,
 )
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Landmark
 from tests.layouts.labelme_file import CORNERS
 from tests.layouts.quads import fill, quad

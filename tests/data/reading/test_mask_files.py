@@ -7,7 +7,7 @@ import pytest
 
 from spinefm.data.problems import DataError
 from spinefm.data.reading.mask_files import find_masked_films, find_masks, read_masks
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 
 SIZE = (30, 20)
 MASK = np.zeros(SIZE, dtype=bool)

@@ -5,7 +5,7 @@ import pytest
 
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.data.synthetic.dataset import VIEWS, SyntheticDataset
-from spinefm.geometry import centroids_of
+from spinefm.geometry.centroids import centroids_of
 from spinefm.structures import Radiograph, View
 
 SCALE = 0.25

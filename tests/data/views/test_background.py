@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from spinefm.data.views.background import point_by_pixels
 from spinefm.data.views.base import vertebra_refs
-from spinefm.geometry import paste_mask, polygon_to_vertebra
+from spinefm.geometry.masks import paste_mask, polygon_to_vertebra
 from spinefm.structures import CENTROID, Landmark, Radiograph
 from tests.layouts.quads import quad
 

@@ -8,8 +8,8 @@ import torch
 
 from spinefm.data.views import ClassificationView, class_names
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import centroids_of
-from spinefm.patches import PatchRule
+from spinefm.geometry.centroids import centroids_of
+from spinefm.geometry.patches import PatchRule
 from spinefm.structures import CENTROID, Landmark, Radiograph, Vertebra
 
 CLASSES = class_names(["T12", "L5"])

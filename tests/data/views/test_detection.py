@@ -7,7 +7,7 @@ import torch
 from spinefm.data.views import DetectionView
 from spinefm.data.views.detection import detection_target
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 
 
 @pytest.mark.parametrize("training", [True, False])

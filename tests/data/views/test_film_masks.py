@@ -8,7 +8,7 @@ from skimage.measure import label
 from spinefm.data.views import FilmMaskView
 from spinefm.data.views.film_masks import vertebra_labels
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import paste_mask
+from spinefm.geometry.masks import paste_mask
 
 FRAME = (160, 96)
 

@@ -8,7 +8,7 @@ import torch
 
 from spinefm.data.views import SegmentationView
 from spinefm.data.views.sampling import ItemKey
-from spinefm.patches import PatchRule
+from spinefm.geometry.patches import PatchRule
 from spinefm.prompts import CentrePoint, ForegroundPoint, JitteredPoint, SpacingBox
 
 

@@ -8,7 +8,7 @@ import torch
 
 from spinefm.data.views import TrailView
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import centroids_of
+from spinefm.geometry.centroids import centroids_of
 from spinefm.structures import Landmark
 
 

@@ -9,8 +9,8 @@ import torch
 from spinefm.data.views import ClassificationView, DetectionView, FilmMaskView, SegmentationView, TrailView
 from spinefm.data.views.base import spine_centroids, spine_points, vertebra_refs
 from spinefm.data.views.sampling import ItemKey
-from spinefm.geometry import centroids_of
-from spinefm.patches import PatchRule
+from spinefm.geometry.centroids import centroids_of
+from spinefm.geometry.patches import PatchRule
 from spinefm.prompts import CentrePoint
 
 VIEWS = {

@@ -7,8 +7,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from lightning_fabric import Fabric
 
-from spinefm import distributed
-from spinefm.distributed import Team, check_one_folder
+from spinefm.running import distributed
+from spinefm.running.distributed import Team, check_one_folder
 
 
 def test_alone_one_has_everything():

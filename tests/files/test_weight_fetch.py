@@ -7,7 +7,7 @@ from pathlib import Path
 import pooch
 import pytest
 
-from spinefm.weight_files import fetch, locate, read_weights, verify, weight_file
+from spinefm.files.weight_files import fetch, locate, read_weights, verify, weight_file
 from tests.weight_store import STATE, Store, flip_a_byte, same
 
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinefm.letterbox import Letterbox
+from spinefm.geometry.letterbox import Letterbox
 
 sides = st.integers(1, 90)
 

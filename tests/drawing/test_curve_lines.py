@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from spinefm.curve_lines import CurveFigure, curve_figures, draw_lines, make_room, write_angle
+from spinefm.drawing.curve_lines import CurveFigure, curve_figures, draw_lines, make_room, write_angle
 from spinefm.measurements.spine import measure_spine
 from tests.scoliosis import LEVELS, TILTS, spine
 

@@ -17,9 +17,9 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
-from spinefm.atomic import write_json
-from spinefm.failures import QUIET
-from spinefm.resolvers import short_hash
+from spinefm.files.atomic import write_json
+from spinefm.running.failures import QUIET
+from spinefm.running.resolvers import short_hash
 
 ResultT = TypeVar("ResultT")
 

@@ -7,8 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from spinefm import weight_files
-from spinefm.weight_files import catalogue, fetch, find, import_file, locate, read_weights, sha256_of, store_folder, verify, weight_file
+from spinefm.files import weight_files
+from spinefm.files.weight_files import (
+    catalogue,
+    fetch,
+    find,
+    import_file,
+    locate,
+    read_weights,
+    sha256_of,
+    store_folder,
+    verify,
+    weight_file,
+)
 from tests.weight_store import STATE, Store, flip_a_byte, same
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spinefm.atomic import atomic_path, write_json, write_text
+from spinefm.files.atomic import atomic_path, write_json, write_text
 
 
 def test_a_file_appears_whole_in_a_folder_made_for_it(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from spinefm.atomic import atomic_path
+from spinefm.files.atomic import atomic_path
 
 
 def read_torch_file(path: str | Path, expected: str, remedy: str, opened: BinaryIO | None = None) -> dict[str, Any]:

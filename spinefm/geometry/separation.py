@@ -11,7 +11,7 @@ from skimage.measure import label, regionprops
 from skimage.morphology import disk
 from skimage.segmentation import expand_labels
 
-from spinefm.geometry import mask_to_vertebra
+from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Mask, Vertebra
 
 

@@ -12,9 +12,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from spinefm.atomic import write_json
 from spinefm.components import COMPONENTS
-from spinefm.jobs import finished_score
+from spinefm.files.atomic import write_json
+from spinefm.running.jobs import finished_score
 from tests.scripts import FILMS, ROOT, fails, names, process, read_json, run
 
 RECORD = {"config_hash": "c", "data_fingerprint": "d", "run_id": "r"}

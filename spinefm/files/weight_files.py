@@ -14,9 +14,9 @@ import pooch
 import yaml
 from torch import Tensor
 
-from spinefm.atomic import atomic_path
 from spinefm.conf import CONF
-from spinefm.torch_files import read_torch_file
+from spinefm.files.atomic import atomic_path
+from spinefm.files.torch_files import read_torch_file
 
 CATALOGUE = Path(CONF) / "weights.yaml"
 CHUNK_BYTES = 1 << 20

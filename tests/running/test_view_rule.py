@@ -2,8 +2,8 @@
 
 import pytest
 
+from spinefm.running.view_rule import ViewRule
 from spinefm.structures import View
-from spinefm.views import ViewRule
 
 AP, LATERAL = "ap_spine", "lateral_cervical"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spinefm.geometry import mask_dice, mask_to_vertebra, paste_mask
-from spinefm.separation import drawn_apart, grown_parts
+from spinefm.geometry.masks import mask_dice, mask_to_vertebra, paste_mask
+from spinefm.geometry.separation import drawn_apart, grown_parts
 
 
 def blocks(*boxes, size=(60, 40)):

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from spinefm.atomic import atomic_path, write_text
+from spinefm.files.atomic import atomic_path, write_text
 
 OWN, SHIPPED = ".ckpt", ".safetensors"
 """Suffixes of a trained component's file: published by a training, or shipped."""

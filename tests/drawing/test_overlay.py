@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinefm.anatomy import LEVELS
-from spinefm.geometry import polygon_to_vertebra
+from spinefm.drawing.overlay import MAX_SIDE, level_colour, outlines, overlay
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.measurements.spine import measure_spine
-from spinefm.overlay import MAX_SIDE, level_colour, outlines, overlay
 from spinefm.structures import Vertebra
 from tests.scoliosis import SIZE, spine
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from spinefm.torch_files import read_torch_file
+from spinefm.files.torch_files import read_torch_file
 from tests.weight_store import Touch
 
 

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from spinefm.data.problems import DataError, Problem
-from spinefm.failures import run_script
+from spinefm.running.failures import run_script
 
 
 @pytest.fixture(autouse=True)

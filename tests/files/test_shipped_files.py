@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from spinefm.shipped_files import find_checkpoint, read_shipped_file, write_shipped_files
-from spinefm.weight_files import sha256_of
+from spinefm.files.shipped_files import find_checkpoint, read_shipped_file, write_shipped_files
+from spinefm.files.weight_files import sha256_of
 from tests.scripts import names, rounded
 from tests.weight_store import Touch, flip_a_byte
 

@@ -2,7 +2,7 @@
 
 from omegaconf import OmegaConf
 
-from spinefm.resolvers import register_resolvers, short_hash
+from spinefm.running.resolvers import register_resolvers, short_hash
 
 
 def test_names_are_made_of_what_was_chosen():

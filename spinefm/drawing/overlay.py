@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
 
 from spinefm.anatomy import level_index, region
-from spinefm.atomic import atomic_path
-from spinefm.curve_lines import curve_figures, draw_lines, make_room, write_angle
+from spinefm.drawing.curve_lines import curve_figures, draw_lines, make_room, write_angle
+from spinefm.files.atomic import atomic_path
 from spinefm.measurements.spine import SpineMeasurements
 from spinefm.structures import Landmark, Pixels, Vertebra
 
@@ -73,7 +73,7 @@ def overlay(
         vertebrae: Translucent, with a contour.
         truth: Annotated vertebrae, as thin yellow outlines.
         landmarks: As crosses.
-        measured: Of the vertebrae; its curves are drawn, see `spinefm.curve_lines`.
+        measured: Of the vertebrae; its curves are drawn, see `spinefm.drawing.curve_lines`.
 
     Returns:
         (h, w, 3) RGB, the film's size unless that exceeds `MAX_SIDE`; with black margins where curves need room beside the film.

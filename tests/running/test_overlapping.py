@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from spinefm.overlapping import read_ahead, work_behind
+from spinefm.running.overlapping import read_ahead, work_behind
 
 
 def counted(number, taken):

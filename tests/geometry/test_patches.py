@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch.nn.functional import interpolate
 
-from spinefm.geometry import paste_mask
-from spinefm.patches import (
+from spinefm.geometry.masks import paste_mask
+from spinefm.geometry.patches import (
     PatchRule,
     crop_mask,
     crop_patch,

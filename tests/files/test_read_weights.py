@@ -6,8 +6,8 @@ import re
 import pytest
 import torch
 
-from spinefm import weight_files
-from spinefm.weight_files import read_weights, sha256_of, weight_file
+from spinefm.files import weight_files
+from spinefm.files.weight_files import read_weights, sha256_of, weight_file
 from tests.weight_store import STATE, Store, Touch, flip_a_byte, same
 
 
@@ -29,7 +29,7 @@ def test_one_changed_byte_is_found_every_time_and_nothing_is_opened(store, monke
     reference = str(path) if as_path else "tiny"
     read_weights(reference)
     flip_a_byte(path)
-    monkeypatch.setattr("spinefm.weight_files.read_torch_file", lambda *arguments: pytest.fail("it was opened"))
+    monkeypatch.setattr("spinefm.files.weight_files.read_torch_file", lambda *arguments: pytest.fail("it was opened"))
     for _ in range(2):
         with pytest.raises(ValueError, match=r"to be the `tiny` weights .* but found"):
             read_weights(reference)

@@ -1,0 +1,1 @@
+"""Films with what was found on them, as pictures to look at."""
