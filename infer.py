@@ -16,13 +16,13 @@ from rich.progress import track
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
+from spinefm.data.reading.view_rule import ViewRule
 from spinefm.export import write_film, write_measurements
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
 from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead, work_behind
-from spinefm.running.view_rule import ViewRule
 from spinefm.structures import Radiograph
 
 
@@ -84,14 +84,15 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
 
 
 def readable(ids: dict[Path, str], views: ViewRule, reader: str | None, failures: dict[str, str]) -> Iterator[Radiograph]:
-    """The films that can be read, for the outlines of `reader`; the reason goes into `failures` for the others."""
+    """The films that can be used, for the outlines of `reader`; the reason goes into `failures` for the others."""
     for path, film_id in ids.items():
         try:
             film = read_film(path)
+            view = views.view_of(path, film.view)
         except DataError as error:
             failures[film_id] = str(error)
         else:
-            yield Radiograph(film_id, film.pixels, view=views.view_of(film.view), spacing_mm=film.spacing_mm, reader=reader)
+            yield Radiograph(film_id, film.pixels, view=view, spacing_mm=film.spacing_mm, reader=reader)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class View(StrEnum):
 
     LATERAL_CERVICAL = "lateral_cervical"
     LATERAL_LUMBAR = "lateral_lumbar"
+    LATERAL = "lateral"  # of which part of the spine, is not said
     AP_SPINE = "ap_spine"
     UNKNOWN = "unknown"
 

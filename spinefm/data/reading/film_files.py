@@ -26,6 +26,11 @@ _TAIL_PERCENT = 0.5
 """Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
 _BROKEN_IMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 _BROKEN_DICOM = (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError)
+_VIEWS = {
+    **dict.fromkeys(("AP", "PA"), View.AP_SPINE),
+    **dict.fromkeys(("LL", "RL", "LATERAL", "LAT"), View.LATERAL),
+}
+"""By a DICOM file's view position, which does not say what part of the spine it shows."""
 
 
 class Film(NamedTuple):
@@ -196,5 +201,4 @@ def _spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
 
 
 def _view(dataset: pydicom.Dataset) -> View:
-    """From the front or the back by its view position; what else there is does not say which part of the spine it shows."""
-    return View.AP_SPINE if str(dataset.get("ViewPosition", "")).strip().upper() in ("AP", "PA") else View.UNKNOWN
+    return _VIEWS.get(str(dataset.get("ViewPosition", "")).strip().upper(), View.UNKNOWN)

@@ -140,9 +140,18 @@ def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("position", "view"), [("AP", "ap_spine"), ("PA", "ap_spine"), ("LL", "unknown"), ("", "unknown"), (None, "unknown")]
+    ("position", "view"),
+    [
+        ("AP", "ap_spine"),
+        ("PA", "ap_spine"),
+        ("LL", "lateral"),
+        ("lateral ", "lateral"),
+        ("LLO", "unknown"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
 )
-def test_dicom_may_tell_that_it_is_from_the_front(tmp_path, position, view):
+def test_dicom_may_tell_from_where_it_was_taken(tmp_path, position, view):
     known = {} if position is None else {"ViewPosition": position}
     assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **known)).view == view
 

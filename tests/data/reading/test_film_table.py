@@ -84,7 +84,7 @@ def test_another_header_is_refused(read, text, found):
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("view", "lateral"),
+        ("view", "front"),
         ("spacing_mm", "0,174"),
         ("spacing_mm", "0"),
         ("spacing_mm", "-0.2"),

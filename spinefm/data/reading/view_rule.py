@@ -3,11 +3,15 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
+from spinefm.data.problems import DataError, Problem
 from spinefm.structures import View
 
 log = logging.getLogger(__name__)
+
+_SIDEWAYS = frozenset({View.LATERAL, View.LATERAL_CERVICAL, View.LATERAL_LUMBAR})
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,11 @@ class ViewRule:
 
     Attributes:
         chosen: That of all films; None takes what each file says.
-        otherwise: That of films whose file does not say it.
+        only: The one view that the networks know; None where they know several, or that is not known.
     """
 
     chosen: View | None = None
-    otherwise: View = View.UNKNOWN
+    only: View | None = None
 
     @classmethod
     def of(cls, chosen: str | None) -> Self:
@@ -33,12 +37,22 @@ class ViewRule:
             raise ValueError(f"Expected `view` to be null or one of {', '.join(View)}, but got `{chosen}`.")
         return cls(None if chosen is None else View(chosen))
 
-    def view_of(self, told: View) -> View:
-        """Of a film whose file says `told`."""
-        return self.chosen or (self.otherwise if told == View.UNKNOWN else told)
+    def view_of(self, path: Path, told: View) -> View:
+        """Of a film whose file says `told`.
+
+        Raises:
+            DataError: If it says another view than the only one that the networks know: what they find there is nothing to go by.
+        """
+        if self.chosen or self.only is None:
+            return self.chosen or told
+        if told in (View.UNKNOWN, self.only) or (told is View.LATERAL and self.only in _SIDEWAYS):
+            return self.only
+        expected = f"to be a film of the view {self.only}, as all were on which these networks were trained"
+        remedy = f"Use networks that know such films, or give `view={self.only}` if its header is wrong."
+        raise DataError(Problem(path, expected, told, remedy))
 
     def learned(self, trained: Iterable[Sequence[str] | None]) -> Self:
-        """The same, and films whose file does not say it are of the view of those on which the pipeline was trained, if that is one.
+        """The same, of networks that know one view only, if that is so.
 
         Args:
             trained: Views of the films on which each component was trained; None where that is not known.
@@ -48,4 +62,4 @@ class ViewRule:
         if self.chosen or views is None or len(views) != 1 or views[0] not in set(View) - {View.UNKNOWN}:
             return self
         log.info("Films whose files do not say their view are taken as `%s`, as all of the training were; else give `view=`.", views[0])
-        return replace(self, otherwise=View(views[0]))
+        return replace(self, only=View(views[0]))
