@@ -91,7 +91,18 @@ def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Tr
     callbacks = [one_folder, best, LastCheckpoint(folder), Throughput(), SamplePredictions()]
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer: pl.Trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
+    check_last_epoch(trainer)
     return trainer
+
+
+def check_last_epoch(trainer: pl.Trainer) -> None:
+    """Make sure that the last epoch is validated: what is not cannot be the best."""
+    epochs, every = trainer.max_epochs, trainer.check_val_every_n_epoch
+    if epochs and every and epochs % every:
+        raise ValueError(
+            f"Expected `component.max_epochs` to be a multiple of `trainer.check_val_every_n_epoch`={every}, so that the last epoch "
+            f"is validated, but got {epochs}. Change one of them."
+        )
 
 
 def publish(folder: str, component: Component, best: BestCheckpoint, run: "Run | None") -> None:

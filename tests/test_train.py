@@ -119,6 +119,21 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tiny, tmp_path, name
     assert same_weights(published["whole"], published["second"])
 
 
+@pytest.mark.parametrize("change", ["component.module.optimizer.lr=0.1", "component.max_epochs=3"])
+def test_a_run_whose_rate_was_planned_does_not_resume_otherwise(tiny, tmp_path, change):
+    planned = [*tiny("point_predictor"), "scheduler@component.module.scheduler=one_cycle", "publish=null"]
+    run("train", tmp_path, *planned, "component.max_epochs=2", f"hydra.run.dir={tmp_path / 'first'}")
+    told = fails("train", tmp_path, *planned, "component.max_epochs=2", change, f"resume={tmp_path / 'first' / 'last.ckpt'}")
+    assert "Expected" in told and "Repeat" in told and "Traceback" not in told
+
+
+def test_an_epoch_that_is_not_validated_is_kept_but_must_not_be_the_last(tiny, tmp_path):
+    rarely = [*tiny("point_predictor"), "+trainer.check_val_every_n_epoch=2", "publish=null"]
+    fails("train", tmp_path, *rarely, "component.max_epochs=2", "+trainer.max_steps=1", f"hydra.run.dir={tmp_path / 'run'}")
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["epoch"] == 0
+    assert "`component.max_epochs` to be a multiple" in fails("train", tmp_path, *rarely, "component.max_epochs=3")
+
+
 def test_last_is_the_last_epoch_and_best_the_best_one(tiny, tmp_path):
     """With a rate this high the second epoch is worse than the first."""
     run("train", tmp_path, *tiny("point_predictor"), "component.max_epochs=3", "component.module.optimizer.lr=10", "publish=null")

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import Dataset, default_collate
 
 from spinefm.components.placement import Placement, run_within
@@ -131,6 +132,19 @@ class Component(pl.LightningModule, ABC):
             scheduler = instantiate(self.scheduler_config, optimizer=optimizer, total_steps=self.trainer.estimated_stepping_batches)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         return {"optimizer": optimizer, "lr_scheduler": instantiate(self.scheduler_config, optimizer=optimizer)}
+
+    def on_train_start(self) -> None:
+        """Make sure that a resumed run is as long as it was planned, where its learning rate follows a plan.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        scheduler, now = self.lr_schedulers(), self.trainer.estimated_stepping_batches
+        if isinstance(scheduler, OneCycleLR) and scheduler.total_steps != now:
+            raise ValueError(
+                f"Expected a resumed run to take {scheduler.total_steps} steps in all, as its learning rate was planned for, but it would "
+                f"take {now:.0f}. Repeat `component.max_epochs` and the loader's settings, or begin anew."
+            )
 
     def on_train_epoch_start(self) -> None:
         """Seed the epoch, so that a resumed run goes on exactly as an uninterrupted one."""

@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from spinefm.components import Component
 from spinefm.components.base import read_checkpoint
 
-MAY_CHANGE = ("optimizer", "scheduler", "seed", "weights")
+MAY_CHANGE = ("seed", "weights")
 """Settings in which a resumed run may differ; whether foundation weights are the same, their SHA-256 tells."""
 
 
@@ -27,7 +27,7 @@ class LastCheckpoint(ModelCheckpoint):
     """`last.ckpt`, written anew each epoch; Lightning's own `save_last` passes over the epochs that are not the best so far."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "last")
+        super().__init__(folder, "last", save_on_train_epoch_end=True)  # else only those that are validated
 
 
 def check_resumable(path: str | Path, component: Component) -> None:
