@@ -170,6 +170,10 @@ def answered(procedure, crew):
         (answer,) = crew.answer(type(question), [question])
 
 
+EXACT = {"upright": False, "refinements": 0}
+"""A patch that is turned or cut again shows a mask only nearly as it is."""
+
+
 def inductive_pipeline(films, detector=None, classifier=None, predictor=None, segmenter=None, **settings):
     """An `InductivePipeline` of oracles on `films`, but for the components given."""
     return InductivePipeline(
@@ -177,5 +181,5 @@ def inductive_pipeline(films, detector=None, classifier=None, predictor=None, se
         classifier or OracleClassifier(films),
         predictor or OraclePredictor(films),
         segmenter or OracleSegmenter(films),
-        **settings,
+        **EXACT | settings,
     )

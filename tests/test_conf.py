@@ -21,7 +21,8 @@ from spinefm.files.weight_files import catalogue
 from spinefm.models.encoders import VitSize
 from spinefm.models.sam import SamSize
 from spinefm.models.tuning import TUNINGS
-from spinefm.pipeline import InductivePipeline, OraclePipeline
+from spinefm.pipeline import InductivePipeline, OraclePipeline, OriginalPipeline
+from spinefm.pipeline.original import Decisions
 from spinefm.prompts import PROMPTS
 from tests.scripts import each_of_the_four
 
@@ -269,10 +270,19 @@ def test_pipelines_take_their_options(script, pipeline):
     config = composed(script, f"pipeline={pipeline}").pipeline
     target = get_class(config._target_)
     arguments = set(inspect.signature(target).parameters)
-    if target is OraclePipeline:  # hands everything else on
-        arguments = arguments - {"parts"} | set(inspect.signature(InductivePipeline).parameters)
+    for hands_on, argument, to in ((OraclePipeline, "parts", InductivePipeline), (OriginalPipeline, "decisions", Decisions)):
+        if target is hands_on:
+            arguments = arguments - {argument} | set(inspect.signature(to).parameters)
     assert set(config) - {"_target_", "_partial_"} == arguments - set(target.components)
     assert set(target.components) <= set(COMPONENTS)
+
+
+@pytest.mark.parametrize("pipeline", ["inductive", "detector_only", "unet"])
+def test_pipelines_are_alike_from_python_and_from_conf(pipeline):
+    config = composed("evaluate", f"pipeline={pipeline}").pipeline
+    defaults = {name: its.default for name, its in inspect.signature(get_class(config._target_)).parameters.items()}
+    options = {name: tuple(value) if OmegaConf.is_list(value) else value for name, value in config.items() if not name.startswith("_")}
+    assert options == {name: default for name, default in defaults.items() if name in options}
 
 
 @pytest.mark.parametrize("protocol", options("evaluation"))

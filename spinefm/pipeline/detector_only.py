@@ -7,7 +7,7 @@ from typing import ClassVar
 from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.pipeline.base_case import without_duplicates
 from spinefm.pipeline.examination import classify_places, places_along
-from spinefm.pipeline.labelling import assign_levels
+from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector, SpinePipeline
 from spinefm.structures import Detections, Failure, Radiograph, Spine
 
@@ -39,12 +39,12 @@ class DetectorOnlyPipeline(SpinePipeline):
             resnet: Sees landmarks in them.
             score_threshold: Detections below it are dropped.
             max_overlap: Of two masks with a larger IoU the less confident is dropped.
-            anomaly_rate: See `assign_levels`.
-            unknown_below: See `assign_levels`.
+            anomaly_rate: See `LevelRules`.
+            unknown_below: See `LevelRules`.
         """
         self.detector, self.classifier = mask_rcnn, resnet
         self.score_threshold, self.max_overlap = score_threshold, max_overlap
-        self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
+        self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
@@ -59,9 +59,9 @@ class DetectorOnlyPipeline(SpinePipeline):
         ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
         probabilities = classify_places(self.classifier, places_along(film, ordered))
         classes, terminals = self.classifier.classes, self.classifier.terminals
-        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.anomaly_rate, self.unknown_below)
+        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules)
         vertebrae = tuple(
-            replace(vertebra, level=level, confidence=vertebra.confidence * p)
-            for vertebra, level, p in zip(ordered, labelling.levels, labelling.probabilities, strict=True)
+            replace(vertebra, level=level, confidence=vertebra.confidence * trust)
+            for vertebra, level, trust in zip(ordered, labelling.levels, labelling.trust, strict=True)
         )
         return Spine(film.film_id, film.size, vertebrae)

@@ -41,8 +41,11 @@ class InductionRules:
     tolerance: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.lookahead < 1:
-            raise ValueError(f"Expected `lookahead` to be at least 1, but got {self.lookahead}.")
+        for name, least in (("lookahead", 1), ("max_steps", 0), ("patience", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
+        if not 0 <= self.max_overlap <= 1:
+            raise ValueError(f"Expected `max_overlap` to be an IoU, 0..1, but got {self.max_overlap}.")
         if not 1 <= self.reach < math.inf:
             raise ValueError(f"Expected `reach` to be a number of at least 1, but got {self.reach}.")
 

@@ -12,7 +12,7 @@ from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, places_along
 from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_on
-from spinefm.pipeline.labelling import assign_levels, ends_at_terminals
+from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.pipeline.wavefront import Crew, Detect, Examine, Procedure, run_wavefront
@@ -37,14 +37,14 @@ class InductivePipeline(SpinePipeline):
         point_predictor: NextPoint,
         sam_adapter: Segmenter,
         mask_threshold: float = 0.5,
-        upright: bool = False,
-        refinements: int = 0,
+        upright: bool = True,
+        refinements: int = 1,
         background_above: float | None = None,
         base_attempts: int = 5,
         max_steps: int = 25,
         max_overlap: float = 0.1,
-        reach: float = 1.0,
-        patience: int = 2,
+        reach: float = 1.5,
+        patience: int = 4,
         lookahead: int = 1,
         tolerance: float = 0.1,
         anomaly_rate: float = 0.02,
@@ -70,15 +70,15 @@ class InductivePipeline(SpinePipeline):
             lookahead: See `InductionRules`.
             tolerance: How far a centroid may lie from where it was looked for, in spacings: farther, it is looked at again
                 (`refinements`; see `Examiner`) and steps predicted from it do not count (`lookahead`; see `InductionRules`).
-            anomaly_rate: See `assign_levels`.
-            unknown_below: See `assign_levels`.
+            anomaly_rate: See `LevelRules`.
+            unknown_below: See `LevelRules`.
             films_at_once: How many films are under way at once.
 
         Raises:
             ValueError: If an option is out of its range.
         """
-        if films_at_once < 1:
-            raise ValueError(f"Expected `films_at_once` to be at least 1, but got {films_at_once}.")
+        if films_at_once < 1 or base_attempts < 1:
+            raise ValueError(f"Expected `films_at_once` and `base_attempts` to be at least 1, but got {films_at_once} and {base_attempts}.")
         self.classifier = resnet
         segmenter = UprightSegmenter(sam_adapter) if upright else sam_adapter
         examiner = Examiner(segmenter, resnet, mask_threshold, refinements, tolerance, background_above)
@@ -87,7 +87,7 @@ class InductivePipeline(SpinePipeline):
             max_steps, max_overlap, reach, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
         )
         self.base_attempts, self.films_at_once = base_attempts, films_at_once
-        self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
+        self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
@@ -122,15 +122,13 @@ class InductivePipeline(SpinePipeline):
         found = [*above, *base, *below]
         probabilities = np.stack([finding.probabilities for finding in found])
         classes, terminals, core = self.classifier.classes, self.classifier.terminals, slice(len(above), len(above) + len(base))
-        labelling = assign_levels(probabilities, classes, terminals, core, self.anomaly_rate, self.unknown_below)
+        labelling = assign_levels(probabilities, classes, terminals, core, self.level_rules)
         labelling = ends_at_terminals(labelling, core, terminals)
         kept = slice(labelling.first, labelling.first + len(labelling.levels))
         background = probabilities[kept, classes.index(BACKGROUND)]
         vertebrae = tuple(
-            replace(finding.vertebra, level=level, confidence=float(finding.vertebra.confidence * (1 - p_background) * p_level))
-            for finding, level, p_level, p_background in zip(
-                found[kept], labelling.levels, labelling.probabilities, background, strict=True
-            )
+            replace(finding.vertebra, level=level, confidence=float(finding.vertebra.confidence * (1 - p_background) * trust))
+            for finding, level, trust, p_background in zip(found[kept], labelling.levels, labelling.trust, background, strict=True)
         )
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
         return Spine(up.film.film_id, up.film.size, vertebrae, stops=stops)

@@ -26,6 +26,25 @@ NEVER = -1e9
 
 
 @dataclass(frozen=True)
+class LevelRules:
+    """How levels are assigned.
+
+    Attributes:
+        anomaly_rate: Probability of an unusual step, where one is possible; 0 or more, below 1.
+        unknown_below: A level with a smaller posterior probability is reported as None; 0..1.
+    """
+
+    anomaly_rate: float = 0.02
+    unknown_below: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.anomaly_rate < 1:
+            raise ValueError(f"Expected `anomaly_rate` to be a probability below 1, such as 0.02, but got {self.anomaly_rate}.")
+        if not 0 <= self.unknown_below <= 1:
+            raise ValueError(f"Expected `unknown_below` to be a probability, 0..1, but got {self.unknown_below}.")
+
+
+@dataclass(frozen=True)
 class Labelling:
     """Levels of one spine.
 
@@ -39,18 +58,22 @@ class Labelling:
     levels: tuple[str | None, ...]
     probabilities: tuple[float, ...]
 
+    @property
+    def trust(self) -> tuple[float, ...]:
+        """Of what is said of the levels, 0..1: their probabilities, and 1 where none is given, which is no reason to trust a mask less."""
+        return tuple(p if level else 1.0 for level, p in zip(self.levels, self.probabilities, strict=True))
+
 
 def assign_levels(
     class_probabilities: Array,
     classes: Sequence[str],
     terminals: Sequence[str] = (),
     core: slice = slice(None),
-    anomaly_rate: float = 0.02,
-    unknown_below: float = 0.5,
+    rules: LevelRules = LevelRules(),
 ) -> Labelling:
     """Find the most likely run of consecutive levels, and where it begins and ends.
 
-    A hidden Markov chain over the levels: a step leads to the next level but, at `anomaly_rate`, over a missing one or to a
+    A hidden Markov chain over the levels: a step leads to the next level but, at the rate of anomalies, over a missing one or to a
     supernumerary T13 or L6. Levels without a class of their own look like an ordinary vertebra, and what lies beyond the
     spine looks like background.
 
@@ -59,22 +82,21 @@ def assign_levels(
         classes: Names of the K classes.
         terminals: Levels at which a spine is likely to end.
         core: Which of the N belong to the spine for certain; all by default.
-        anomaly_rate: Probability of an unusual step, where one is possible.
-        unknown_below: A level with a smaller posterior probability is reported as None.
+        rules: How rare anomalies are, and which levels are too uncertain to be named.
 
     Source: the idea of a monotone sequence decoding that allows anomalies is arXiv:2601.14066 (VERIDAH).
     """
     if not len(class_probabilities):
         return Labelling(0, (), ())
     emissions = _log_emissions(class_probabilities, classes, core)
-    chain = _chain(tuple(terminals), anomaly_rate)
+    chain = _chain(tuple(terminals), rules.anomaly_rate)
     path, score = _most_likely_path(emissions, chain)
     if score <= NEVER / 2:
         return Labelling(0, (None,) * len(path), (0.0,) * len(path))
     kept = np.flatnonzero((path != ABOVE) & (path != BELOW))
     states = _posterior(emissions, chain)[kept]
     posterior = states[np.arange(len(kept)), path[kept]] / states[:, ABOVE + 1 : BELOW].sum(1)
-    levels = (LEVELS[state - 1] if p >= unknown_below else None for state, p in zip(path[kept], posterior, strict=True))
+    levels = (LEVELS[state - 1] if p >= rules.unknown_below else None for state, p in zip(path[kept], posterior, strict=True))
     return Labelling(int(kept[0]), tuple(levels), tuple(map(float, posterior)))
 
 

@@ -90,8 +90,9 @@ class TruePoints:
     def _next(self, film_id: str, trail: Any) -> Any:
         before, last = (self.truth.nearest(film_id, tuple(point)) for point in trail[-2:])
         vertebrae = self.truth.films[film_id].vertebrae
-        following = last + (1 if last >= before else -1)
-        return vertebrae[following].centroid if 0 <= following < len(vertebrae) else 2 * trail[-1] - trail[-2]
+        following = last + int(np.sign(last - before))
+        beyond = following in (last, -1, len(vertebrae))  # of two points beyond the last vertebra both are nearest to it
+        return 2 * trail[-1] - trail[-2] if beyond else vertebrae[following].centroid
 
 
 class TrueClasses:

@@ -5,7 +5,7 @@ One film and one patch at a time: fidelity before speed. Written from arXiv:2411
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from spinefm.geometry.centroids import centroids_of, last_spacing, principal_axi
 from spinefm.geometry.masks import mask_iou, mask_to_vertebra
 from spinefm.pipeline.base_case import base_cases, mean_score
 from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
-from spinefm.pipeline.labelling import assign_levels
+from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.padded_logits import Upsampling, padded_logits
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.structures import Detections, Direction, Failure, Mask, Radiograph, Spine, StopReason, Trails, Vertebra
@@ -142,43 +142,24 @@ class OriginalPipeline(SpinePipeline):
         resnet: Classifier,
         point_predictor: NextPoint,
         sam_adapter: Segmenter,
-        base_case: BaseCase = "least_squares",
-        upsampling: Upsampling = "nearest",
-        mask_threshold: float = 0.9,
-        largest_part: bool = False,
-        weigh_padding: bool = True,
-        max_overlap: float = 0.1,
-        overlap_logit: float = 0.5,
-        overlap_reach: int = 1,
-        max_steps: int = 25,
-        blur: bool = False,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
+        **decisions: Any,
     ) -> None:
-        """Put the pipeline together; see `Decisions` for what is not explained here.
+        """Put the pipeline together.
 
         Args:
             mask_rcnn: Finds the base case, with the thresholds of its checkpoint.
             resnet: Tells vertebra, background and landmarks apart.
             point_predictor: Finds the next centroid.
             sam_adapter: Draws the masks.
-            anomaly_rate: See `assign_levels`.
-            unknown_below: See `assign_levels`.
+            anomaly_rate: See `LevelRules`.
+            unknown_below: See `LevelRules`.
+            decisions: Fields of `Decisions`.
         """
         self.detector, self.classifier, self.predictor, self.segmenter = mask_rcnn, resnet, point_predictor, sam_adapter
-        self.decisions = Decisions(
-            base_case=base_case,
-            upsampling=upsampling,
-            mask_threshold=mask_threshold,
-            largest_part=largest_part,
-            weigh_padding=weigh_padding,
-            max_overlap=max_overlap,
-            overlap_logit=overlap_logit,
-            overlap_reach=overlap_reach,
-            max_steps=max_steps,
-            blur=blur,
-        )
-        self.anomaly_rate, self.unknown_below = anomaly_rate, unknown_below
+        self.decisions = Decisions(**decisions)
+        self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
@@ -254,12 +235,11 @@ class OriginalPipeline(SpinePipeline):
         return Place(film, (x, y), last_spacing(centroids))
 
     def _named(self, found: Sequence[Sighting]) -> list[Vertebra]:
-        """All of them, with levels where a landmark tells; a level unknown is no reason to trust a mask less."""
+        """All of them, with levels where a landmark tells."""
         probabilities = np.stack([sighting.probabilities for sighting in found])
         classes, terminals = self.classifier.classes, self.classifier.terminals
-        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.anomaly_rate, self.unknown_below)
-        trust = 1 - probabilities[:, classes.index(BACKGROUND)]
-        trust = trust * [p if level else 1.0 for level, p in zip(labelling.levels, labelling.probabilities, strict=True)]
+        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules)
+        trust = (1 - probabilities[:, classes.index(BACKGROUND)]) * labelling.trust
         return [
             replace(sighting.vertebra, level=level, confidence=float(sighting.vertebra.confidence * factor))
             for sighting, level, factor in zip(found, labelling.levels, trust, strict=True)

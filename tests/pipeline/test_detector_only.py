@@ -71,9 +71,11 @@ def test_one_vertebra_found_twice_is_too_little():
 
 def test_confidence_is_detection_score_times_probability_of_the_level():
     film = make_film()
-    vertebrae = DetectorOnlyPipeline(OracleDetector([film]), SameClassifier(0.0, 1.0))([film])[0].vertebrae
-    assert {v.level for v in vertebrae} == {None}
-    assert all(0 < v.confidence < 0.1 for v in vertebrae)
+    scores = [0.99 - 0.01 * i for i in range(len(film.vertebrae))]
+    unknown = DetectorOnlyPipeline(OracleDetector([film]), SameClassifier(0.0, 1.0))([film])[0].vertebrae
+    assert {v.level for v in unknown} == {None} and [v.confidence for v in unknown] == pytest.approx(scores)
+    named = DetectorOnlyPipeline(OracleDetector([film]), SameClassifier(0.0, 1.0), unknown_below=0.0)([film])[0].vertebrae
+    assert None not in {v.level for v in named} and all(v.confidence < 0.1 for v in named)
 
 
 def test_no_films():

@@ -272,6 +272,14 @@ def test_a_reach_that_is_none_is_refused(reach):
         InductionRules(reach=reach)
 
 
+@pytest.mark.parametrize(
+    ("rule", "value"), [("lookahead", 0), ("max_steps", -3), ("patience", -1), ("max_overlap", -0.1), ("max_overlap", 10)]
+)
+def test_rules_out_of_range_are_refused(rule, value):
+    with pytest.raises(ValueError, match=f"Expected `{rule}` to be .* but got {value}"):
+        InductionRules(**{rule: value})
+
+
 def test_overlap_is_that_of_the_masks_themselves():
     """Defect 4: the overlap rule cuts at a probability of 0.62 while the masks are cut at 0.9."""
     films = [make_film()]

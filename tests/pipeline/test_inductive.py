@@ -254,6 +254,13 @@ def test_every_film_is_examined_in_the_same_calls():
     assert together[1] == 6
 
 
+def test_no_level_is_no_reason_to_trust_a_mask_less():
+    """Nor to take a film of bright bone for one of dark bone."""
+    film = make_film()
+    spine = inductive_pipeline([film], classifier=SameClassifier(0.1, 0.9))([film])[0]
+    assert {v.level for v in spine.vertebrae} == {None} and min(v.confidence for v in spine.vertebrae) > 0.6
+
+
 def test_confidence_is_that_of_mask_vertebra_and_level_together():
     film = make_film()
     sure = inductive_pipeline([film])([film])[0]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinefm.anatomy import LEVELS, levels_between
-from spinefm.pipeline.labelling import assign_levels
+from spinefm.pipeline.labelling import LevelRules, assign_levels
 from tests.oracles import ALL_LEVELS, LANDMARKS
 
 
@@ -23,8 +23,8 @@ def seen(names, classes=ALL_LEVELS, certainty=0.9):
     return rows
 
 
-def levels_of(names, classes=ALL_LEVELS, **settings):
-    return assign_levels(seen(names, classes), classes, **settings).levels
+def levels_of(names, classes=ALL_LEVELS, **rules):
+    return assign_levels(seen(names, classes), classes, rules=LevelRules(**rules)).levels
 
 
 CERVICAL = levels_between("C2", "T1")
@@ -44,7 +44,7 @@ def test_counting_from_the_lower_landmark():
 def test_no_landmark_no_level():
     labelling = assign_levels(seen(["vertebra"] * 5, LANDMARKS), LANDMARKS)
     assert labelling.levels == (None,) * 5
-    assert max(labelling.probabilities) < 0.5
+    assert max(labelling.probabilities) < 0.5 and labelling.trust == (1.0,) * 5
 
 
 def test_nothing_seen_no_level():
@@ -93,8 +93,14 @@ def test_an_unreadable_patch_is_named_by_its_neighbours():
 
 def test_levels_too_uncertain_are_unknown():
     probabilities = seen(["vertebra"] * 3, LANDMARKS)
-    assert levels_of(["C2", "vertebra", "vertebra"], LANDMARKS, unknown_below=1.01) == (None,) * 3
-    assert None not in assign_levels(probabilities, LANDMARKS, unknown_below=0.0).levels
+    assert levels_of(["C2", "vertebra", "vertebra"], LANDMARKS, unknown_below=1.0) == (None,) * 3
+    assert None not in assign_levels(probabilities, LANDMARKS, rules=LevelRules(unknown_below=0.0)).levels
+
+
+@pytest.mark.parametrize("rules", [{"anomaly_rate": 2.0}, {"anomaly_rate": 1.0}, {"anomaly_rate": -0.1}, {"unknown_below": 7.0}], ids=str)
+def test_what_is_no_probability_is_refused(rules):
+    with pytest.raises(ValueError, match=f"`{next(iter(rules))}` to be a probability"):
+        LevelRules(**rules)
 
 
 @pytest.mark.parametrize("number", [26, 27, 28, 40, 200])
@@ -149,7 +155,7 @@ def test_agreement_with_all_runs_there_are(number, rate, seed, classes):
     column = [classes.index(level if level in classes else "vertebra") for level in LEVELS]
     likelihood = probabilities / (1 - probabilities[:, [classes.index("background")]])
     weights = brute_force(np.maximum(likelihood, 1e-3)[:, column], rate)
-    labelling = assign_levels(probabilities, classes, anomaly_rate=rate, unknown_below=0.0)
+    labelling = assign_levels(probabilities, classes, rules=LevelRules(anomaly_rate=rate, unknown_below=0.0))
     path = tuple(map(LEVELS.index, labelling.levels))
     assert weights[path] == pytest.approx(weights.max())
     marginals = [weights.sum(tuple(set(range(number)) - {i})) / weights.sum() for i in range(number)]

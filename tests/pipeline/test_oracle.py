@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.geometry.masks import mask_dice
 from spinefm.geometry.patches import PatchRule
 from spinefm.pipeline import EitherPolarity, OraclePipeline
 from spinefm.pipeline.examination import Place
-from spinefm.structures import CENTROID, Detections, Failure, Landmark, Radiograph, Vertebra
-from tests.oracles import CERVICAL, DiscSegmenter, FunctionPredictor, SameClassifier, make_film
+from spinefm.structures import CENTROID, Detections, Failure, Landmark, Radiograph, Trails, Vertebra
+from tests.oracles import CERVICAL, EXACT, DiscSegmenter, FunctionPredictor, SameClassifier, make_film
 
 FILMS = [make_film("a", CERVICAL), make_film("b", CERVICAL, (300, 200), bend=0.6), make_film("c", ("C1", *CERVICAL), (280, 170), tilt=0.2)]
 CLASSES = ("background", "vertebra", "C2", "T1")
@@ -43,7 +44,7 @@ def evaluated(pipeline, films=FILMS):
 
 
 def test_with_everything_true_everything_is_right():
-    results = evaluated(OraclePipeline(EVERYTHING, **hopeless()))
+    results = evaluated(OraclePipeline(EVERYTHING, **hopeless(), **EXACT))
     assert results["identification_rate"] == results["labelled_identification_rate"] == results["all_correct_films"] == 1.0
     assert results["dice_identified"] > 0.98 and results["false_positives_per_image"] == 0
 
@@ -57,7 +58,7 @@ def test_each_component_is_needed(missing):
 
 def test_none_replaces_none():
     parts = hopeless()
-    pipeline = OraclePipeline("none", **parts)
+    pipeline = OraclePipeline("none", **parts, **EXACT)
     assert [pipeline.crew.detector, pipeline.classifier, pipeline.crew.predictor, pipeline.crew.examiner.segmenter] == [
         parts[name] for name in ("mask_rcnn", "resnet", "point_predictor", "sam_adapter")
     ]
@@ -101,6 +102,17 @@ def test_a_landmark_without_a_mask_has_its_class():
     x, y = film.landmarks[0].point
     assert pipeline.truth.level_at("a", (x, y)) == "C2" and pipeline.truth.vertebra_at("a", (x, y)) is None
     assert pipeline.truth.level_at("a", (x + 60, y)) is None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_points_go_straight_on_beyond_either_end(order):
+    pipeline = OraclePipeline("point_predictor", **hopeless())
+    list(pipeline.truth.known(FILMS[:1]))
+    trail = np.array([vertebra.centroid for vertebra in FILMS[0].vertebrae])[::order].copy()
+    for _ in range(3):
+        (following,) = pipeline.crew.predictor.predict_next(Trails(torch.from_numpy(trail[None, -3:]), torch.zeros(1, 2), ("a",))).numpy()
+        assert following == pytest.approx(2 * trail[-1] - trail[-2], abs=1e-3)
+        trail = np.vstack([trail, following])
 
 
 @pytest.mark.parametrize("names", [EVERYTHING, ["mask_rcnn", "resnet", "sam_adapter"]], ids=len)
