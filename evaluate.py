@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -49,7 +48,6 @@ def main(config: DictConfig) -> None:
     if is_for_several(config):
         run_apart(__file__)
         return
-    pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
     # A group's choice: what the config holds of it is the recipe of a training, the checkpoint knows the component's own.
     component = HydraConfig.get().runtime.choices.get("component")

@@ -26,7 +26,7 @@ def check_level(level: str) -> str:
         ValueError: If it is not one of `LEVELS`.
     """
     if level not in _INDEX:
-        raise ValueError(f"Expected a level between C1 and S1 (such as C7, T12, L5), but got {level!r}. Correct the label.")
+        raise ValueError(f"Expected a level between C1 and S1 (such as C7, T12, L5), but got {level!r}. Correct it.")
     return level
 
 

@@ -13,7 +13,7 @@ from spinefm.components.samples import Sample, mask_of, picture_of
 from spinefm.data.views import DetectionView
 from spinefm.geometry.centroids import weighted_centroid
 from spinefm.geometry.masks import clear_beyond, mask_to_vertebra
-from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights, paste_in_window
+from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, coco_weights, load_coco_weights, paste_in_window
 from spinefm.structures import Detections, Radiograph, Vertebra
 
 Batch = tuple[tuple[Tensor, ...], tuple[dict[str, Any], ...]]
@@ -65,6 +65,11 @@ class MaskRCNNComponent(Component):
         """See `Component`: what comes after the backbone depends on how much was found."""
         module: nn.Module = self.model.backbone
         return module
+
+    def check(self) -> None:
+        """Make sure that the COCO weights are there; see `coco_weights`."""
+        if self.coco_weights:
+            coco_weights()
 
     def setup(self, stage: str) -> None:
         """Load the COCO weights, once, before training; a checkpoint already contains them."""

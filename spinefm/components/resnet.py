@@ -6,19 +6,32 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import MulticlassConfusionMatrix
 
 from spinefm.components.base import Component
 from spinefm.components.samples import Sample, picture_of
-from spinefm.data.views import ClassificationView, check_variation, class_names
+from spinefm.data.views import ClassificationView, check_variation, class_names, known_repeats
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.geometry.patches import PatchRule
-from spinefm.models.resnet import PatchResNet
+from spinefm.models.resnet import PatchResNet, pretrained_resnet
 from spinefm.structures import Patches, Radiograph
 
 
+class MeanAccuracy(MulticlassConfusionMatrix):
+    """Share of each class that is recognised, 0..1, in the mean over the classes that occur.
+
+    torchmetrics' own also counts classes, as never recognised, that do not occur but are found once.
+    """
+
+    def compute(self) -> Tensor:
+        """See torchmetrics."""
+        matrix = super().compute()
+        number = matrix.sum(1)
+        return (matrix.diag() / number)[number > 0].mean()
+
+
 class ResNetComponent(Component):
-    """Patch classifier; `val/accuracy` is the mean over the classes that occur."""
+    """Patch classifier; `val/accuracy` is the share of its patches that is recognised, in the mean over the classes that occur."""
 
     name: ClassVar[str] = "resnet"
     monitor: ClassVar[str] = "val/accuracy"
@@ -74,10 +87,15 @@ class ResNetComponent(Component):
             raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
-        self.weights, self.repeats, self.label_smoothing = weights, dict(repeats or {}), label_smoothing
+        self.weights, self.repeats, self.label_smoothing = weights, known_repeats(repeats), label_smoothing
         self.background, self.max_rotation = background, max_rotation
         self.model = PatchResNet(architecture, len(self.classes), normalise)
-        self.accuracy = MulticlassAccuracy(len(self.classes), average="macro")
+        self.accuracy = MeanAccuracy(len(self.classes))
+
+    def check(self) -> None:
+        """Make sure that pretrained weights are there; see `pretrained_resnet`."""
+        if self.weights:
+            pretrained_resnet(self.model.architecture, self.weights)
 
     def setup(self, stage: str) -> None:
         """Load pretrained weights, once, before training; a checkpoint already contains them."""

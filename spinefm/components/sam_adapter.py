@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
-from spinefm.data.views import SegmentationView, check_variation, reader_index
+from spinefm.data.views import SegmentationView, check_variation, known_repeats, reader_index
 from spinefm.files.shipped_files import OWN, SHIPPED, WEIGHTS_KEY
 from spinefm.files.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
 from spinefm.geometry.patches import PatchRule
@@ -78,7 +78,7 @@ class SamAdapterComponent(Component):
             positive_weight: Weight of vertebra pixels in the cross-entropy.
             dice_weight: Weight of the Dice loss beside the cross-entropy.
             loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
-                the mask decoder's own logits, of which there are a sixteenth.
+                the mask decoder's own logits: a quarter as fine with tokens of 16 px.
             readers: Names of those who are told apart, none or at least two; outlines of anyone else are learnt, and drawn, as their mean.
             max_rotation: See `SegmentationView`.
             exposure: See `SegmentationView`.
@@ -97,7 +97,7 @@ class SamAdapterComponent(Component):
         self.model = Sam(size, max(1, len(self.readers)))
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
-        self.repeats, self.max_rotation, self.exposure = dict(repeats or {}), max_rotation, exposure
+        self.repeats, self.max_rotation, self.exposure = known_repeats(repeats), max_rotation, exposure
         self.positive_weight, self.dice_weight, self.loss_resolution = positive_weight, dice_weight, loss_resolution
         self.dice = MeanMetric()
 

@@ -1,6 +1,6 @@
 """Mask R-CNN of torchvision with a choice of backbone and of head sizes, for one class: vertebra."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import URLError
@@ -67,6 +67,11 @@ def paste_in_window(mask: Tensor, box: Tensor) -> tuple[Tensor, tuple[int, int]]
     return torch.from_numpy(window), (left, top)
 
 
+PYRAMID_LEVELS = 5
+MOST_DETECTIONS = 40
+"""Per film; torchvision's 100 are more vertebrae than there are."""
+
+
 @dataclass(frozen=True)
 class MaskRCNNSize:
     """The shape of a Mask R-CNN; the defaults are torchvision's `maskrcnn_resnet50_fpn`.
@@ -95,6 +100,10 @@ class MaskRCNNSize:
     proposals: int = 1000
     box_samples: int = 512
 
+    def __post_init__(self) -> None:
+        if len(self.anchor_sizes) != PYRAMID_LEVELS:
+            raise ValueError(f"Expected {PYRAMID_LEVELS} `anchor_sizes`, one per level of the pyramid, but got {list(self.anchor_sizes)}.")
+
 
 def build_mask_rcnn(size: MaskRCNNSize, pretrained: bool = False) -> MaskRCNN:
     """Build the network, from scratch.
@@ -119,7 +128,7 @@ def build_mask_rcnn(size: MaskRCNNSize, pretrained: bool = False) -> MaskRCNN:
         box_predictor=FastRCNNPredictor(size.box_head_width, NUM_CLASSES),
         mask_head=MaskRCNNHeads(size.fpn_channels, list(size.mask_head_widths), dilation=1),
         mask_predictor=MaskRCNNPredictor(size.mask_head_widths[-1], size.mask_predictor_width, NUM_CLASSES),
-        box_detections_per_img=40,
+        box_detections_per_img=MOST_DETECTIONS,
     )
     usual = model.transform
     model.transform = FilmTransform(size.min_size, size.max_size, usual.image_mean, usual.image_std)
@@ -140,8 +149,24 @@ def _backbone(size: MaskRCNNSize, pretrained: bool) -> BackboneWithFPN:
     )
 
 
+def coco_weights() -> Mapping[str, Tensor]:
+    """torchvision's COCO weights; downloaded on first use.
+
+    Raises:
+        FileNotFoundError: If they cannot be downloaded.
+    """
+    try:
+        weights: Mapping[str, Tensor] = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
+    except URLError as error:
+        raise FileNotFoundError(
+            f"Expected to download torchvision's COCO weights, but could not ({error.reason}). "
+            "Train from scratch with `component.module.coco_weights=false`."
+        ) from error
+    return weights
+
+
 def load_coco_weights(model: MaskRCNN) -> None:
-    """Load torchvision's COCO weights (downloaded on first use) into a Mask R-CNN of the default shape.
+    """Load torchvision's COCO weights (see `coco_weights`) into a Mask R-CNN of the default shape.
 
     Only the two predictors, which COCO's 91 classes shape differently, stay as they are.
 
@@ -149,13 +174,7 @@ def load_coco_weights(model: MaskRCNN) -> None:
         ValueError: If the weights do not fit; names every key.
     """
     predictors = ("roi_heads.box_predictor.", "roi_heads.mask_predictor.")
-    try:
-        coco = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
-    except URLError as error:
-        raise FileNotFoundError(
-            f"Expected to download torchvision's COCO weights, but could not ({error.reason}). "
-            "Train from scratch with `component.module.coco_weights=false`."
-        ) from error
+    coco = coco_weights()
     fresh = {key: value for key, value in model.state_dict().items() if key.startswith(predictors)}
     try:
         model.load_state_dict({key: value for key, value in coco.items() if not key.startswith(predictors)} | fresh, strict=True)

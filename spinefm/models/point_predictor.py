@@ -36,6 +36,8 @@ class PointPredictor(nn.Module):
         super().__init__()
         if context < 2:
             raise ValueError(f"Expected `context` to be at least 2 centroids, but got {context}.")
+        if frame not in set(Frame):
+            raise ValueError(f"Expected `coordinates` to be one of {', '.join(Frame)}, but got `{frame}`.")
         self.context, self.frame = context, Frame(frame)
         inputs = 2 * context + (5 if self.frame is Frame.LOCAL_POSITION else 0)
         self.fc1 = nn.Linear(inputs, hidden_size)

@@ -1,10 +1,15 @@
 """The patch classifier's network: a torchvision ResNet for one grey channel."""
 
 from collections.abc import Callable
+from urllib.error import URLError
 
+import torchvision
 from torch import Tensor, nn
-from torchvision.models import ResNet, get_model, get_model_weights
+from torchvision.models import ResNet, get_model, get_model_weights, list_models
 from torchvision.models.resnet import BasicBlock
+
+RESNETS = tuple(name for name in list_models(module=torchvision.models) if "resne" in name)
+"""torchvision's: ResNets, ResNeXts and wide ones."""
 
 
 def build_resnet(name: str, norm_layer: Callable[..., nn.Module] | None = None) -> ResNet:
@@ -13,11 +18,34 @@ def build_resnet(name: str, norm_layer: Callable[..., nn.Module] | None = None) 
     Args:
         name: torchvision's, such as "resnet18", or "resnet10", one block per stage: the least of the family, for a CPU.
         norm_layer: Other than `nn.BatchNorm2d`.
+
+    Raises:
+        ValueError: If there is none of that name.
     """
     if name == "resnet10":
         return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
-    options = {} if norm_layer is None else {"norm_layer": norm_layer}  # networks of other families do not take it
-    return get_model(name, weights=None, **options)
+    if name not in RESNETS:
+        raise ValueError(f"Expected a ResNet, one of resnet10, {', '.join(RESNETS)}, but got `{name}`.")
+    return get_model(name, weights=None, norm_layer=norm_layer)
+
+
+def pretrained_resnet(name: str, weights: str) -> ResNet:
+    """A ResNet with torchvision's weights of that name, such as "DEFAULT"; downloaded on first use.
+
+    Raises:
+        ValueError: If there are none of that name.
+        FileNotFoundError: If they cannot be downloaded.
+    """
+    known = list(get_model_weights(name).__members__) if name in RESNETS else []
+    if weights not in known:
+        raise ValueError(f"Expected `weights` of {name} to be {' or '.join(['null', *known])}, but got `{weights}`.")
+    try:
+        return get_model(name, weights=weights)
+    except URLError as error:
+        raise FileNotFoundError(
+            f"Expected to download torchvision's {weights} of {name}, but could not ({error.reason}). "
+            "Train from scratch with `component.module.weights=null`."
+        ) from error
 
 
 class PatchResNet(nn.Module):
@@ -38,15 +66,8 @@ class PatchResNet(nn.Module):
         self.network.fc = nn.Linear(self.network.fc.in_features, num_classes)
 
     def load_pretrained(self, weights: str) -> None:
-        """Load torchvision's weights of that name ("DEFAULT", ...; downloaded on first use), but for the last layer.
-
-        Raises:
-            ValueError: If there are none of that name.
-        """
-        names = list(get_model_weights(self.architecture).__members__)
-        if weights not in names:
-            raise ValueError(f"Expected `weights` to be one of {', '.join(names)}, but got `{weights}`.")
-        pretrained = get_model(self.architecture, weights=weights)
+        """Load torchvision's weights, but for the last layer; see `pretrained_resnet`."""
+        pretrained = pretrained_resnet(self.architecture, weights)
         pretrained.fc = self.network.fc
         self.network.load_state_dict(pretrained.state_dict(), strict=True)
 

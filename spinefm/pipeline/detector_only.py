@@ -37,7 +37,7 @@ class DetectorOnlyPipeline(SpinePipeline):
         Args:
             mask_rcnn: Finds the vertebrae.
             resnet: Sees landmarks in them.
-            score_threshold: Detections below it are dropped.
+            score_threshold: Detections below it are dropped; the detector has dropped those below its own before.
             max_overlap: Of two masks with a larger IoU the less confident is dropped.
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.

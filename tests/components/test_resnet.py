@@ -3,8 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from torchmetrics.functional.classification import multiclass_accuracy
 
 from spinefm.components import ResNetComponent
+from spinefm.components.resnet import MeanAccuracy
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.structures import PatchBox, Patches
 
@@ -26,10 +28,27 @@ def test_accuracy_is_the_mean_over_the_classes_that_occur(build, monkeypatch):
     logged = {}
     monkeypatch.setattr(component, "log", lambda name, value, **options: logged.update({name: value}))
     labels = torch.tensor([0, 0, 0, 0, 1])
-    predicted = nn.functional.one_hot(torch.tensor([0, 0, 0, 1, 1]), 4).float()
+    predicted = nn.functional.one_hot(torch.tensor([0, 0, 2, 1, 1]), 4).float()
     component.validation_step((predicted, labels), 0)
-    # Background 3 of 4, vertebra 1 of 1; the landmarks do not occur.
-    assert logged["val/accuracy"].compute().item() == pytest.approx((0.75 + 1.0) / 2)
+    # Background 2 of 4, vertebra 1 of 1; the landmarks do not occur, though one of them is found.
+    assert logged["val/accuracy"].compute().item() == pytest.approx((0.5 + 1.0) / 2)
+
+
+def test_accuracy_is_torchmetrics_where_all_classes_occur():
+    generator = torch.Generator().manual_seed(0)
+    found, true = (torch.randint(5, (200,), generator=generator) for _ in range(2))
+    assert MeanAccuracy(5)(found, true).item() == pytest.approx(multiclass_accuracy(found, true, 5, average="macro").item())
+
+
+@pytest.mark.parametrize(("option", "named"), [({"landmarks": ["T12", "c2"]}, "'c2'"), ({"repeats": {"Foo": 3}}, "'Foo'")], ids=str)
+def test_what_is_no_level_is_refused(build, option, named):
+    with pytest.raises(ValueError, match=f"a level between C1 and S1 .* but got {named}"):
+        build("resnet", terminals=[], **option)
+
+
+def test_a_landmark_named_twice_is_refused(build):
+    with pytest.raises(ValueError, match="different levels"):
+        build("resnet", landmarks=["T12", "L5", "T12"])
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

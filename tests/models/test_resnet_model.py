@@ -1,10 +1,12 @@
 """The patch classifier's network against torchvision's."""
 
+from urllib.error import URLError
+
 import pytest
 import torch
 from torchvision.models import get_model
 
-from spinefm.models.resnet import PatchResNet
+from spinefm.models.resnet import PatchResNet, pretrained_resnet
 
 
 @pytest.fixture
@@ -54,6 +56,15 @@ def test_pretrained_weights_replace_all_but_the_last_layer(monkeypatch):
     assert torch.equal(model.network.fc.weight, last)
 
 
+def test_weights_that_cannot_be_downloaded_are_named_with_the_remedy(monkeypatch):
+    def offline(name, weights):
+        raise URLError("no network")
+
+    monkeypatch.setattr("spinefm.models.resnet.get_model", offline)
+    with pytest.raises(FileNotFoundError, match=r"DEFAULT of resnet18, but could not \(no network\)\. Train .*weights=null"):
+        pretrained_resnet("resnet18", "DEFAULT")
+
+
 def test_unknown_weights_are_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="IMAGENET1K_V1, DEFAULT, but got `BEST`"):
+    with pytest.raises(ValueError, match="IMAGENET1K_V1 or DEFAULT, but got `BEST`"):
         PatchResNet("resnet18", 3).load_pretrained("BEST")

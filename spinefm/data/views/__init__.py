@@ -1,7 +1,7 @@
 """What each component sees of a film."""
 
 from spinefm.data.views.augmentation import check_variation
-from spinefm.data.views.base import View
+from spinefm.data.views.base import View, known_repeats
 from spinefm.data.views.classification import ClassificationView, class_names
 from spinefm.data.views.detection import DetectionView
 from spinefm.data.views.film_masks import FilmMaskView
@@ -17,5 +17,6 @@ __all__ = [
     "View",
     "check_variation",
     "class_names",
+    "known_repeats",
     "reader_index",
 ]

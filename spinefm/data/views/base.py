@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from spinefm.anatomy import level_index
+from spinefm.anatomy import check_level, level_index
 from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.centroids import local_spacings
@@ -130,6 +130,15 @@ def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> tu
     if not refs:
         raise ValueError(f"Expected a film with at least two vertebrae, but none of {len(films)} has them. Check the annotations.")
     return refs
+
+
+def known_repeats(repeats: Mapping[str, int] | None) -> dict[str, int]:
+    """`repeats` of a config, none for None.
+
+    Raises:
+        ValueError: If one is not of a level.
+    """
+    return {check_level(level): number for level, number in (repeats or {}).items()}
 
 
 def _refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> Iterator[VertebraRef]:

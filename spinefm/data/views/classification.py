@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.anatomy import BACKGROUND, VERTEBRA
+from spinefm.anatomy import BACKGROUND, VERTEBRA, check_level
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
 from spinefm.geometry.patches import PatchRule, patch_box
@@ -18,8 +18,14 @@ MAX_ZOOM = 1.1
 
 
 def class_names(landmarks: Sequence[str]) -> tuple[str, ...]:
-    """The classifier's classes in the order of its outputs."""
-    return BACKGROUND, VERTEBRA, *landmarks
+    """The classifier's classes in the order of its outputs.
+
+    Raises:
+        ValueError: If a landmark is no level, or named twice.
+    """
+    if len(set(landmarks)) < len(landmarks):
+        raise ValueError(f"Expected `landmarks` to be different levels, but got {list(landmarks)}.")
+    return BACKGROUND, VERTEBRA, *map(check_level, landmarks)
 
 
 class ClassificationView(View[tuple[Tensor, Tensor]]):
