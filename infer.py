@@ -1,7 +1,7 @@
 """Segment and name the vertebrae of a film or a folder of films: `python infer.py input=<folder> checkpoints=<folder>`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
@@ -18,7 +18,9 @@ from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
 from spinefm.export import write_film, write_measurements
+from spinefm.files.atomic import write_text
 from spinefm.pipeline import SpinePipeline, film_spines
+from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
 from spinefm.running.jobs import is_for_several, one_job, run_apart
@@ -49,7 +51,14 @@ def main(config: DictConfig) -> None:
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
         write_measurements(folder, list(ids.values()), rows, failures)
+        write_text(folder / "run.yaml", OmegaConf.to_yaml(record(config, components)))
         report(folder, list(ids.values()), failures)
+
+
+def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
+    """By what the results were made: commit, versions, networks and options."""
+    resolved: Any = OmegaConf.to_container(config, resolve=True)
+    return run_record(resolved) | {"components": checkpoint_origins(config.checkpoints, components), "config": resolved}
 
 
 def segment(

@@ -52,20 +52,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def run_record(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
-    """Content of `run.json`.
+def run_record(config: Mapping[str, Any], data_fingerprint: str | None = None) -> dict[str, Any]:
+    """What is written down of a run.
 
     Args:
         config: Resolved.
-        data_fingerprint: See `RadiographDataset.fingerprint`.
+        data_fingerprint: See `RadiographDataset.fingerprint`; None of films that are no data set.
     """
-    return {
-        "run_id": uuid.uuid4().hex,
-        "git_commit": git_commit(),
-        "config_hash": config_hash(config),
-        "data_fingerprint": data_fingerprint,
-        "versions": versions(),
-    }
+    data = {} if data_fingerprint is None else {"data_fingerprint": data_fingerprint}
+    known = {"run_id": uuid.uuid4().hex, "git_commit": git_commit(), "config_hash": config_hash(config)}
+    return known | data | {"versions": versions()}
 
 
 def training_origin(record: Mapping[str, Any], dataset: str, wandb_id: str | None, views: Iterable[str]) -> dict[str, Any]:

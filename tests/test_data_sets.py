@@ -71,7 +71,7 @@ def test_the_pipeline_is_evaluated_and_infers(trained, tmp_path):
     except SystemExit as ended:
         assert "1 of 1 films failed" in str(ended.code)
     written = {f"{film.stem}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")}
-    assert names(tmp_path / "found") == written | {"measurements.csv"}
+    assert names(tmp_path / "found") == written | {"measurements.csv", "run.yaml"}
 
 
 @pytest.mark.parametrize("form", ["labelme", "coco"])

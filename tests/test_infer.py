@@ -5,9 +5,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from spinefm.data.synthetic import SyntheticDataset
+from spinefm.files.weight_files import sha256_of
 from tests.scripts import FILMS, PIPELINES, fails, names, process, read_json, run
 
 
@@ -24,7 +26,7 @@ def films(tmp_path_factory):
 
 def products(*film_ids):
     files = {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
-    return files | {"measurements.csv"}
+    return files | {"measurements.csv", "run.yaml"}
 
 
 @pytest.mark.parametrize("films_at_once", [1, 4])
@@ -100,6 +102,14 @@ def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
     run("infer", workplace, f"input={tmp_path / 'c_film.png'}", *arguments)
     told = read_json(tmp_path / "out" / "c_film.json")
     assert told["view"] == "unknown" and told["spacing_mm"] is None
+
+
+def test_what_made_the_results_is_written_beside_them(workplace, films, tmp_path):
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
+    run("infer", workplace, *arguments)
+    told, trained = yaml.safe_load((tmp_path / "run.yaml").read_text()), workplace / "checkpoints" / "synthetic" / "resnet.ckpt"
+    assert set(told["components"]) == {"mask_rcnn", "resnet"} and told["components"]["resnet"]["sha256"] == sha256_of(trained)
+    assert told["config"]["input"] == str(films / "a_film.png") and {"git_commit", "versions", "config_hash"} <= set(told)
 
 
 def test_every_film_has_a_row_of_measurements_or_the_reason(workplace, films, tmp_path):

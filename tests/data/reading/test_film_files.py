@@ -1,5 +1,6 @@
 """Reading films: every format gives upright, bright-boned 8-bit pixels, and damage gives a reason."""
 
+import gdcm
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
@@ -26,6 +27,29 @@ def write_dicom(path, stored, **attributes):
         setattr(dataset, name, value)
     dataset.save_as(path, enforce_file_format=True)
     return path
+
+
+def compressed(path, name):
+    """The film again, in a transfer syntax of GDCM's."""
+    reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, name)))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFileName(str(path.with_name(f"{name}.dcm")))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return path.with_name(f"{name}.dcm")
+
+
+@pytest.mark.parametrize(
+    "syntax", ["JPEGLosslessProcess14_1", "JPEGLosslessProcess14", "JPEGLSLossless", "JPEG2000Lossless", "RLELossless"]
+)
+def test_what_archives_keep_is_read_to_the_last_bit(tmp_path, syntax):
+    plain = write_dicom(tmp_path / "a.dcm", np.arange(64 * 48).reshape(64, 48))
+    np.testing.assert_array_equal(read_film(compressed(plain, syntax)).pixels, read_film(plain).pixels)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "tiff", "bmp", "jpg", "JPEG"])
