@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from spinefm.data.synthetic.dataset import SyntheticDataset
@@ -54,3 +55,21 @@ def test_the_size_of_outlines_does_not_depend_on_that_of_the_film(script, film):
     assert script.outline_size(larger) == pytest.approx(script.outline_size(film), rel=0.02)
     tight = [mask_to_vertebra(cv2.erode(paste_mask(v, film.size).astype(np.uint8), np.ones((5, 5))) > 0) for v in film.vertebrae]
     assert script.outline_size(Radiograph("tight", film.pixels, tuple(tight))) < 0.9 * script.outline_size(film)
+
+
+def test_a_film_is_wrong_if_half_of_it_is_misnamed_or_two_are_missed():
+    script = load_experiment("aasce/doubtful_films")
+
+    def film(film_id, right, misnamed=0, missed=0, confidence=0.95):
+        states = [(True, True)] * right + [(True, False)] * misnamed + [(False, False)] * missed
+        return [
+            {"film_id": film_id, "true_x": 1.0, "predicted_x": 1.0 if found else None, "identified": found, "labelled": labelled,
+             "confidence": confidence if found else None}
+            for found, labelled in states
+        ]  # fmt: skip
+
+    rows = [*film("good", 17), *film("shifted", 8, misnamed=9), *film("short", 14, missed=3), *film("unsure", 16, missed=1, confidence=0.5)]
+    films = script.films_of(pd.DataFrame(rows))
+    assert films.index[films.misnamed].tolist() == ["shifted"] and films.index[films.missed].tolist() == ["short"]
+    assert films.index[films["other number"]].tolist() == ["short", "unsure"] and films.index[films.unsure].tolist() == ["unsure"]
+    assert films["any"].tolist() == [False, False, True, True]
