@@ -29,7 +29,7 @@ from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
 from spinefm.structures import Radiograph
-from spinefm.tracking import TrackedEvaluation, use_models
+from spinefm.tracking import FILES, TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import start_loggers
 
@@ -44,7 +44,8 @@ OWN = "own"
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    (folder / "results.json").unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
     if is_for_several(config):
         run_apart(__file__)
         return

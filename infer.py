@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
+from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
@@ -87,9 +89,17 @@ def report(folder: Path, films: list[str], failures: dict[str, str]) -> None:
 
 
 def film_ids(paths: list[Path]) -> dict[Path, str]:
-    """An id per film: its file's name without the suffix, or with it where two names differ in nothing else."""
-    stems = Counter(path.stem for path in paths)
-    return {path: path.stem if stems[path.stem] == 1 else path.name for path in paths}
+    """An id per film: its file's name without the suffix, or with it where two names differ in nothing else; as data sets have them.
+
+    Raises:
+        ValueError: If two films would have one id.
+    """
+    stems = Counter(safe_id(path.stem) for path in paths)
+    ids = {path: safe_id(path.stem if stems[safe_id(path.stem)] == 1 else path.name) for path in paths}
+    for (first, its), (second, other) in combinations(ids.items(), 2):
+        if its == other:
+            raise ValueError(f"Expected films of different names, but the results of `{first}` and `{second}` would be one. Rename a file.")
+    return ids
 
 
 def readable(ids: dict[Path, str], views: ViewRule, reader: str | None, failures: dict[str, str]) -> Iterator[Radiograph]:

@@ -122,7 +122,7 @@ class Radiograph:
 
     Attributes:
         film_id: Unique within its data set; safe as a file name.
-        pixels: (H, W), bone bright, display window already applied.
+        pixels: (H, W), display window already applied; bone bright, but on a few simulated films.
         vertebrae: From head to foot; empty where the film is not annotated.
         view: Projection and region.
         patient_id: Films of one patient never stand in two splits.

@@ -1,6 +1,7 @@
 """infer.py, from its command line to its files."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from infer import film_ids
+from spinefm.data.film_source import film_ids as data_set_ids
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.files.weight_files import sha256_of
 from tests.scripts import FILMS, PIPELINES, fails, names, process, read_json, run
@@ -94,6 +97,14 @@ def test_films_of_one_name_in_two_formats_keep_apart(workplace, films, tmp_path)
     arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
     run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
     assert names(tmp_path / "out") == products("same.png", "same.jpg")
+
+
+def test_ids_are_those_of_data_sets_and_never_shared():
+    names = ["1 A AP.jpg", "2.png", "2.dcm"]
+    assert list(film_ids([Path(name) for name in names]).values()) == ["1_A_AP", "2.png", "2.dcm"]
+    assert film_ids([Path(names[0])])[Path(names[0])] == data_set_ids([Path(names[0])])[0]
+    with pytest.raises(ValueError, match=r"`a\.png` and `a\.png\.tif` would be one\. Rename"):
+        film_ids([Path("a.png"), Path("a.dcm"), Path("a.png.tif")])
 
 
 def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):

@@ -1,4 +1,7 @@
-"""Lay out a W&B project: `python experiments/wandb/dashboard.py <entity>/<project>`; needs `pip install -e '.[dashboard]'` and an account."""
+"""Lay out a W&B project: `python experiments/wandb/dashboard.py <entity>/<project>`.
+
+Needs `pip install -e '.[dashboard]'` and an account.
+"""
 
 import argparse
 

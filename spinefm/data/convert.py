@@ -1,7 +1,7 @@
 """Turn any data set into your own: `python -m spinefm.data.convert dataset=<name> dataset.root=<folder> format=labelme output=<folder>`.
 
-Films become 8-bit PNG files, bone bright; `dataset=labelme` or `dataset=coco` reads the result, with the same masks, levels, patients,
-views, spacings and splits.
+Films become 8-bit PNG files, bone bright but on a few simulated ones; `dataset=labelme` or `dataset=coco` reads the result, with the same
+masks, levels, patients, views, spacings and splits. Where published splits divide a patient, patients are divided anew.
 """
 
 import logging
@@ -26,11 +26,12 @@ from spinefm.data.problems import Problem
 from spinefm.data.reading.annotation import PARTS
 from spinefm.data.reading.film_table import NAME as TABLE_NAME
 from spinefm.data.reading.film_table import FilmRow, write_film_table
+from spinefm.data.splits.grouping import shared_patients
 from spinefm.drawing.overlay import outlines
 from spinefm.files.atomic import atomic_path, write_json
 from spinefm.geometry.masks import paste_mask
 from spinefm.running.failures import run_script
-from spinefm.structures import Landmark, Radiograph, Vertebra
+from spinefm.structures import SPLITS, Landmark, Radiograph, Vertebra
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +53,11 @@ def main(config: DictConfig) -> None:
     rows, problems = dict[str, FilmRow](), list(dataset.problems)
     WRITERS[config.format](folder, _usable(track(dataset.inspect(), "Films", total=len(dataset)), rows, problems))
     with atomic_path(folder / TABLE_NAME) as temporary:
-        write_film_table(temporary, rows)
+        write_film_table(temporary, undivided(rows))
     Console().print(f"{len(rows)} of {len(dataset)} films: {folder}")
     if fatal := [str(problem) for problem in problems if problem.fatal]:
-        raise ValueError("\n  ".join([f"{len(fatal)} errors in `dataset={dataset.name}`; these films were left out:", *fatal]))
+        said = f"{len(fatal)} errors in `dataset={dataset.name}`; films with one of their own were left out:"
+        raise ValueError("\n  ".join([said, *fatal]))
 
 
 def _usable(inspections: Iterable[Inspection], rows: dict[str, FilmRow], problems: list[Problem]) -> Iterator[Radiograph]:
@@ -65,6 +67,15 @@ def _usable(inspections: Iterable[Inspection], rows: dict[str, FilmRow], problem
             film = inspection.film
             rows[film.film_id] = FilmRow(film.patient_id, film.view, film.spacing_mm, inspection.split, film.reader)
             yield film
+
+
+def undivided(rows: dict[str, FilmRow]) -> dict[str, FilmRow]:
+    """The same rows; without their splits if one patient is in two of them, which the result's readers refuse."""
+    patients = {split: [row.patient_id for row in rows.values() if row.split == split and row.patient_id] for split in SPLITS}
+    if not (shared := shared_patients(patients)):
+        return rows
+    logger.warning("%d patients are in two splits, such as %s: no split is written, they will be divided anew.", len(shared), min(shared))
+    return {film_id: row._replace(split=None) for film_id, row in rows.items()}
 
 
 def write_labelme(folder: Path, films: Iterable[Radiograph]) -> None:

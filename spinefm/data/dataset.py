@@ -86,7 +86,7 @@ class RadiographDataset(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Hexadecimal digest that changes when the films, annotations or splits do."""
+        """Hexadecimal digest that changes when the films, annotations or splits do; also when files of films are moved or written anew."""
 
     def __len__(self) -> int:
         """Number of films, in every split and in none."""

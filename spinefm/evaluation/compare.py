@@ -1,9 +1,11 @@
 """Two evaluations of the same films, film by film: `python -m spinefm.evaluation.compare <folder> <folder>`."""
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -64,10 +66,12 @@ class Evaluation:
     Attributes:
         vertebrae: Content of `vertebrae.csv`.
         angles: Of `angles.csv`; None where no Cobb angles are known.
+        protocol: By which was counted, as in `results.json`; None where an older version did not write it.
     """
 
     vertebrae: pd.DataFrame
     angles: pd.DataFrame | None = None
+    protocol: Mapping[str, Any] | None = None
 
 
 def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
@@ -77,8 +81,11 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
         By `MEASURES`, and by `ANGLE_MEASURES` where both have angles.
 
     Raises:
-        ValueError: If they are of different films.
+        ValueError: If they are of different films, or were counted in two ways.
     """
+    if first.protocol and second.protocol and first.protocol != second.protocol:
+        remedy = "Give both the same `evaluation=`."
+        raise ValueError(f"Expected two evaluations by one protocol, but got {dict(first.protocol)} and {dict(second.protocol)}. {remedy}")
     tables = first.vertebrae, second.vertebrae
     if difference := set(tables[0].film_id) ^ set(tables[1].film_id):
         raise ValueError(f"Expected two evaluations of the same films, but only one has {sorted(difference)[:5]}. Evaluate the same split.")
@@ -146,7 +153,9 @@ def read_evaluation(folder: Path) -> Evaluation:
             f"Expected an evaluation of a pipeline in `{folder}`, but it has no `vertebrae.csv`. Give the `output` of evaluate.py."
         )
     angles = folder / "angles.csv"
-    return Evaluation(_read_csv(path, "patient_id"), _read_csv(angles, "error_deg") if angles.is_file() else None)
+    vertebrae, results = _read_csv(path, "patient_id"), folder / "results.json"
+    protocol = json.loads(results.read_text(encoding="utf-8")).get("protocol") if results.is_file() else None
+    return Evaluation(vertebrae, _read_csv(angles, "error_deg") if angles.is_file() else None, protocol)
 
 
 def _read_csv(path: Path, newest: str) -> pd.DataFrame:

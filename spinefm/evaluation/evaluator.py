@@ -1,6 +1,7 @@
 """Film by film from (radiograph, spine) pairs to files a person and a program can read."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Evaluator:
         """
         if not self._films:
             raise ValueError("Expected at least one evaluated film, but got none. Check the data set's path and split.")
-        results = {**self.compute(), "num_unreadable": len(unreadable)}
+        results = {**self.compute(), "num_unreadable": len(unreadable), "protocol": asdict(self._protocol)}
         write_json(Path(folder) / "results.json", results)
         _write_csv(Path(folder) / "vertebrae.csv", vertebra_table(self.films))
         if "num_cobb_images" in results:

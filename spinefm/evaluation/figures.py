@@ -61,9 +61,9 @@ def _with_intervals(axes: Any, entries: Sequence[Mapping[str, Any]], shift: floa
     ]
     if known:
         places, values, intervals = zip(*known, strict=True)
-        # A percentile interval need not hold the value where there are few patients.
-        errors = np.abs(np.array(intervals).T - values)
-        axes.errorbar(places, values, errors, fmt="o", markersize=4, capsize=2, linewidth=1, **looks)
+        # Drawn by itself: where there are few patients an interval need not hold the value.
+        axes.vlines(places, *np.array(intervals).T, linewidth=1, color=looks.get("color"))
+        axes.plot(places, values, "o", markersize=4, **looks)
 
 
 def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:

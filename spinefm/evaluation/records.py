@@ -136,8 +136,9 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
         pair = partners.get(index)
         row = _matched(truth, spine.vertebrae[pair.predicted], pair.dice) if pair else _record(truth, None)
         rows.append(replace(row, found_by_centroid=by_centroid[index]))
-    excused = _on_landmarks([spine.vertebrae[index] for index in matching.spurious], radiograph)
-    rows.extend(_record(None, spine.vertebrae[index]) for index, its in zip(matching.spurious, excused, strict=True) if not its)
+    if protocol.count_spurious:
+        excused = _on_landmarks([spine.vertebrae[index] for index in matching.spurious], radiograph)
+        rows.extend(_record(None, spine.vertebrae[index]) for index, its in zip(matching.spurious, excused, strict=True) if not its)
     return FilmRecord(
         radiograph.film_id,
         radiograph.view,

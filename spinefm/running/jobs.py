@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from omegaconf import DictConfig, read_write
 from spinefm.files.atomic import write_json
 from spinefm.running.failures import QUIET
 from spinefm.running.resolvers import short_hash
+
+log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
@@ -114,12 +117,14 @@ def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
         if not _is_same(folder, record):
             remedy = "Name another folder with `hydra.sweep.dir=<folder>`."
             raise ValueError(f"Expected `{folder}` to be this job's, but it holds one of another config or other films. {remedy}")
+        _tell_changes(folder, record)
         return _value(folder)
     others = (path.parent for path in sorted(folder.parent.glob(f"*/{SCORE}")))
     same = next((path for path in others if _is_same(path, record)), None)
     if same is None:
         _clear(folder)
         return None
+    _tell_changes(same, record)
     for name in (RECORD, SCORE):
         write_json(folder / name, json.loads((same / name).read_text(encoding="utf-8")))
     return _value(folder)
@@ -131,6 +136,13 @@ def _is_same(folder: Path, record: Mapping[str, Any]) -> bool:
     except (OSError, ValueError):
         return False
     return all(before.get(key) == record[key] for key in ("config_hash", "data_fingerprint"))
+
+
+def _tell_changes(folder: Path, record: Mapping[str, Any]) -> None:
+    """Warn where an answer is of other code: that is no other job, but perhaps another result."""
+    before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    if changed := [key for key in ("git_commit", "versions") if before.get(key) != record.get(key)]:
+        log.warning("`%s` was run with another %s; delete it to run it again.", folder, " and other ".join(changed))
 
 
 def _value(folder: Path) -> float:

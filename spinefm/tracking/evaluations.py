@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BREAKDOWNS = ("per_view", "per_reader", "per_level")
 """Parts of `results.json` with the same metrics over again: hundreds, for which W&B makes no panels by itself."""
-NO_METRICS = ("confusion", "bins")
+NO_METRICS = ("confusion", "bins", "protocol")
 """Parts of `results.json` that are not logged."""
 FILES = ("results.json", "vertebrae.csv", "angles.csv", "report.html")
 

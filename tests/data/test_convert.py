@@ -13,6 +13,7 @@ from spinefm.data.reading.film_table import FilmRow, write_film_table
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Landmark, View
+from tests.layouts import nhanes2
 from tests.scripts import FILMS, fails, names, run
 
 FORMATS = {"labelme": (write_labelme, LabelmeDataset), "coco": (write_coco, CocoDataset)}
@@ -113,6 +114,15 @@ def test_splits_come_along(tmp_path, form):
     own = FORMATS[form][1](str(tmp_path / "own"))
     for split in ("train", "val", "test"):
         assert [film.film_id for film in own.split(split)] == [f"{split}_{i:04d}" for i in range(3)]
+
+
+@every_format
+def test_patients_whose_films_are_in_two_splits_are_divided_anew(tmp_path, form):
+    root = nhanes2.write(tmp_path / "nhanes2", num_films=6, lists=False, ids=("C00001", "L00001", "C00002", "L00002", "C00003", "C00004"))
+    nhanes2.write_lists(root, {"train": ["C00001", "C00002", "C00003"], "val": ["L00001", "L00002"], "test": ["C00004"]})
+    run("convert", tmp_path, "dataset=nhanes2", f"dataset.root={root}", f"format={form}", "output=own")
+    own = FORMATS[form][1](str(tmp_path / "own"))
+    assert sum(len(own.split(split)) for split in ("train", "val", "test")) == 6
 
 
 def test_nothing_is_overwritten(tmp_path):

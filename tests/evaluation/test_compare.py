@@ -10,6 +10,7 @@ from scipy.stats import wilcoxon
 from spinefm.evaluation import compare as script
 from spinefm.evaluation.compare import Evaluation, compare
 from spinefm.evaluation.evaluator import Evaluator
+from spinefm.evaluation.matching import OURS, Protocol
 from spinefm.running.failures import run_script
 from spinefm.structures import Radiograph, Spine, Vertebra, View
 from tests import scoliosis
@@ -21,9 +22,9 @@ def square(index, level, shift=0):
     return Vertebra(np.ones((10, 10), dtype=bool), (20 + shift, 20 * index), (25.0 + shift, 20.0 * index + 5), level)
 
 
-def evaluated(folder, shifts, patients=1):
+def evaluated(folder, shifts, patients=1, protocol=OURS):
     """Films whose vertebrae were found so many pixels beside; None is a film without any; every other one has a false positive."""
-    evaluator = Evaluator()
+    evaluator = Evaluator(protocol=protocol)
     for number, shift in enumerate(shifts):
         truth = tuple(square(index, level) for index, level in enumerate(LEVELS))
         film = Radiograph(f"{number:03d}", np.zeros((200, 60), dtype=np.uint8), truth, patient_id=f"p{number // patients}")
@@ -133,6 +134,12 @@ def test_what_cannot_be_compared_is_named(tmp_path):
     pd.DataFrame({"film_id": ["000"]}).to_csv(first / "angles.csv")
     with pytest.raises(SystemExit, match=r"`error_deg` in .*angles.csv`, but it is of an older version"):
         run(first, first)
+
+
+def test_evaluations_by_two_protocols_are_not_compared(tmp_path):
+    ours, paper = evaluated(tmp_path / "a", [0, 1]), evaluated(tmp_path / "b", [0, 1], protocol=Protocol(count_spurious=False))
+    with pytest.raises(ValueError, match=r"one protocol, but got .*spurious': True.* and .*spurious': False.*`evaluation=`"):
+        compare(read(ours), read(paper))
 
 
 def test_cobb_angles_are_compared_film_by_film(tmp_path, capsys):

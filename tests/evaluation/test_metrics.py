@@ -182,6 +182,8 @@ def test_the_papers_protocol():
     assert value(strict, "identification_rate") == 0.5 and value(strict, "false_positives_per_image") == 1
     assert value(free, "identification_rate") == 1.0 and value(free, "false_positives_per_image") is None
     assert value(free, "dice_identified") == pytest.approx(2 * 100 / 280)
+    right = compute_metrics([record("a", truth, [*truth, square(60, "C6")], protocol=paper)])
+    assert value(right, "all_correct_films") == 1 and right["calibration"]["expected_calibration_error"]["value"] == 0
     assert value(compute_metrics([record("a", truth, [], protocol=paper)]), "identification_rate") == 0
 
 

@@ -51,6 +51,12 @@ def test_another_job_of_the_same_config_answers_too(tmp_path):
     assert names(tmp_path / "5-b") == {"score.json", "run.json"} and read_json(tmp_path / "5-b" / "run.json") == RECORD
 
 
+def test_an_answer_of_other_code_is_told(tmp_path, caplog):
+    finished(tmp_path / "3-a")
+    assert finished_score(tmp_path / "3-a", RECORD | {"git_commit": "b"}) == 0.5
+    assert "run with another git_commit; delete it" in caplog.text
+
+
 def test_a_job_that_diverged_fails_again(tmp_path):
     finished(tmp_path / "job", None)
     with pytest.raises(ValueError, match=r"Expected `val/x` to become a finite number, but it never did"):

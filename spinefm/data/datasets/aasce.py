@@ -194,8 +194,11 @@ def _read_tables(root: Path) -> tuple[list[Path], NDArray[np.float64]]:
 def _read_csv(path: Path) -> list[list[str]]:
     if not path.is_file():
         raise DataError(Problem(path, "to be a table of AASCE", "nothing", "Set `dataset.root=<folder that holds data and labels>`."))
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.reader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(Problem(path, "to be a table in UTF-8", f"one that cannot be read ({error})", "Complete the data set.")) from error
 
 
 def _read_angles(path: Path, count: int) -> list[CobbAngles | None]:

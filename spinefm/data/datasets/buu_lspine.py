@@ -46,6 +46,8 @@ class BuuLspineDataset(FolderDataset):
         base = check_folder(Path(root).expanduser(), "the folder of BUU-LSPINE")
         problems, sources = list[Problem](), list[FilmSource]()
         for folder, view in folders.items():
+            if view not in [*View]:
+                raise ValueError(f"Expected `dataset.folders.{folder}` to be one of {', '.join(View)}, but got {view!r}.")
             for path in sorted((base / folder).glob("[!.]*.csv")):
                 images, film_id = find_images(path.parent, path.stem), safe_id(f"{folder}_{path.stem}")
                 if images:

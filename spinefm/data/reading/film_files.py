@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
@@ -109,8 +110,16 @@ def _error(path: Path, expected: str, found: str, remedy: str) -> DataError:
 
 
 def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM" or path.suffix.lower() in DICOM_SUFFIXES
+    return path.suffix.lower() in DICOM_SUFFIXES or _begins_as_dicom(path)
+
+
+def _begins_as_dicom(path: Path) -> bool:
+    """Not if the file cannot be read: whoever reads it as a film of its suffix will say so."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _is_film(path: Path) -> bool:
@@ -131,9 +140,13 @@ def _read_image(path: Path, convert: Callable[[Image.Image], Pixels]) -> Pixels:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with Image.open(path) as image:
-            return convert(image)
+            # Photographs of two pictures in one JPEG are of one film; TIFFs of several pages are of several.
+            pages = image.n_frames if isinstance(image, TiffImageFile) else 1
+            if pages == 1:
+                return convert(image)
     except _BROKEN_IMAGE as error:
         raise _error(path, "a complete image", f"one that cannot be decoded ({error})", "Copy the file again from its source.") from error
+    raise _error(path, "a single film", f"{pages} pages", "Export the one that shows the spine as its own file.")
 
 
 def _display(image: Image.Image) -> Pixels:
@@ -176,10 +189,15 @@ def _window(stored: NDArray[Any], dataset: pydicom.Dataset) -> Pixels:
     if stored.ndim == 3:
         return _to_uint8(stored.mean(2), (0, 2**dataset.BitsStored - 1))
     shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
-    windowed = "WindowCenter" in dataset or "VOILUTSequence" in dataset
-    pixels = _to_uint8(shown, _window_limits(dataset) if windowed else None)
+    pixels = _to_uint8(shown, _window_limits(dataset) if _is_windowed(dataset) else None)
     # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only now.
     return 255 - pixels if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
+
+
+def _is_windowed(dataset: pydicom.Dataset) -> bool:
+    """Whether `apply_voi_lut` has something to apply: elements may be there and empty."""
+    window = (dataset.get("WindowCenter"), dataset.get("WindowWidth"))
+    return bool(dataset.get("VOILUTSequence")) or not any(value in (None, "", []) for value in window)
 
 
 def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float]:

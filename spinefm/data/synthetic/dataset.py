@@ -53,16 +53,17 @@ class SyntheticDataset(RadiographDataset):
     ) -> None:
         self._num_films = _check_num_films(num_films)
         self._views = _check_views(views)
-        self._seed, self._scale, self._curve_scale = seed, scale, _check_curve_scale(curve_scale)
-        self._size = None if size is None else (int(size[0]), int(size[1]))
+        self._seed, self._scale, self._curve_scale = seed, _check_scale(scale), _check_curve_scale(curve_scale)
+        self._size = None if size is None else _check_size(size)
         self.landmarks, self.terminals = tuple(landmarks), tuple(terminals)
         self.cache_dir = Path(cache_dir).expanduser() if cache_dir else None
 
     def split(self, split: Split) -> Films[tuple[Split, int]]:
         """The films of one split, simulated when indexed."""
         numbers = [(split, index) for index in range(self._num_films.get(check_split(split), 0))]
-        fingerprint = self.fingerprint
-        return Films(numbers, lambda number: self.film(*number), lambda number: digest(fingerprint, *map(str, number)))
+        # Not of how many there are, nor of what is learnt of them.
+        made_by = [str(fact) for fact in (GENERATOR_VERSION, self._seed, self._size, self._views, self._scale, self._curve_scale)]
+        return Films(numbers, lambda number: self.film(*number), lambda number: digest(*made_by, *map(str, number)))
 
     @property
     def fingerprint(self) -> str:
@@ -86,7 +87,7 @@ class SyntheticDataset(RadiographDataset):
         return tuple(sorted(set(self._views)))
 
     def film(self, split: Split, index: int) -> Radiograph:
-        """One film; depends on the seed, the split and the index and on nothing else."""
+        """One film; depends on seed, size, views, scales, split and index, and on no other film. A few are of dark bone, untold."""
         rng = np.random.default_rng([self._seed, SPLITS.index(split), index])
         view = self._views[index % len(self._views)]
         film = simulate(view, rng, self._size, self._scale, self._curve_scale)
@@ -105,6 +106,18 @@ def _check_views(views: Sequence[str]) -> tuple[View, ...]:
     if not views or not set(views) <= set(VIEWS):
         raise ValueError(f"Expected `views` to be some of {', '.join(VIEWS)}, but got {list(views)}.")
     return tuple(View(view) for view in views)
+
+
+def _check_scale(scale: float) -> float:
+    if not 0 < scale < math.inf:
+        raise ValueError(f"Expected `scale` to be a number above 0, but got {scale}.")
+    return scale
+
+
+def _check_size(size: Sequence[int]) -> tuple[int, int]:
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"Expected `size` to be height and width in pixels, such as [1500, 1900], but got {list(size)}.")
+    return int(size[0]), int(size[1])
 
 
 def _check_curve_scale(curve_scale: float) -> float:

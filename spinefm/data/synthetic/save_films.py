@@ -7,6 +7,7 @@ from PIL import Image
 
 from spinefm.data.synthetic.dataset import SyntheticDataset
 from spinefm.files.atomic import atomic_path
+from spinefm.running.failures import run_script
 
 
 def save_films(folder: Path, number: int, seed: int = 0) -> list[Path]:
@@ -31,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

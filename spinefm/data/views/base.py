@@ -20,7 +20,10 @@ ItemT = TypeVar("ItemT")
 
 
 class View(Dataset[ItemT], ABC, Generic[ItemT]):
-    """Films as one component sees them. An item is a function of (seed, epoch, index) and nothing else."""
+    """Films as one component sees them.
+
+    An item is a function of (seed, epoch, index) and nothing else; where batches come whole, a batch is one of (seed, epoch, its indices).
+    """
 
     def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, augment: bool = True) -> None:
         """Make a view.

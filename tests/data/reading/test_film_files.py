@@ -1,5 +1,7 @@
 """Reading films: every format gives upright, bright-boned 8-bit pixels, and damage gives a reason."""
 
+from pathlib import Path
+
 import gdcm
 import numpy as np
 import pytest
@@ -244,3 +246,43 @@ def test_find_films_tells_what_is_wrong(tmp_path):
     for place, found in ((tmp_path, "none"), (tmp_path / "absent", "nothing at this path"), (tmp_path / "notes.txt", "another format")):
         with pytest.raises(DataError, match=found):
             find_films(place)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"WindowCenter": None, "WindowWidth": None},
+        {"WindowCenter": 2000},
+        {"VOILUTSequence": []},
+        {"WindowCenter": None, "WindowWidth": 1000, "VOILUTSequence": []},
+    ],
+    ids=str,
+)
+def test_a_window_that_is_none_is_left_out(tmp_path, elements):
+    stored = np.arange(64 * 48).reshape(64, 48)
+    whole = read_film(write_dicom(tmp_path / "b.dcm", stored)).pixels
+    np.testing.assert_array_equal(read_film(write_dicom(tmp_path / "a.dcm", stored, **elements)).pixels, whole)
+
+
+def test_a_tiff_of_two_pages_is_refused(tmp_path):
+    page = Image.fromarray(RAMP)
+    page.save(tmp_path / "study.tif", save_all=True, append_images=[page])
+    with pytest.raises(DataError, match=r"to be a single film, but found 2 pages\. Export"):
+        read_film(tmp_path / "study.tif")
+
+
+def test_a_file_that_may_not_be_read_is_no_film_or_one_that_fails(tmp_path, monkeypatch):
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    for name in ("b.png", "c.dcm", "notes"):
+        (tmp_path / name).write_bytes(b"")
+
+    def opened(path, *args, of=Path.open, **options):
+        if path.name in ("b.png", "c.dcm", "notes"):
+            raise PermissionError(13, "Permission denied")
+        return of(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert [path.name for path in find_films(tmp_path)] == ["a.png", "b.png", "c.dcm"]
+    for name in ("b.png", "c.dcm"):
+        with pytest.raises(DataError, match=f"{name}` to be a complete"):
+            read_film(tmp_path / name)
