@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead, work_behind
 from spinefm.structures import Radiograph
 
+RECORD = "run.yaml"
+
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")
 @one_job
@@ -45,6 +46,8 @@ def main(config: DictConfig) -> None:
     components = load_components(config.checkpoints, kind.func.components)
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
+    made_by = record(config, components)
+    (folder / RECORD).unlink(missing_ok=True)  # else results of a run that ends halfway would seem to be of an earlier one
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))
@@ -53,7 +56,7 @@ def main(config: DictConfig) -> None:
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
         write_measurements(folder, list(ids.values()), rows, failures)
-        write_text(folder / "run.yaml", OmegaConf.to_yaml(record(config, components)))
+        write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
         report(folder, list(ids.values()), failures)
 
 
@@ -96,9 +99,10 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     """
     stems = Counter(safe_id(path.stem) for path in paths)
     ids = {path: safe_id(path.stem if stems[safe_id(path.stem)] == 1 else path.name) for path in paths}
-    for (first, its), (second, other) in combinations(ids.items(), 2):
-        if its == other:
-            raise ValueError(f"Expected films of different names, but the results of `{first}` and `{second}` would be one. Rename a file.")
+    of_id = dict[str, Path]()
+    for path, film_id in ids.items():
+        if (other := of_id.setdefault(film_id, path)) != path:
+            raise ValueError(f"Expected films of different names, but the results of `{other}` and `{path}` would be one. Rename a file.")
     return ids
 
 

@@ -98,7 +98,7 @@ def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Tr
 def check_last_epoch(trainer: pl.Trainer) -> None:
     """Make sure that the last epoch is validated: what is not cannot be the best."""
     epochs, every = trainer.max_epochs, trainer.check_val_every_n_epoch
-    if epochs and every and epochs % every:
+    if epochs and every and epochs > 0 and epochs % every:
         raise ValueError(
             f"Expected `component.max_epochs` to be a multiple of `trainer.check_val_every_n_epoch`={every}, so that the last epoch "
             f"is validated, but got {epochs}. Change one of them."

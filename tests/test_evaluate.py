@@ -116,7 +116,9 @@ def test_a_film_that_cannot_be_used_is_told_once_by_two_processes(workplace, own
 
 
 def test_the_papers_protocol(workplace, tmp_path):
+    (tmp_path / "angles.csv").write_text("of an earlier evaluation")
     run("evaluate", workplace, *FILMS, *PIPELINES["detector_only"], "evaluation=spinefm_paper", f"output={tmp_path}")
+    assert not (tmp_path / "angles.csv").exists()
     results = read_json(tmp_path / "results.json")
     assert results["false_positives_per_image"]["value"] is None and results["identification_rate"]["value"] is not None
 

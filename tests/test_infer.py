@@ -13,7 +13,8 @@ from infer import film_ids
 from spinefm.data.film_source import film_ids as data_set_ids
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.files.weight_files import sha256_of
-from tests.scripts import FILMS, PIPELINES, fails, names, process, read_json, run
+from tests.dicom_files import write_dicom
+from tests.scripts import FILMS, PIPELINES, ROOT, fails, names, process, read_json, run
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,24 @@ def test_the_view_of_all_films_can_be_chosen(workplace, films, tmp_path):
     told = read_json(tmp_path / "a_film.json")
     assert told["view"] == "ap_spine" and not any("view=" in reason for reason in told["measurements_left_out"])
     assert set(pd.read_csv(tmp_path / "measurements.csv").view) == {"ap_spine"}
+
+
+def test_a_film_of_a_view_that_the_networks_do_not_know_does_not_stop_the_others(films, tmp_path):
+    (tmp_path / "in").mkdir()
+    with Image.open(films / "a_film.png") as film:
+        pixels = np.array(film).astype(np.uint16) * 16
+    for name, position in (("lateral", "LL"), ("front", "AP"), ("untold", "")):
+        write_dicom(tmp_path / "in" / f"{name}.dcm", pixels, ViewPosition=position)
+    arguments = [
+        f"checkpoints={ROOT / 'checkpoints' / 'aasce'}",
+        "pipeline=detector_only",
+        "pipeline.score_threshold=0",
+        f"output={tmp_path / 'out'}",
+    ]
+    told = fails("infer", tmp_path, f"input={tmp_path / 'in'}", *arguments)
+    assert "lateral.dcm` to be a film of the view ap_spine" in told
+    assert {read_json(tmp_path / "out" / f"{name}.json")["view"] for name in ("front", "untold")} == {"ap_spine"}
+    assert not (tmp_path / "out" / "lateral.json").exists()
 
 
 def test_the_view_is_checked(workplace, films, tmp_path):

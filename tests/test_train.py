@@ -119,9 +119,16 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tiny, tmp_path, name
     assert same_weights(published["whole"], published["second"])
 
 
-@pytest.mark.parametrize("change", ["component.module.optimizer.lr=0.1", "component.max_epochs=3"])
-def test_a_run_whose_rate_was_planned_does_not_resume_otherwise(tiny, tmp_path, change):
-    planned = [*tiny("point_predictor"), "scheduler@component.module.scheduler=one_cycle", "publish=null"]
+@pytest.mark.parametrize(
+    ("component", "change"),
+    [
+        ("point_predictor", "component.module.optimizer.lr=0.1"),
+        ("point_predictor", "component.max_epochs=3"),
+        ("sam_adapter", "component.max_epochs=3"),
+    ],
+)
+def test_a_run_whose_rate_was_planned_does_not_resume_otherwise(tiny, tmp_path, component, change):
+    planned = [*tiny(component), "scheduler@component.module.scheduler=one_cycle", "publish=null"]
     run("train", tmp_path, *planned, "component.max_epochs=2", f"hydra.run.dir={tmp_path / 'first'}")
     told = fails("train", tmp_path, *planned, "component.max_epochs=2", change, f"resume={tmp_path / 'first' / 'last.ckpt'}")
     assert "Expected" in told and "Repeat" in told and "Traceback" not in told

@@ -23,6 +23,9 @@ from spinefm.pipeline import InductivePipeline
 from spinefm.pipeline.examination import Examiner, Finding, Place, classify_places, cut_patches
 from spinefm.structures import Detections, Radiograph, Spine, StopReason, Vertebra
 
+DECISIONS = {"upright": False, "refinements": 0, "reach": 1.0, "patience": 2}
+"""Of the engine, too: what it decides otherwise by now takes more than one look, which the reference does not."""
+
 
 class SequentialExaminer(Examiner):
     """One patch per forward pass; its logits are pasted on a film of their own, where everything else happens."""
@@ -99,7 +102,8 @@ class ReferencePipeline:
 
     def __init__(self, components: dict[str, Component]) -> None:
         self.components = {name: plain_copy(component) for name, component in components.items()}
-        self.pipeline = InductivePipeline(**self.components | {"mask_rcnn": FullSizeDetector(self.components["mask_rcnn"])})
+        parts = self.components | {"mask_rcnn": FullSizeDetector(self.components["mask_rcnn"])}
+        self.pipeline = InductivePipeline(**parts, **DECISIONS)
         examiner = self.pipeline.crew.examiner
         plain = SequentialExaminer(examiner.segmenter, examiner.classifier, examiner.mask_threshold)
         self.pipeline.crew = replace(self.pipeline.crew, examiner=plain)

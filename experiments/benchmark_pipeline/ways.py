@@ -14,7 +14,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image
-from reference import ReferencePipeline, plain_copy, save_full_size
+from reference import DECISIONS, ReferencePipeline, plain_copy, save_full_size
 from torch.utils.flop_counter import FlopCounterMode
 
 from spinefm.components import Component, Placement
@@ -127,7 +127,7 @@ class Engine:
     """`pipeline=inductive`, with what `infer.py` does around it."""
 
     def __init__(self, components: dict[str, Component], device: str, **settings: Any) -> None:
-        self.stages, self.pipeline = Stages(device), EitherPolarity(InductivePipeline(**components, **settings))
+        self.stages, self.pipeline = Stages(device), EitherPolarity(InductivePipeline(**components, **DECISIONS | settings))
         self.stages.watch_networks(components)
 
     def __call__(self, paths: Sequence[Path], folder: Path) -> list[Spine]:

@@ -188,7 +188,8 @@ class SamAdapterComponent(Component):
         return self
 
     def on_train_start(self) -> None:
-        """Choose the modes: Lightning takes those that it finds, and a new module is in training mode everywhere."""
+        """See `Component`; and choose the modes: Lightning takes those that it finds, and a new module is in training mode everywhere."""
+        super().on_train_start()
         self.train()
 
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:

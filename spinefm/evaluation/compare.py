@@ -78,7 +78,7 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
     """Compare two evaluations, metric by metric; films in which one of them has nothing to measure are left out of a metric.
 
     Returns:
-        By `MEASURES`, and by `ANGLE_MEASURES` where both have angles.
+        By `MEASURES`, but for false positives where they are free, and by `ANGLE_MEASURES` where both have angles.
 
     Raises:
         ValueError: If they are of different films, or were counted in two ways.
@@ -90,7 +90,9 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
     if difference := set(tables[0].film_id) ^ set(tables[1].film_id):
         raise ValueError(f"Expected two evaluations of the same films, but only one has {sorted(difference)[:5]}. Evaluate the same split.")
     patients = tables[0].groupby("film_id").patient_id.first()
-    found = {name: _compare(_by_film(tables[0], measure), _by_film(tables[1], measure), patients) for name, measure in MEASURES.items()}
+    free = {"false_positives_per_image"} if first.protocol and not first.protocol["count_spurious"] else set()
+    measures = {name: measure for name, measure in MEASURES.items() if name not in free}
+    found = {name: _compare(_by_film(tables[0], measure), _by_film(tables[1], measure), patients) for name, measure in measures.items()}
     if first.angles is None or second.angles is None:
         return found
     angles = first.angles.set_index("film_id"), second.angles.set_index("film_id")

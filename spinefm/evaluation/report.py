@@ -135,8 +135,9 @@ def film_facts(film: FilmRecord) -> list[str]:
         f"Dice {format_value('dice_all', mean_dice(film))}",
         f"{found} of {len(truth)} identified",
         f"{labelled} with the right level",
-        f"false positives: {film.num_false_positives}",
     ]
+    if film.spurious_counted:
+        facts.append(f"false positives: {film.num_false_positives}")
     if film.angles is not None:
         doubt = "" if film.angles.is_measured else ", not measured"
         facts.append(f"Cobb angle off by {film.angles.error_deg:.1f}°{doubt}")

@@ -46,6 +46,11 @@ def test_what_is_no_level_is_refused(build, option, named):
         build("resnet", terminals=[], **option)
 
 
+def test_weights_there_are_none_of_are_refused_before_films_are_read(build):
+    with pytest.raises(ValueError, match=r"of resnet18 to be null or .*DEFAULT, but got `BEST`"):
+        build("resnet", architecture="resnet18", weights="BEST").check()
+
+
 def test_a_landmark_named_twice_is_refused(build):
     with pytest.raises(ValueError, match="different levels"):
         build("resnet", landmarks=["T12", "L5", "T12"])

@@ -142,6 +142,11 @@ def test_evaluations_by_two_protocols_are_not_compared(tmp_path):
         compare(read(ours), read(paper))
 
 
+def test_false_positives_that_are_free_are_not_compared(tmp_path):
+    first, second = (evaluated(tmp_path / name, [0, 1], protocol=Protocol(count_spurious=False)) for name in ("a", "b"))
+    assert "false_positives_per_image" not in compare(read(first), read(second))
+
+
 def test_cobb_angles_are_compared_film_by_film(tmp_path, capsys):
     """The first evaluation lacks L5 of film a and finds nothing on b; the second one finds all. Nobody knows the angles of c."""
     known = (42.0, 18.0, 30.0)

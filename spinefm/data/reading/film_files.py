@@ -189,20 +189,18 @@ def _window(stored: NDArray[Any], dataset: pydicom.Dataset) -> Pixels:
     if stored.ndim == 3:
         return _to_uint8(stored.mean(2), (0, 2**dataset.BitsStored - 1))
     shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
-    pixels = _to_uint8(shown, _window_limits(dataset) if _is_windowed(dataset) else None)
+    pixels = _to_uint8(shown, _window_limits(dataset))
     # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only now.
     return 255 - pixels if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
 
 
-def _is_windowed(dataset: pydicom.Dataset) -> bool:
-    """Whether `apply_voi_lut` has something to apply: elements may be there and empty."""
-    window = (dataset.get("WindowCenter"), dataset.get("WindowWidth"))
-    return bool(dataset.get("VOILUTSequence")) or not any(value in (None, "", []) for value in window)
-
-
-def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float]:
+def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    """Values that are black and white; None without a window, or with one of which elements are missing or empty."""
     # What black and white become depends on bits, rescaling and table; two values beyond every window tell.
-    black, white = apply_voi_lut(np.array([-(2**31), 2**31]), dataset)
+    beyond = np.array([-(2**31), 2**31])
+    black, white = apply_voi_lut(beyond, dataset)
+    if (black, white) == tuple(beyond):
+        return None
     return float(min(black, white)), float(max(black, white))
 
 

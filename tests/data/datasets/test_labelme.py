@@ -8,7 +8,7 @@ from spinefm.data.datasets.labelme import LabelmeDataset
 from spinefm.data.problems import DataError
 from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Landmark, View
-from tests.data.reading.test_film_files import write_dicom
+from tests.dicom_files import write_dicom
 from tests.layouts import labelme
 from tests.layouts.labelme_file import edited, find, mask_shape, shape, write_labelme
 from tests.layouts.quads import fill

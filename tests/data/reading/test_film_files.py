@@ -6,29 +6,13 @@ import gdcm
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
 
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import Film, find_films, find_images, read_film, read_thumbnail
+from tests.dicom_files import write_dicom
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
-
-
-def write_dicom(path, stored, **attributes):
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "1.2.3"
-    dataset.Rows, dataset.Columns = stored.shape[-2:]
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
-    dataset.PixelData = stored.astype(np.uint16).tobytes()
-    for name, value in attributes.items():
-        setattr(dataset, name, value)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
 
 
 def compressed(path, name):
@@ -254,6 +238,7 @@ def test_find_films_tells_what_is_wrong(tmp_path):
         {"WindowCenter": None, "WindowWidth": None},
         {"WindowCenter": 2000},
         {"VOILUTSequence": []},
+        {"VOILUTSequence": [Dataset()]},
         {"WindowCenter": None, "WindowWidth": 1000, "VOILUTSequence": []},
     ],
     ids=str,

@@ -115,6 +115,30 @@ def test_fingerprint_follows_the_arguments(changed: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({"num_films": {"train": 3}}, True),
+        ({"landmarks": ["C2"], "terminals": ["C2"]}, True),
+        ({"seed": 1}, False),
+        ({"size": (200, 150)}, False),
+        ({"views": ["ap_spine"]}, False),
+        ({"scale": 0.5}, False),
+        ({"curve_scale": 1.5}, False),
+    ],
+    ids=str,
+)
+def test_a_kept_film_is_used_again_where_nothing_that_makes_it_changed(changed: dict[str, object], same: bool) -> None:
+    first, second = (SyntheticDataset(**{"num_films": {"train": 1}, **each}).split("train") for each in ({}, changed))  # type: ignore[arg-type]
+    assert (first.key(0) == second.key(0)) == same
+
+
+@pytest.mark.parametrize(("option", "value"), [("scale", 0), ("size", [100]), ("size", [0, 10])])
+def test_a_frame_that_is_none_is_refused(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"`{option}` to be"):
+        SyntheticDataset({"train": 1}, **{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     ("num_films", "views", "named"), [({"trian": 1}, VIEWS, "trian"), ({"train": -1}, VIEWS, "-1"), ({}, ["oblique"], "oblique")]
 )
 def test_wrong_arguments_are_named(num_films: dict[str, int], views: list[str], named: str) -> None:
