@@ -1,6 +1,7 @@
 """Label map, JSON and overlay of one film."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from spinefm.measurements.spine import measure_spine
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
 from tests.scoliosis import SIZE as BENT_SIZE
 from tests.scoliosis import spine as bent_spine
+from tests.scripts import ROOT
 
 SIZE = (200, 120)
 
@@ -35,6 +37,14 @@ def radiograph():
 def spine():
     stops = {Direction.UP: StopReason.LANDMARK, Direction.DOWN: StopReason.BORDER}
     return Spine("film.1", SIZE, (oval(30, "C2"), oval(70, "T13"), oval(110, None), oval(150, None)), stops=stops)
+
+
+def test_every_key_of_the_json_is_explained(radiograph, spine, tmp_path):
+    write_spine(tmp_path, radiograph, spine)
+    told = json.loads((tmp_path / "film.1.json").read_text())
+    explained = (ROOT / "docs" / "infer.md").read_text()
+    keys = [*told, *told["vertebrae"][0], *StopReason, *Failure]
+    assert not [key for key in keys if not re.search(rf"`(vertebrae\[\])?\.?{key}(\[\])?(\.\w+)?`", explained)]
 
 
 def read_labels(folder):
