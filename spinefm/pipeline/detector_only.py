@@ -9,6 +9,7 @@ from spinefm.pipeline.base_case import without_duplicates
 from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector, SpinePipeline
+from spinefm.pipeline.ranges import check_shares
 from spinefm.structures import Detections, Failure, Radiograph, Spine
 
 
@@ -41,8 +42,12 @@ class DetectorOnlyPipeline(SpinePipeline):
             max_overlap: Of two masks with a larger IoU the less confident is dropped.
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.
+
+        Raises:
+            ValueError: If an option is out of its range.
         """
         self.detector, self.classifier = mask_rcnn, resnet
+        check_shares(score_threshold=score_threshold, max_overlap=max_overlap)
         self.score_threshold, self.max_overlap = score_threshold, max_overlap
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spinefm.geometry.centroids import last_spacing, lean_of
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.examination import Finding, Place
+from spinefm.pipeline.ranges import check_shares
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
 from spinefm.structures import Direction, Point, Radiograph, StopReason
 
@@ -44,8 +45,7 @@ class InductionRules:
         for name, least in (("lookahead", 1), ("max_steps", 0), ("patience", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"Expected `{name}` to be at least {least}, but got {getattr(self, name)}.")
-        if not 0 <= self.max_overlap <= 1:
-            raise ValueError(f"Expected `max_overlap` to be an IoU, 0..1, but got {self.max_overlap}.")
+        check_shares(max_overlap=self.max_overlap)
         if not 1 <= self.reach < math.inf:
             raise ValueError(f"Expected `reach` to be a number of at least 1, but got {self.reach}.")
 

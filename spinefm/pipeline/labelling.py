@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.anatomy import BACKGROUND, LEVELS, VERTEBRA, is_usual_step
+from spinefm.pipeline.ranges import check_shares
 
 ANOMALIES = (("T12", "T13"), ("T13", "L1"), ("T11", "L1"), ("L5", "L6"), ("L6", "S1"), ("L4", "S1"))
 FLOOR = 1e-3
@@ -40,8 +41,7 @@ class LevelRules:
     def __post_init__(self) -> None:
         if not 0 <= self.anomaly_rate < 1:
             raise ValueError(f"Expected `anomaly_rate` to be a probability below 1, such as 0.02, but got {self.anomaly_rate}.")
-        if not 0 <= self.unknown_below <= 1:
-            raise ValueError(f"Expected `unknown_below` to be a probability, 0..1, but got {self.unknown_below}.")
+        check_shares(unknown_below=self.unknown_below)
 
 
 @dataclass(frozen=True)

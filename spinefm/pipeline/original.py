@@ -20,6 +20,7 @@ from spinefm.pipeline.examination import Finding, Place, classify_places, cut_pa
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.padded_logits import Upsampling, padded_logits
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
+from spinefm.pipeline.ranges import check_shares
 from spinefm.structures import Detections, Direction, Failure, Mask, Radiograph, Spine, StopReason, Trails, Vertebra
 
 BaseCase = Literal["least_squares", "principal_axis", "regular"]
@@ -66,8 +67,7 @@ class Decisions:
             raise ValueError(f"Expected `base_case` to be least_squares, principal_axis or regular, but got `{self.base_case}`.")
         if self.upsampling not in ("nearest", "bilinear"):
             raise ValueError(f"Expected `upsampling` to be nearest or bilinear, but got `{self.upsampling}`.")
-        if not 0 <= self.mask_threshold <= 1:
-            raise ValueError(f"Expected `mask_threshold` to be a probability, 0..1, but got {self.mask_threshold}.")
+        check_shares(mask_threshold=self.mask_threshold, max_overlap=self.max_overlap)
         if self.overlap_reach < 1:
             raise ValueError(f"Expected `overlap_reach` to be at least 1, but got {self.overlap_reach}.")
 

@@ -14,6 +14,7 @@ from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.geometry.separation import grown_parts
 from spinefm.pipeline.protocols import FilmSegmenter, SpinePipeline
+from spinefm.pipeline.ranges import check_shares
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra
 
 
@@ -47,10 +48,11 @@ class WholeFilmPipeline(SpinePipeline):
                 beyond the lower one is kept, with no level, for its mask may be right. None names nothing.
 
         Raises:
-            ValueError: If `levels` are not two usual levels, from head to foot.
+            ValueError: If `levels` are not two usual levels, from head to foot, or an option is not 0..1.
         """
         if levels is not None and len(levels) != 2:
             raise ValueError(f"Expected `levels` to be an upper and a lower end, but got {list(levels)}. Give two, such as [T1, L5].")
+        check_shares(mask_threshold=mask_threshold, min_area_share=min_area_share)
         self.segmenter, self.mask_threshold, self.min_area_share = unet, mask_threshold, min_area_share
         self.levels = levels_between(*levels) if levels is not None else ()
 

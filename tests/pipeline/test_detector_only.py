@@ -78,5 +78,11 @@ def test_confidence_is_detection_score_times_probability_of_the_level():
     assert None not in {v.level for v in named} and all(v.confidence < 0.1 for v in named)
 
 
+@pytest.mark.parametrize("option", ["score_threshold", "max_overlap"])
+def test_what_is_no_share_is_refused(option):
+    with pytest.raises(ValueError, match=rf"`{option}` to be 0\.\.1, but got 60"):
+        DetectorOnlyPipeline(OracleDetector([]), SameClassifier(0.0, 1.0), **{option: 60})
+
+
 def test_no_films():
     assert pipeline(FILMS)([]) == []

@@ -503,7 +503,7 @@ def test_the_predictor_knows_the_film():
     [
         ({"base_case": "best"}, r"`base_case` to be least_squares, principal_axis or regular, but got `best`"),
         ({"upsampling": "cubic"}, r"`upsampling` to be nearest or bilinear, but got `cubic`"),
-        ({"mask_threshold": 2.2}, r"`mask_threshold` to be a probability, 0\.\.1, but got 2\.2"),
+        ({"mask_threshold": 2.2}, r"`mask_threshold` to be 0\.\.1, but got 2\.2"),
         ({"overlap_reach": 0}, r"`overlap_reach` to be at least 1, but got 0"),
     ],
 )
