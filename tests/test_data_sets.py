@@ -3,6 +3,7 @@
 import pytest
 
 from spinefm.components import COMPONENTS
+from spinefm.data.film_source import safe_id
 from tests.layouts import WRITERS
 from tests.scripts import fails, names, read_json, run, run_folder
 
@@ -70,7 +71,7 @@ def test_the_pipeline_is_evaluated_and_infers(trained, tmp_path):
         run("infer", folder, f"input={film}", f"checkpoints=checkpoints/{name}", f"output={tmp_path / 'found'}")
     except SystemExit as ended:
         assert "1 of 1 films failed" in str(ended.code)
-    written = {f"{film.stem}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")}
+    written = {f"{safe_id(film.stem)}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")}
     assert names(tmp_path / "found") == written | {"measurements.csv", "run.yaml"}
 
 

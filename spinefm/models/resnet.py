@@ -1,6 +1,7 @@
 """The patch classifier's network: a torchvision ResNet for one grey channel."""
 
 from collections.abc import Callable
+from typing import cast
 from urllib.error import URLError
 
 import torchvision
@@ -8,25 +9,25 @@ from torch import Tensor, nn
 from torchvision.models import ResNet, get_model, get_model_weights, list_models
 from torchvision.models.resnet import BasicBlock
 
-RESNETS = tuple(name for name in list_models(module=torchvision.models) if "resne" in name)
-"""torchvision's: ResNets, ResNeXts and wide ones."""
-
 
 def build_resnet(name: str, norm_layer: Callable[..., nn.Module] | None = None) -> ResNet:
     """A ResNet from scratch.
 
     Args:
         name: torchvision's, such as "resnet18", or "resnet10", one block per stage: the least of the family, for a CPU.
+            Networks of other families do, too, whose last layer is called `fc`.
         norm_layer: Other than `nn.BatchNorm2d`.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is none of that name, or its last layer is called otherwise.
     """
     if name == "resnet10":
         return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
-    if name not in RESNETS:
-        raise ValueError(f"Expected a ResNet, one of resnet10, {', '.join(RESNETS)}, but got `{name}`.")
-    return get_model(name, weights=None, norm_layer=norm_layer)
+    options = {} if norm_layer is None else {"norm_layer": norm_layer}  # networks of other families do not take it
+    network = get_model(name, weights=None, **options) if name in list_models(module=torchvision.models) else None
+    if not isinstance(getattr(network, "fc", None), nn.Linear):
+        raise ValueError(f"Expected a ResNet, such as resnet10, resnet18 or resnet50, but got `{name}`.")
+    return cast(ResNet, network)
 
 
 def pretrained_resnet(name: str, weights: str) -> ResNet:
@@ -36,7 +37,7 @@ def pretrained_resnet(name: str, weights: str) -> ResNet:
         ValueError: If there are none of that name.
         FileNotFoundError: If they cannot be downloaded.
     """
-    known = list(get_model_weights(name).__members__) if name in RESNETS else []
+    known = list(get_model_weights(name).__members__) if name != "resnet10" else []
     if weights not in known:
         raise ValueError(f"Expected `weights` of {name} to be {' or '.join(['null', *known])}, but got `{weights}`.")
     try:

@@ -77,8 +77,9 @@ class InductivePipeline(SpinePipeline):
         Raises:
             ValueError: If an option is out of its range.
         """
-        if films_at_once < 1 or base_attempts < 1:
-            raise ValueError(f"Expected `films_at_once` and `base_attempts` to be at least 1, but got {films_at_once} and {base_attempts}.")
+        for name, number in (("films_at_once", films_at_once), ("base_attempts", base_attempts)):
+            if number < 1:
+                raise ValueError(f"Expected `{name}` to be at least 1, but got {number}.")
         self.classifier = resnet
         segmenter = UprightSegmenter(sam_adapter) if upright else sam_adapter
         examiner = Examiner(segmenter, resnet, mask_threshold, refinements, tolerance, background_above)
