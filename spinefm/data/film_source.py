@@ -41,6 +41,17 @@ class FilmSource:
     reader: str | None = None
 
 
+def known_view(view: str, option: str) -> View:
+    """The view that an option of a config names.
+
+    Raises:
+        ValueError: If there is no such view.
+    """
+    if view not in [*View]:
+        raise ValueError(f"Expected `{option}` to be one of {', '.join(View)}, but got {view!r}.")
+    return View(view)
+
+
 def stamp(path: Path) -> str:
     """Name, size and time of a file: what changes when its content does."""
     try:

@@ -130,17 +130,23 @@ def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
     return _value(folder)
 
 
-def _is_same(folder: Path, record: Mapping[str, Any]) -> bool:
+def _record_of(folder: Path) -> dict[str, Any]:
+    """What a job wrote down of itself; nothing where that cannot be read."""
     try:
-        before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
+        return {}
+    return record
+
+
+def _is_same(folder: Path, record: Mapping[str, Any]) -> bool:
+    before = _record_of(folder)
     return all(before.get(key) == record[key] for key in ("config_hash", "data_fingerprint"))
 
 
 def _tell_changes(folder: Path, record: Mapping[str, Any]) -> None:
     """Warn where an answer is of other code: that is no other job, but perhaps another result."""
-    before = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    before = _record_of(folder)
     if changed := [key for key in ("git_commit", "versions") if before.get(key) != record.get(key)]:
         log.warning("`%s` was run with another %s; delete it to run it again.", folder, " and other ".join(changed))
 

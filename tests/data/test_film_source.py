@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from spinefm.data.cache import CachedFilms
-from spinefm.data.film_source import check_folder, film_ids, safe_id, stamp
+from spinefm.data.film_source import check_folder, film_ids, known_view, safe_id, stamp
 from spinefm.data.problems import DataError
 from spinefm.structures import View
 from tests.layouts.drawn import Drawn, Lenient, write_film
@@ -94,3 +94,9 @@ def test_a_folder_is_made_sure_of(tmp_path):
 def test_films_go_to_other_processes(make, open_):
     films = pickle.loads(pickle.dumps(open_(make("a", split="train")).split("train")))
     assert films[0].film_id == "a"
+
+
+def test_a_view_there_is_none_of_is_named_with_its_option():
+    assert known_view("lateral", "dataset.view") is View.LATERAL
+    with pytest.raises(ValueError, match=r"`dataset\.folders\.LA` to be one of lateral_cervical, .* but got 'lumbar'"):
+        known_view("lumbar", "dataset.folders.LA")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.anatomy import levels_between
-from spinefm.data.film_source import FilmSource, check_folder, safe_id
+from spinefm.data.film_source import FilmSource, check_folder, known_view, safe_id
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation
@@ -45,13 +45,12 @@ class BuuLspineDataset(FolderDataset):
     def __init__(self, root: str, folders: Mapping[str, str] = FOLDERS, **options: Unpack[DatasetOptions]) -> None:
         base = check_folder(Path(root).expanduser(), "the folder of BUU-LSPINE")
         problems, sources = list[Problem](), list[FilmSource]()
-        for folder, view in folders.items():
-            if view not in [*View]:
-                raise ValueError(f"Expected `dataset.folders.{folder}` to be one of {', '.join(View)}, but got {view!r}.")
+        for folder, named in folders.items():
+            view = known_view(named, f"dataset.folders.{folder}")
             for path in sorted((base / folder).glob("[!.]*.csv")):
                 images, film_id = find_images(path.parent, path.stem), safe_id(f"{folder}_{path.stem}")
                 if images:
-                    sources.append(FilmSource(film_id, images[0], patient_key(path.stem), View(view), (path,)))
+                    sources.append(FilmSource(film_id, images[0], patient_key(path.stem), view, (path,)))
                 else:
                     found, remedy = "no film of this name", "Complete the data set."
                     problems.append(Problem(path, "to lie beside its film", found, remedy, film_id=film_id))

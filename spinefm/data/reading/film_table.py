@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from spinefm.data.film_source import FilmSource, safe_id
+from spinefm.data.film_source import FilmSource, known_view, safe_id
 from spinefm.data.problems import DataError, Problem
 from spinefm.data.reading.film_files import FILM_SUFFIXES
 from spinefm.structures import SPLITS, Split, View
@@ -64,11 +64,9 @@ def table_source(
     Raises:
         ValueError: If there is no such view.
     """
-    if view not in [*View]:
-        raise ValueError(f"Expected `dataset.view` to be one of {', '.join(View)}, but got {view!r}.")
-    row = table.get(film_id, FilmRow())
+    otherwise, row = known_view(view, "dataset.view"), table.get(film_id, FilmRow())
     return FilmSource(
-        film_id, image, row.patient_id or film_id, row.view or View(view), annotations, content,
+        film_id, image, row.patient_id or film_id, row.view or otherwise, annotations, content,
         split=row.split, spacing_mm=row.spacing_mm, reader=row.reader,
     )  # fmt: skip
 

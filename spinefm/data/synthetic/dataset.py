@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,24 +62,25 @@ class SyntheticDataset(RadiographDataset):
     def split(self, split: Split) -> Films[tuple[Split, int]]:
         """The films of one split, simulated when indexed."""
         numbers = [(split, index) for index in range(self._num_films.get(check_split(split), 0))]
-        # Not of how many there are, nor of what is learnt of them.
-        made_by = [str(fact) for fact in (GENERATOR_VERSION, self._seed, self._size, self._views, self._scale, self._curve_scale)]
-        return Films(numbers, lambda number: self.film(*number), lambda number: digest(*made_by, *map(str, number)))
+        made_by = json.dumps(self._film_facts, sort_keys=True)
+        return Films(numbers, lambda number: self.film(*number), lambda number: digest(made_by, *map(str, number)))
+
+    @property
+    def _film_facts(self) -> dict[str, Any]:
+        """What a film depends on beside its split and index: not how many there are, nor what is learnt of them."""
+        return {
+            "version": GENERATOR_VERSION,
+            "seed": self._seed,
+            "size": self._size,
+            "views": self._views,
+            "scale": self._scale,
+            "curve_scale": self._curve_scale,
+        }
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the arguments and `GENERATOR_VERSION`."""
-        content = {
-            "version": GENERATOR_VERSION,
-            "num_films": self._num_films,
-            "seed": self._seed,
-            "size": self._size,
-            "views": self._views,
-            "landmarks": self.landmarks,
-            "terminals": self.terminals,
-            "scale": self._scale,
-            "curve_scale": self._curve_scale,
-        }
+        content = self._film_facts | {"num_films": self._num_films, "landmarks": self.landmarks, "terminals": self.terminals}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
