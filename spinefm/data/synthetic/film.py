@@ -57,7 +57,7 @@ class Exposure:
 def sample_exposure(rng: np.random.Generator) -> Exposure:
     """Draw one film's technique."""
     return Exposure(
-        photons=float(np.exp(rng.uniform(np.log(0.003), np.log(0.15)))),
+        photons=float(np.exp(rng.uniform(np.log(0.006), np.log(0.6)))),
         scatter=rng.uniform(0.1, 0.7),
         spread=rng.uniform(0.06, 0.16),
         grid_strength=rng.uniform(0.002, 0.02) if rng.random() < 0.3 else 0.0,

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from spinefm.data.synthetic.cervical import draw_neck
 from spinefm.data.synthetic.film import bone_texture, expose, sample_exposure
+from spinefm.data.synthetic.frontal_vertebrae import draw_frontal_vertebrae
+from spinefm.data.synthetic.lateral_vertebrae import draw_lateral_vertebrae
 from spinefm.data.synthetic.lumbar import draw_trunk
 from spinefm.data.synthetic.overlay import Collimation, apply_collimation, burn_in, sample_collimation
 from spinefm.data.synthetic.rays import FilmFrame, RayField, filled
 from spinefm.data.synthetic.spines import Body, SimulatedSpine, sample_spine
-from spinefm.data.synthetic.vertebrae import draw_vertebrae
 from spinefm.data.synthetic.whole_spine import draw_body
 from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Mask, Pixels, Vertebra, View
@@ -23,10 +24,10 @@ CROPPED_RATE = 0.1
 """Share of the lateral films that are too small for all their vertebrae."""
 _SURROUNDINGS = {View.LATERAL_CERVICAL: draw_neck, View.LATERAL_LUMBAR: draw_trunk, View.AP_SPINE: draw_body}
 _AREA = 800_000
-_ASPECTS = {View.LATERAL_CERVICAL: (1.1, 1.45), View.LATERAL_LUMBAR: (1.15, 1.9), View.AP_SPINE: (2.1, 3.0)}
-_SPANS = {View.LATERAL_CERVICAL: (0.52, 0.74), View.LATERAL_LUMBAR: (0.66, 0.88), View.AP_SPINE: (0.74, 0.88)}
+_ASPECTS = {View.LATERAL_CERVICAL: (1.1, 1.45), View.LATERAL_LUMBAR: (1.15, 1.9), View.AP_SPINE: (2.1, 3.3)}
+_SPANS = {View.LATERAL_CERVICAL: (0.52, 0.74), View.LATERAL_LUMBAR: (0.66, 0.88), View.AP_SPINE: (0.78, 0.92)}
 """Share of the film's height between the first and the last annotated centre."""
-_MIDDLES = {View.LATERAL_CERVICAL: (0.48, 0.62), View.LATERAL_LUMBAR: (0.48, 0.66), View.AP_SPINE: (0.42, 0.58)}
+_MIDDLES = {View.LATERAL_CERVICAL: (0.48, 0.62), View.LATERAL_LUMBAR: (0.48, 0.66), View.AP_SPINE: (0.4, 0.56)}
 """Share of the film's width at which the spine stands."""
 
 
@@ -121,6 +122,7 @@ def _top(view: View, rows: NDArray[np.float64], height: int, rng: np.random.Gene
 
 def _take(spine: SimulatedSpine, frame: FilmFrame, rng: np.random.Generator) -> Pixels:
     bone, soft = RayField(frame), RayField(frame, shrink=2)
+    draw_vertebrae = draw_frontal_vertebrae if spine.view is View.AP_SPINE else draw_lateral_vertebrae
     draw_vertebrae(bone, spine, rng)
     _SURROUNDINGS[spine.view](soft, spine, rng)
     height, width = frame.size

@@ -17,7 +17,7 @@ def draw_body(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -
     _trunk(soft, middle, chest, spine, rng)
     _lungs(soft, middle, chest, spine, rng)
     _belly(soft, middle, chest, spine, rng)
-    _heart(soft, middle, spine, rng)
+    _heart(soft, middle, chest, spine, rng)
     _ribs(soft, middle, chest, spine, rng)
     _girdle(soft, middle, chest, spine, rng)
     _bowel(soft, middle, spine, rng)
@@ -30,6 +30,13 @@ def draw_body(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -
 def _middle(spine: SimulatedSpine) -> float:
     """x of the trunk's midline: a scoliotic spine swings about it, while the chest wall follows only in part."""
     return float(np.mean([body.centre[0] for body in spine.bodies]))
+
+
+def _bent(outline: Points, middle: float, chest: float, spine: SimulatedSpine) -> Points:
+    """Move an outline sideways with the spine: what lies close to the midline goes along, the chest wall less."""
+    x, y = np.array([body.centre for body in spine.bodies]).T
+    share = 0.9 - 0.6 * np.clip(np.abs(outline[..., 0] - middle) / chest, 0, 1)
+    return np.asarray(outline + np.stack([share * np.interp(outline[..., 1], y, x - middle), np.zeros_like(share)], axis=-1))
 
 
 def _y(spine: SimulatedSpine, *levels: str) -> float:
@@ -47,7 +54,8 @@ def _trunk(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
     t1, t6, l2, l5 = (_y(spine, level) for level in ("T1", "T6", "L2", "L5"))
     half = np.array([(52, t1 - 120), (50, t1 - 45), (62, t1 - 22), (chest + 40, t1 - 4), (chest + 75, t1 + 40), (chest + 45, t6),
                      (chest + 14, l2 - 30), (chest + 8, l2 + 10), (chest + 38, l5), (chest + 45, l5 + 160)])  # fmt: skip
-    soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(2.2, 2.9), depth_mm=rng.uniform(60, 90), blur_mm=1)
+    outline = _bent(rounded(_mirrored(half, middle), 2), middle, chest, spine)
+    soft.add(outline, rng.uniform(2.2, 2.9), depth_mm=rng.uniform(60, 90), blur_mm=1)
     if rng.random() < 0.35:
         for side in SIDES:
             breast = (middle + side * rng.uniform(62, 84), _y(spine, "T9") + rng.uniform(-15, 20))
@@ -65,15 +73,15 @@ def _lungs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
     air = rng.uniform(0.5, 1.25)
     for side in SIDES:
         base = t10 + rng.uniform(-10, 28) + (6 if side > 0 else 0)
-        inner = rng.uniform(18, 27)
+        inner = rng.uniform(11, 20) if side < 0 else rng.uniform(16, 26)
         half = np.array([(inner + 8, t1 + 12), (38, t1 - 2), (64, t1 + 10), (chest - 22, t4 - 4), (chest - 7, t4 + 50),
                          (chest - 3, base - 30), (chest - 2, base + 26), (chest - 16, base - 2), (chest * 0.55, base - 20),
                          (inner + 12, base - 8), (inner, base - 30), (inner - 3, t4 + 40), (inner + 2, t4)])  # fmt: skip
         outline = rounded((half + rng.normal(0, 2.5, half.shape)) * (side, 1.0), 2) + (middle, 0.0)
-        soft.add(outline, -air, depth_mm=26, blur_mm=0.9)
+        soft.add(_bent(outline, middle, chest, spine), -air, depth_mm=26, blur_mm=0.9)
         hilum = np.array([middle + side * 32, t4 + 55])
         vessels = [_vessel(hilum, side, rng) for _ in range(10)]
-        soft.add(np.stack(vessels), rng.uniform(0.06, 0.14), blur_mm=0.9)
+        soft.add(_bent(np.stack(vessels), middle, chest, spine), rng.uniform(0.06, 0.14), blur_mm=0.9)
 
 
 def _vessel(hilum: Points, side: float, rng: np.random.Generator) -> Points:
@@ -91,19 +99,20 @@ def _belly(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
     soft.add(rounded(_mirrored(half, middle), 2), rng.uniform(0.45, 1.05), depth_mm=rng.uniform(25, 60), blur_mm=1.5)
 
 
-def _heart(soft: RayField, middle: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
+def _heart(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Heart to the patient's left, aortic knob, mediastinum and the muscles along the spine."""
     t4, t7, t10 = (_y(spine, level) for level in ("T4", "T7", "T10"))
     size = rng.uniform(0.85, 1.35)
-    heart = np.array([(-24, t7 - 12), (0, t7 - 50), (26, t7 - 32), (46 * size, t7), (68 * size, t10 - 30), (72 * size, t10 - 4),
-                      (40, t10 + 10), (-18, t10 + 8), (-36 * size, t10 - 18), (-34 * size, t7 + 14)])  # fmt: skip
-    soft.add(rounded(heart, 2) + (middle, 0.0), rng.uniform(0.2, 0.6), depth_mm=26, blur_mm=1.0)
-    soft.add(blob(np.array([middle + 24, t4 + 14]), (10, 12), rng), rng.uniform(0.1, 0.3), depth_mm=8, blur_mm=0.8)
+    heart = np.array([(-8, t7 - 12), (8, t7 - 50), (26, t7 - 32), (46 * size, t7), (68 * size, t10 - 30), (72 * size, t10 - 8),
+                      (44, t10 - 2), (10, t10 - 8), (-26 * size, t10 - 22), (-22 * size, t7 + 14)])  # fmt: skip
+    soft.add(_bent(rounded(heart, 2) + (middle, 0.0), middle, chest, spine), rng.uniform(0.25, 0.8), depth_mm=20, blur_mm=1.0)
+    arch = blob(np.array([middle + 22, t4 + 14]), (11, 13), rng)
+    soft.add(_bent(arch, middle, chest, spine), rng.uniform(0.15, 0.4), depth_mm=8, blur_mm=0.8)
     # Muscle and ligament go along with a bent spine, also where it leaves the mediastinum.
     column = curve(np.array([body.centre for body in spine.bodies if body.level.startswith("T")]), 30)
-    soft.add(taper(column, rng.uniform(40, 60)), rng.uniform(0.05, 0.28), depth_mm=rng.uniform(14, 22), blur_mm=rng.uniform(1, 3))
+    soft.add(taper(column, rng.uniform(32, 50)), rng.uniform(0.1, 0.4), depth_mm=rng.uniform(14, 22), blur_mm=rng.uniform(1, 3))
     mediastinum = curve(np.array([(middle, t4 - 70), (middle + 2, t4), (middle + 6, t7), (middle + 4, t10 + 20)]))
-    soft.add(bar(mediastinum, rng.uniform(34, 48)), 0.06, depth_mm=16, blur_mm=2)
+    soft.add(_bent(bar(mediastinum, rng.uniform(30, 44)), middle, chest, spine), 0.1, depth_mm=16, blur_mm=2)
 
 
 # Reach and fall of the ribs T1 to T13, shares of the chest's half width and millimetres.
@@ -113,20 +122,21 @@ _FALL = np.array([26, 44, 58, 68, 76, 84, 92, 98, 108, 118, 110, 90, 60])
 
 def _ribs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Twelve pairs: from the body outwards and down to the chest wall, then fainter inwards along the front."""
-    fall, bright, width = rng.uniform(0.75, 1.2), rng.uniform(0.9, 1.6), rng.uniform(6.5, 9)
+    fall, bright, width = rng.uniform(0.75, 1.2), rng.uniform(1.0, 2.4), rng.uniform(6, 9)
     for body in (body for body in spine.bodies if body.level.startswith("T")):
         index = int(body.level[1:]) - 1
         for side in SIDES:
+            clear = bright * (0.35 if index >= 9 else 1.0)  # behind liver and gut little is seen of them
             start = body.centre + side * body.across * body.breadth * 0.48 - body.down * 0.25 * body.height
             reach = abs(middle + side * _REACH[index] * chest - start[0])
             if index >= 10:
                 # The last two pairs float: they run down and out and stop.
                 path = curve(start + np.array([(0, 0), (side * 0.3 * reach, 6), (side * 0.75 * reach, 0.5 * _FALL[index]),
                                                (side * 0.95 * reach, 0.9 * _FALL[index])]) * (1, fall))  # fmt: skip
-                soft.add(taper(path, 0.9 * width), 0.1 * bright, 0.12 * bright, 0.9, 3, 0.4)
+                soft.add(taper(path, 0.9 * width), 0.1 * clear, 0.12 * clear, 0.9, 3, 0.4)
                 continue
-            front = _rib_arch(soft, start, side * reach, fall * _FALL[index], index, (width * rng.normal(1, 0.08), bright), rng)
-            soft.add(front, 0.06 * bright, 0.06 * bright, 1.2, 3, 0.8)
+            front = _rib_arch(soft, start, side * reach, fall * _FALL[index], index, (width * rng.normal(1, 0.08), clear), rng)
+            soft.add(front, 0.06 * clear, 0.06 * clear, 1.2, 3, 0.8)
 
 
 def _rib_arch(

@@ -1,4 +1,4 @@
-"""Attenuation of the vertebrae: dense shells and endplates around spongy bone, and the posterior elements."""
+"""Vertebrae seen from the side: dense shells and endplates around spongy bone, and the posterior elements."""
 
 import numpy as np
 
@@ -19,49 +19,31 @@ _UPPER_FACET: Shape = ((1.3, -0.55), (1.45, -1.45), (1.7, -1.6), (1.95, -0.75), 
 _LOWER_FACET: Shape = ((1.45, -0.3), (1.95, -0.5), (2.2, 0.5), (2.15, 1.55), (1.85, 1.7), (1.6, 0.9))
 _HATCHET: Shape = ((1.7, -0.3), (2.7, -0.1), (3.5, 0.15), (3.75, 0.7), (3.65, 1.25), (3.1, 1.3), (1.9, 1.0))
 _SLANTED: Shape = ((2.0, -0.2), (2.5, 0.2), (3.4, 1.5), (3.4, 2.2), (3.1, 2.1), (2.1, 0.9))
-_TRANSVERSE: Shape = ((0.75, -0.55), (1.25, -0.62), (1.75, -0.75), (1.8, -0.45), (1.3, -0.25), (0.8, -0.1))
-_LAMINAE: Shape = ((-0.62, -0.5), (-0.2, -0.1), (0.2, -0.1), (0.62, -0.5), (0.5, 0.3), (0.62, 1.2), (0.3, 1.35), (0.0, 0.8),
-                   (-0.3, 1.35), (-0.62, 1.2), (-0.5, 0.3))  # fmt: skip
-_CORES = {View.LATERAL_CERVICAL: (0.26, 0.42), View.LATERAL_LUMBAR: (0.28, 0.48), View.AP_SPINE: (0.12, 0.3)}
+_CORES = {View.LATERAL_CERVICAL: (0.26, 0.42), View.LATERAL_LUMBAR: (0.28, 0.48)}
 """Attenuation of a body's spongy bone, least and most."""
 _SPINOUS_LENGTHS = {"C2": 5.3, "C3": 4.4, "C4": 4.4, "C5": 4.7, "C6": 5.6, "C7": 6.8}
 
 
-_SIDES = (-1.0, 1.0)
-_ANGLES = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-
-
-def _oval(u: float, v: float, radius_u: float, radius_v: float) -> Points:
-    return np.asarray(_CIRCLE * (radius_u, radius_v) + (u, v))
-
-
-def draw_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
+def draw_lateral_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Add every vertebra of a spine, the un-annotated neighbours included."""
     density, core = rng.uniform(0.65, 1.25), rng.uniform(*_CORES[spine.view])
-    draw_posterior = {
-        View.LATERAL_CERVICAL: _neck_posterior,
-        View.LATERAL_LUMBAR: _back_posterior,
-        View.AP_SPINE: _frontal_posterior,
-    }[spine.view]
+    draw_posterior = {View.LATERAL_CERVICAL: _neck_posterior, View.LATERAL_LUMBAR: _back_posterior}[spine.view]
     for body in spine.bodies:
         own = density * rng.normal(1.0, 0.06)
-        _draw_body(field, spine.view, body, own, core, rng)
+        _draw_body(field, body, own, core, rng)
         draw_posterior(field, body, own, rng)
 
 
-def _draw_body(field: RayField, view: View, body: Body, density: float, core: float, rng: np.random.Generator) -> None:
+def _draw_body(field: RayField, body: Body, density: float, core: float, rng: np.random.Generator) -> None:
     """Spongy core, cortical walls at the edge and the two endplates as thin dense lines."""
     if body.level == "C1":
         return _draw_atlas(field, body, density)
     if body.level == "S1":
         # Its front end only is solid bone; wing, sacrum and pelvis are added as surroundings.
-        core *= 0.4 if view is View.AP_SPINE else 0.65
-    if view is View.AP_SPINE and region(body.level) == "lumbar":
-        core *= 1.35
+        core *= 0.65
     depth = 0.22 * body.breadth
     # The walls of the near and the far side do not coincide unless the patient stands exactly square to the beam.
-    for share, shift in ((0.6, 0.0), (0.4, rng.normal(0, 0.8))) if view is not View.AP_SPINE else ((1.0, 0.0),):
+    for share, shift in ((0.6, 0.0), (0.4, rng.normal(0, 0.8))):
         field.add(body.outline + shift * body.across, share * core * density, share * 0.2 * density, 0.6, depth)
     if body.level == "C2":
         field.add(body.outline[:20], 0.1 * density, 0.1 * density, 0.6)
@@ -125,19 +107,3 @@ def _back_posterior(field: RayField, body: Body, density: float, rng: np.random.
             field.add(_place(shape, body, rng) + shift * body.across, core * density, 0.07 * density, 0.8, 3.0, 0.45)
     spinous = _SLANTED if region(body.level) == "thoracic" and body.level != "T12" else _HATCHET
     field.add(_place(spinous, body, rng), 0.15 * density, 0.05 * density, 1.2, 4.0, 0.5)
-
-
-def _frontal_posterior(field: RayField, body: Body, density: float, rng: np.random.Generator) -> None:
-    """Pedicles as rings on the body, laminae, spinous process as a drop in the midline, transverse processes."""
-    if body.level == "S1":
-        return
-    lumbar, shift = region(body.level) == "lumbar", 0.35 * body.twist
-    pedicles = np.stack([_oval(side * 0.68 + shift, -0.28, 0.13 - 0.04 * side * body.twist, 0.36) for side in _SIDES])
-    field.add(_place(pedicles, body, rng, 0.015, 0), 0.05 * density, 0.25 * density, 0.8, 0.0, 0.3)
-    wings = np.stack([np.array(_TRANSVERSE) * (side, 1.0) for side in _SIDES])
-    field.add(_place(wings, body, rng), (0.1 if lumbar else 0.2) * density, 0.08 * density, 0.7, 2.5)
-    facets = np.stack([_oval(side * 0.58 + shift, 1.1, 0.17, 0.5) for side in _SIDES])
-    field.add(_place(facets, body, rng, 0.04, 0), 0.1 * density, 0.06 * density, 0.8, 2.0, 0.5)
-    field.add(_place(np.array(_LAMINAE) + (shift, 0), body, rng), 0.11 * density, 0.04 * density, 0.8, 2.0, 0.5)
-    spinous = _oval(1.2 * shift, 0.75 if lumbar else 0.95, 0.09 if lumbar else 0.11, 0.62 if lumbar else 0.42)
-    field.add(_place(spinous, body, rng, 0.015, 0), 0.12 * density, 0.2 * density, 0.8, 0.0, 0.3)
