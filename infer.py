@@ -18,7 +18,8 @@ from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
-from spinefm.export import write_film, write_measurements
+from spinefm.export.films import write_film
+from spinefm.export.tables import FilmRows, write_tables
 from spinefm.files.atomic import write_text
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
@@ -40,7 +41,7 @@ def main(config: DictConfig) -> None:
         return
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
-    ids, failures, rows = film_ids(find_films(Path(config.input))), dict[str, str](), list[dict[str, Any]]()
+    ids, failures, rows = film_ids(find_films(Path(str(config.input)))), dict[str, str](), list[FilmRows]()
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)
@@ -55,7 +56,7 @@ def main(config: DictConfig) -> None:
         team.together(partial(segment, pipeline, films, folder, failures, rows, total=len(share), quiet=not team.is_first))
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
-        write_measurements(folder, list(ids.values()), rows, failures)
+        write_tables(folder, list(ids.values()), rows, failures)
         write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
         report(folder, list(ids.values()), failures)
 
@@ -71,14 +72,14 @@ def segment(
     films: Iterator[Radiograph],
     folder: Path,
     failures: dict[str, str],
-    rows: list[dict[str, Any]],
+    rows: list[FilmRows],
     total: int,
     quiet: bool = False,
 ) -> None:
-    """Write what is found on every film; why some fail goes into `failures`, and what is measured into `rows`."""
+    """Write what is found on every film; why some fail goes into `failures`, and what the tables say of them into `rows`."""
     written = work_behind(partial(write_film, folder), film_spines(pipeline, read_ahead(films)))
     for spine, its in track(written, "Films", total=total, disable=quiet):
-        rows += its
+        rows.append(its)
         if spine.failure is not None:
             failures[spine.film_id] = spine.failure
 

@@ -87,6 +87,13 @@ def test_an_experiment_composes_and_builds_its_component(experiment):
     assert plain != (module_of(config), config.component.max_epochs)
 
 
+@pytest.mark.parametrize("kind", ["grid", "optuna"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_sweep_goes_with_every_experiment_of_its_component(experiment, kind):
+    name = Path(experiment).name
+    assert isinstance(built(module_of(of_training(name, f"sweep={name}/{kind}", f"experiment={experiment}"))), COMPONENTS[name])
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_an_experiments_optimizer_and_schedule_take_their_arguments(experiment):
     config = module_of(of_training(Path(experiment).name, f"experiment={experiment}"))

@@ -72,7 +72,7 @@ def test_the_pipeline_is_evaluated_and_infers(trained, tmp_path):
     except SystemExit as ended:
         assert "1 of 1 films failed" in str(ended.code)
     written = {f"{safe_id(film.stem)}{suffix}" for suffix in ("_labels.png", ".json", "_overlay.jpg")}
-    assert names(tmp_path / "found") == written | {"measurements.csv", "run.yaml"}
+    assert names(tmp_path / "found") == written | {"measurements.csv", "run.yaml", "summary.csv"}
 
 
 @pytest.mark.parametrize("form", ["labelme", "coco"])

@@ -30,7 +30,7 @@ def films(tmp_path_factory):
 
 def products(*film_ids):
     files = {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
-    return files | {"measurements.csv", "run.yaml"}
+    return files | {"measurements.csv", "run.yaml", "summary.csv"}
 
 
 @pytest.mark.parametrize("films_at_once", [1, 4])
@@ -129,6 +129,7 @@ def test_every_film_has_a_row_of_measurements_or_the_reason(workplace, films, tm
     fails("infer", workplace, *arguments)
     table = pd.read_csv(tmp_path / "measurements.csv")
     assert table.film_id.tolist() == ["a_film", "b_cut", "c_film"] and table.angle_deg.isna().all()
+    assert pd.read_csv(tmp_path / "summary.csv").film_id.tolist() == ["a_film", "b_cut", "c_film"]
     assert table.remark[0] == table.remark[2] and "view=ap_spine" in table.remark[0] and "cannot be decoded" in table.remark[1]
 
 

@@ -82,7 +82,7 @@ def check_same(expected, found):
 def test_infer_needs_nothing_else(shipped, tmp_path):
     film = shutil.copy(ROOT / "docs" / "pipeline_output.jpg", tmp_path / "film.jpg")
     run("infer", tmp_path, f"input={film}", f"checkpoints={shipped}", "output=out", *PIPELINES["detector_only"])
-    assert names(tmp_path / "out") == {"film_labels.png", "film.json", "film_overlay.jpg", "measurements.csv", "run.yaml"}
+    assert names(tmp_path / "out") == {"film_labels.png", "film.json", "film_overlay.jpg", "measurements.csv", "run.yaml", "summary.csv"}
 
 
 # What does not fit.

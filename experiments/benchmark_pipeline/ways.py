@@ -22,7 +22,7 @@ from spinefm.composition import load_components
 from spinefm.conf import CONF
 from spinefm.data.reading.film_files import read_film
 from spinefm.data.synthetic import SyntheticDataset
-from spinefm.export import write_spine
+from spinefm.export.films import write_spine
 from spinefm.pipeline import EitherPolarity, InductivePipeline, film_spines
 from spinefm.running.overlapping import read_ahead, work_behind
 from spinefm.structures import Radiograph, Spine

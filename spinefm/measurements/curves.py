@@ -1,6 +1,6 @@
 """The sideways curves of a spine, and between which vertebrae they lie."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +31,17 @@ class Curve:
     lower: int
     apex: int | None
     direction: Literal["left", "right"]
+
+
+def named_curve(curve: Curve, levels: Sequence[str]) -> dict[str, str | float | None]:
+    """A curve in words, its angle rounded to a tenth of a degree; `levels` are those of the vertebrae it was found on."""
+    return {
+        "upper": levels[curve.upper],
+        "lower": levels[curve.lower],
+        "apex": None if curve.apex is None else levels[curve.apex],
+        "angle_deg": round(curve.angle_deg, 1),
+        "direction": curve.direction,
+    }
 
 
 def spine_curves(tilts: Points, centroids: Points, least_deg: float = LEAST_CURVE_DEG) -> list[Curve]:

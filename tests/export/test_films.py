@@ -5,15 +5,13 @@ import re
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 from skimage.draw import ellipse
 
 from spinefm.anatomy import LEVELS
-from spinefm.export import curve_rows, label_map, label_values, level_table, write_measurements, write_spine
+from spinefm.export.films import label_map, label_values, level_table, write_spine
 from spinefm.geometry.masks import mask_to_vertebra, polygon_to_vertebra
-from spinefm.measurements.spine import measure_spine
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
 from tests.scoliosis import SIZE as BENT_SIZE
 from tests.scoliosis import spine as bent_spine
@@ -117,24 +115,6 @@ def test_a_film_of_unknown_view_has_no_curves_but_corners(tmp_path, scoliosis):
     content = json.loads((tmp_path / "bent.json").read_text())
     assert content["curves"] == [] and "view=ap_spine" in content["measurements_left_out"][0]
     assert all(found["corners"] and found["tilt_deg"] is not None for found in content["vertebrae"])
-
-
-def test_the_table_of_curves(tmp_path, scoliosis):
-    film, spine = scoliosis
-    straight = Spine("bent", BENT_SIZE, tuple(bent_spine(np.zeros(17))))
-    failed = Spine("bent", BENT_SIZE, failure=Failure.TOO_FEW_DETECTIONS)
-    rows = [row for each in (spine, straight, failed) for row in curve_rows(film, each, measure_spine(each.vertebrae))]
-    write_measurements(tmp_path, ["cut", "bent"], rows, {"cut": "It cannot be read.", "bent": "It failed."})
-    table = pd.read_csv(tmp_path / "measurements.csv")
-    assert list(table) == ["film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark"]
-    assert table.upper.dropna().tolist() == ["T1", "T6"] and table.angle_deg[2] == pytest.approx(42, abs=0.5)
-    assert table.remark.dropna().tolist() == [
-        "It cannot be read.",
-        "The curve from T10 to L3 is left out: L4, next to L3, is missing, so that it may end elsewhere.",
-        "No curve of at least 10 degrees.",
-        "No spine was found: too few detections.",
-        "No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are 0.",
-    ]
 
 
 def test_dark_bone_is_told(tmp_path, radiograph, spine):

@@ -1,8 +1,6 @@
-"""What inference found, as files for other programs: of each film a label map, JSON, and a picture to look at; one table of all curves."""
+"""What inference found on a film, as files for other programs: a label map, JSON, and a picture to look at."""
 
-import csv
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,10 @@ from PIL import Image
 
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.drawing.overlay import outlines, overlay, write_picture
+from spinefm.export.tables import FilmRows
 from spinefm.files.atomic import atomic_path, write_json
 from spinefm.geometry.masks import paint
-from spinefm.measurements.curves import LEAST_CURVE_DEG, Curve
+from spinefm.measurements.curves import named_curve
 from spinefm.measurements.spine import MeasuredVertebra, SpineMeasurements, measure_spine
 from spinefm.structures import Radiograph, Spine, Vertebra
 
@@ -23,9 +22,6 @@ UNKNOWN_BASE = 100
 
 CORNERS = ("superior_left", "superior_right", "inferior_left", "inferior_right")
 """Names of a vertebra's corners, in the order of `spinefm.measurements`."""
-
-COLUMNS = ("film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark")
-"""Of `measurements.csv`."""
 
 
 def level_table() -> dict[str, int]:
@@ -80,18 +76,8 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasureme
         "label_map": f"{radiograph.film_id}_labels.png",
         "level_table": level_table(),
         "vertebrae": [_vertebra_to_dict(*part) for part in parts],
-        "curves": [_curve_to_dict(curve, measured.levels) for curve in measured.curves],
+        "curves": [named_curve(curve, measured.levels) for curve in measured.curves],
         "measurements_left_out": list(measured.left_out),
-    }
-
-
-def _curve_to_dict(curve: Curve, levels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "upper": levels[curve.upper],
-        "lower": levels[curve.lower],
-        "apex": None if curve.apex is None else levels[curve.apex],
-        "angle_deg": round(curve.angle_deg, 1),
-        "direction": curve.direction,
     }
 
 
@@ -140,39 +126,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Spi
     return measured
 
 
-def curve_rows(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements) -> list[dict[str, Any]]:
-    """The rows of `measurements.csv` about a film: one per curve, and one per reason why something was left out.
-
-    A film with neither has one row, which says so.
-    """
-    known = {"film_id": radiograph.film_id, "view": radiograph.view.value}
-    rows = [{**known, **_curve_to_dict(curve, measured.levels)} for curve in measured.curves]
-    failed = [f"No spine was found: {spine.failure.value.replace('_', ' ')}."] if spine.failure else []
-    remarks = [*failed, *measured.left_out] or ([] if rows else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."])
-    return [*rows, *({**known, "remark": remark} for remark in remarks)]
-
-
-def write_film(folder: str | Path, found: tuple[Radiograph, Spine]) -> tuple[Spine, list[dict[str, Any]]]:
-    """Write what was found on a film, see `write_spine`; the spine, and its `curve_rows`."""
+def write_film(folder: str | Path, found: tuple[Radiograph, Spine]) -> tuple[Spine, FilmRows]:
+    """Write what was found on a film, see `write_spine`; the spine, and what the tables say of it."""
     radiograph, spine = found
-    return spine, curve_rows(radiograph, spine, write_spine(folder, radiograph, spine))
-
-
-def write_measurements(
-    folder: str | Path, films: Sequence[str], rows: Iterable[Mapping[str, Any]], failures: Mapping[str, str] | None = None
-) -> None:
-    """Write `measurements.csv`, whole or not at all.
-
-    Args:
-        folder: Made if absent.
-        films: Ids of all films, in the order in which they are to stand.
-        rows: Of films, in any order; see `curve_rows`.
-        failures: Why films failed, by id; those without a row get one with the reason.
-    """
-    rows = list(rows)
-    measured, place = {row["film_id"] for row in rows}, {film_id: index for index, film_id in enumerate(films)}
-    unread = [{"film_id": film_id, "remark": reason} for film_id, reason in (failures or {}).items() if film_id not in measured]
-    with atomic_path(Path(folder) / "measurements.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted([*rows, *unread], key=lambda row: place[row["film_id"]]))
+    return spine, FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine))

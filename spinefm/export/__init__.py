@@ -1,0 +1,1 @@
+"""What inference leaves behind, as files for other programs."""

@@ -1,0 +1,86 @@
+"""Tables over all films of an inference: what was found on each, and every curve."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinefm.files.atomic import atomic_path
+from spinefm.measurements.curves import LEAST_CURVE_DEG, named_curve
+from spinefm.measurements.spine import SpineMeasurements
+from spinefm.structures import Direction, Radiograph, Spine
+
+SUMMARY = ("film_id", "view", "vertebrae", "unknown_levels", "first", "last", "mean_confidence", "least_confidence", "dark_bone",
+           "stop_up", "stop_down", "failure")  # fmt: skip
+"""Columns of `summary.csv`."""
+MEASUREMENTS = ("film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark")
+"""Columns of `measurements.csv`."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FilmRows:
+    """What the tables say of one film.
+
+    Attributes:
+        summary: Its row of `summary.csv`.
+        curves: Its rows of `measurements.csv`: one per curve, and one per reason why something was left out; at least one.
+    """
+
+    summary: Row
+    curves: Sequence[Row]
+
+    @classmethod
+    def of(cls, radiograph: Radiograph, spine: Spine, measured: SpineMeasurements) -> "FilmRows":
+        """The rows of a film on which a pipeline found `spine`."""
+        known = {"film_id": radiograph.film_id, "view": radiograph.view.value}
+        return cls(known | _summary(spine), [known | row for row in _curves(spine, measured)])
+
+    @classmethod
+    def of_failure(cls, film_id: str, reason: str) -> "FilmRows":
+        """The rows of a film that could not be used."""
+        return cls({"film_id": film_id, "failure": reason}, [{"film_id": film_id, "remark": reason}])
+
+
+def _summary(spine: Spine) -> dict[str, Any]:
+    confidences = [float(vertebra.confidence) for vertebra in spine.vertebrae]
+    levels = [vertebra.level for vertebra in spine.vertebrae]
+    found = {"first": levels[0], "last": levels[-1]} if levels else {}
+    sure = {"mean_confidence": round(float(np.mean(confidences)), 4), "least_confidence": round(min(confidences), 4)} if levels else {}
+    stops = {f"stop_{direction.value}": spine.stops[direction].value for direction in Direction if direction in spine.stops}
+    number = {"vertebrae": len(levels), "unknown_levels": levels.count(None), "dark_bone": spine.turned_over}
+    return {**number, **found, **sure, **stops, "failure": spine.failure and spine.failure.value}
+
+
+def _curves(spine: Spine, measured: SpineMeasurements) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [named_curve(curve, measured.levels) for curve in measured.curves]
+    failed = [f"No spine was found: {spine.failure.value.replace('_', ' ')}."] if spine.failure else []
+    remarks = [*failed, *measured.left_out] or ([] if rows else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."])
+    return [*rows, *({"remark": remark} for remark in remarks)]
+
+
+def write_tables(folder: str | Path, films: Sequence[str], found: Iterable[FilmRows], failures: Mapping[str, str]) -> None:
+    """Write `summary.csv` and `measurements.csv`, each whole or not at all.
+
+    Args:
+        folder: Made if absent.
+        films: Ids of all films, in the order in which they are to stand.
+        found: Of films, in any order.
+        failures: Why films failed, by id; those of which nothing was found get rows with the reason.
+    """
+    known = {str(rows.summary["film_id"]): rows for rows in found}
+    unread = {film_id: FilmRows.of_failure(film_id, reason) for film_id, reason in failures.items() if film_id not in known}
+    ordered = [rows for film_id in films if (rows := (known | unread).get(film_id))]
+    _write(Path(folder) / "summary.csv", SUMMARY, [rows.summary for rows in ordered])
+    _write(Path(folder) / "measurements.csv", MEASUREMENTS, [row for rows in ordered for row in rows.curves])
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
