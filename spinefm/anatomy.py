@@ -57,6 +57,17 @@ def order_with(levels: Collection[str]) -> tuple[str, ...]:
     return tuple(level for level in LEVELS if level in _USUAL or level in levels)
 
 
+def steps_between(upper: str | None, lower: str | None) -> int:
+    """How many vertebrae further down `lower` lies than `upper`, the one before it in a list: more than 1 where some are left out.
+
+    1 where a level is unknown, and where the one between them may not exist: T12 of T11 and L1, L5 of L4 and S1.
+    """
+    if upper is None or lower is None or (upper, lower) in (("T11", "L1"), ("L4", "S1")):
+        return 1
+    order = order_with((upper, lower))
+    return max(order.index(lower) - order.index(upper), 1)
+
+
 def is_usual_step(upper: str, lower: str) -> bool:
     """Whether `lower` directly follows `upper` in a spine without a missing or an extra vertebra."""
     return lower in _USUAL and upper in _USUAL and _USUAL.index(lower) == _USUAL.index(upper) + 1

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from spinefm.anatomy import LEVELS, check_level, is_usual_step, level_index, levels_between, region
+from spinefm.anatomy import LEVELS, check_level, is_usual_step, level_index, levels_between, region, steps_between
 
 
 def test_every_level_once_from_head_to_foot():
@@ -38,6 +38,15 @@ def test_unknown_levels_are_refused(level):
             function(level)
     with pytest.raises(ValueError, match="Expected a level"):
         levels_between("C1", level)
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "steps"),
+    [("C3", "C4", 1), ("C5", "C7", 2), ("T12", "L1", 1), ("T12", "T13", 1), ("T10", "L2", 4), ("T11", "L1", 1), ("L4", "S1", 1),
+     ("L3", "S1", 3), ("L5", "L6", 1), (None, "L5", 1), ("L1", None, 1), ("L3", "L2", 1)],
+)  # fmt: skip
+def test_steps_go_over_what_is_left_out(upper, lower, steps):
+    assert steps_between(upper, lower) == steps
 
 
 @pytest.mark.parametrize(("first", "last"), [("T13", "L2"), ("T11", "L6"), ("L2", "T11")])

@@ -40,7 +40,7 @@ def test_every_command_runs(root, tiny_sizes, tmp_path, monkeypatch, capsys):
     scripts = {
         "spinefm.data.check": lambda *arguments: run("check", tmp_path, *arguments),
         "train.py": train,
-        "evaluate.py": lambda *arguments: run("evaluate", tmp_path, *arguments),
+        "evaluate.py": lambda *arguments: run("evaluate", tmp_path, *arguments, "trainer.accelerator=cpu"),
         "spinefm.evaluation.compare": compared,
     }
     for command in COMMANDS:

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
+from spinefm.anatomy import steps_between
 from spinefm.evaluation.angles import AngleRecord, record_angles
 from spinefm.evaluation.matching import OURS, Protocol, match_vertebrae
 from spinefm.evaluation.surface import surface_distances
@@ -178,7 +180,8 @@ def found_by_centroid(film: Radiograph, found: Sequence[Vertebra]) -> list[bool 
     Source: the identification rate of VerSe (Sekuboyina et al., Medical Image Analysis 2021), which is about centroids, not masks.
     """
     truth = centroids_of(film.vertebrae)
-    spacings = local_spacings(truth) if len(truth) > 1 else [_longer_side(vertebra) for vertebra in film.vertebrae]
+    strides = [steps_between(upper.level, lower.level) for upper, lower in pairwise(film.vertebrae)]
+    spacings = local_spacings(truth, strides) if len(truth) > 1 else [_longer_side(vertebra) for vertebra in film.vertebrae]
     # A vertebra of which only the centroid is annotated may be the nearest one, too.
     truth = np.array([*truth, *(mark.point for mark in film.landmarks if mark.part == CENTROID)])
     best = {vertebra.level: vertebra for vertebra in sorted(found, key=lambda vertebra: vertebra.confidence)}

@@ -45,11 +45,12 @@ def principal_axis_order(points: ArrayLike) -> NDArray[np.intp]:
     return np.argsort((xy - xy.mean(0)) @ downwards, kind="stable")
 
 
-def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:
+def local_spacings(centroids: ArrayLike, strides: ArrayLike = 1) -> NDArray[np.float64]:
     """How far apart vertebrae are around each point: the mean of the steps within two of it, which evens out an odd pair.
 
     Args:
         centroids: (N, 2), N at least 2, in order along the spine.
+        strides: (N - 1,) vertebrae that each step goes on by, more than 1 where some are left out; or one number for all.
 
     Returns:
         (N,) pixels.
@@ -60,7 +61,7 @@ def local_spacings(centroids: ArrayLike) -> NDArray[np.float64]:
     xy = np.asarray(centroids, dtype=np.float64)
     if len(xy) < 2:
         raise ValueError(f"Expected at least two centroids to measure their spacing, but got {len(xy)}.")
-    steps = np.linalg.norm(np.diff(xy, axis=0), axis=1)
+    steps = np.linalg.norm(np.diff(xy, axis=0), axis=1) / strides
     return np.array([steps[max(i - 2, 0) : i + 2].mean() for i in range(len(xy))])
 
 

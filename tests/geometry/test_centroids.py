@@ -62,6 +62,7 @@ def test_few_points_and_equal_points_have_an_order():
 
 def test_local_spacings_average_the_steps_within_two_of_a_point():
     assert local_spacings([(0, 0), (0, 10), (0, 30), (0, 60), (0, 100)]).tolist() == [15, 20, 25, 30, 35]
+    assert local_spacings([(0, 0), (0, 10), (0, 30), (0, 40)], [1, 2, 1]).tolist() == [10, 10, 10, 10]
     with pytest.raises(ValueError, match="at least two centroids"):
         local_spacings([(0, 0)])
 

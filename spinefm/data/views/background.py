@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.data.views.base import VertebraRef, spine_centroids
+from spinefm.data.views.base import VertebraRef, spine_centroids, spine_strides
 from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Mask, Point, Radiograph
 
@@ -24,9 +24,9 @@ CELL = 8
 
 def point_by_spacings(film: Radiograph, ref: VertebraRef, rng: np.random.Generator) -> Point:
     """A point of a ring around the spine, or one where a walk would step beyond its annotated ends; films may differ in scale."""
-    centroids, marks = spine_centroids(film), _mark_points(film)
+    centroids, marks = spine_centroids(film), np.concatenate([_mark_points(film), _left_out(film)])
     if rng.random() < BEYOND_SHARE:
-        beyond = _beyond_an_end(centroids, rng)
+        beyond = _beyond_an_end(film, rng)
         # What a landmark marks is a vertebra, although it has no centroid to walk on from.
         if _on_film(beyond, film).all() and (np.linalg.norm(marks - beyond, axis=1) > RING[0] * ref.spacing).all():
             return float(beyond[0]), float(beyond[1])
@@ -44,10 +44,18 @@ def _mark_points(film: Radiograph) -> NDArray[np.float64]:
     return np.array([mark.point for mark in film.landmarks], dtype=np.float64).reshape(-1, 2)
 
 
-def _beyond_an_end(centroids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _left_out(film: Radiograph) -> NDArray[np.float64]:
+    """(N, 2) places, roughly, of vertebrae that are not annotated although both of their neighbours are."""
+    points = spine_centroids(film)
+    shares = ((i, j / stride) for i, stride in enumerate(spine_strides(film)) for j in range(1, stride))
+    return np.array([(1 - share) * points[i] + share * points[i + 1] for i, share in shares]).reshape(-1, 2)
+
+
+def _beyond_an_end(film: Radiograph, rng: np.random.Generator) -> np.ndarray:
     """(2,): one step beyond the upper or the lower end of the spine, roughly."""
-    last, before = (centroids[0], centroids[1]) if rng.random() < 0.5 else (centroids[-1], centroids[-2])
-    step = last - before
+    centroids, strides = spine_centroids(film), spine_strides(film)
+    last, before, stride = (*centroids[:2], strides[0]) if rng.random() < 0.5 else (*centroids[:-3:-1], strides[-1])
+    step = (last - before) / stride
     point: np.ndarray = last + step * rng.uniform(0.8, 1.2) + rng.normal(0, BEYOND_JITTER, 2) * np.linalg.norm(step)
     return point
 

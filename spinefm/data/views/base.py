@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from spinefm.anatomy import check_level, level_index
+from spinefm.anatomy import check_level, level_index, steps_between
 from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.centroids import local_spacings
@@ -114,6 +115,11 @@ def _place(mark: Landmark, points: list[tuple[int | None, str | None, Point]]) -
     return next(below, len(points))
 
 
+def spine_strides(film: Radiograph) -> list[int]:
+    """How many vertebrae each of the `spine_points` lies below the one before; see `steps_between`."""
+    return [steps_between(upper, lower) for (_, upper, _), (_, lower, _) in pairwise(spine_points(film))]
+
+
 def spine_centroids(film: Radiograph) -> np.ndarray:
     """(N, 2) places of `spine_points`."""
     return np.array([point for *_, point in spine_points(film)], dtype=np.float64).reshape(-1, 2)
@@ -147,6 +153,6 @@ def known_repeats(repeats: Mapping[str, int] | None) -> dict[str, int]:
 def _refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> Iterator[VertebraRef]:
     for index, film in enumerate(films):
         if len(points := spine_points(film)) >= 2:
-            spacings = local_spacings([point for *_, point in points])
+            spacings = local_spacings([point for *_, point in points], spine_strides(film))
             for (vertebra, level, point), spacing in zip(points, spacings, strict=True):
                 yield from [VertebraRef(index, vertebra, level, point, float(spacing))] * repeats.get(level or "", 1)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.data.views.base import View, spine_centroids
+from spinefm.data.views.base import View, spine_centroids, spine_strides
 from spinefm.data.views.sampling import ItemKey
 from spinefm.structures import Radiograph
 
@@ -45,7 +45,7 @@ class TrailView(View[TrailBatch]):
         """
         super().__init__(films, training, seed, augment)
         self.context, self.jitter = context, jitter
-        runs = [(run, film.size[::-1], i) for i, film in enumerate(films) for run in _runs(spine_centroids(film), context + 1)]
+        runs = [(run, film.size[::-1], i) for i, film in enumerate(films) for run in _runs(film, context + 1)]
         if not runs:
             raise ValueError(f"Expected a film with at least {context + 1} vertebrae, but found none. Check the annotations.")
         self.runs = np.stack([run for run, *_ in runs])
@@ -80,7 +80,9 @@ class TrailView(View[TrailBatch]):
         return TrailBatch(*tensors)
 
 
-def _runs(centroids: np.ndarray, length: int) -> list[np.ndarray]:
-    """Every run of `length` consecutive points, and each of them reversed."""
-    runs = [centroids[start : start + length] for start in range(len(centroids) - length + 1)]
+def _runs(film: Radiograph, length: int) -> list[np.ndarray]:
+    """Every run of `length` consecutive centroids, and each of them reversed; none goes over a vertebra that is not annotated."""
+    centroids, gaps = spine_centroids(film), np.array([0, *spine_strides(film)]) > 1
+    starts = range(len(centroids) - length + 1)
+    runs = [centroids[start : start + length] for start in starts if not gaps[start + 1 : start + length].any()]
     return runs + [run[::-1] for run in runs]

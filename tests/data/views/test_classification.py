@@ -75,7 +75,7 @@ class Discs:
         distance = np.min([np.hypot(x - px, y - py) for px, py in around], axis=0)
         pixels = np.where(distance < self.radius * self.spacing, 250, 100).astype(np.uint8)
         mask = np.ones((2, 2), dtype=bool)
-        vertebrae = tuple(Vertebra(mask, (int(px) - 1, int(py) - 1), (px, py), "L1") for px, py in self.points)
+        vertebrae = tuple(Vertebra(mask, (int(px) - 1, int(py) - 1), (px, py)) for px, py in self.points)
         return Radiograph("discs", pixels, vertebrae)
 
 
@@ -100,6 +100,15 @@ def test_some_background_lies_where_a_walk_leaves_the_spine():
     share = np.mean(background_centres(discs.film(one_step_beyond)) > 200)
     assert 0.25 < share < 0.45
     assert np.mean(background_centres(discs.film(discs.points)) > 200) < 0.02
+
+
+def test_a_vertebra_that_is_left_out_is_no_background():
+    """Neither between its neighbours nor, as a step of twice the length, beyond them."""
+    discs = Discs(ends=120, count=7, radius=0.4)
+    whole = discs.film([discs.points[1], discs.points[-1] + (0, 2 * discs.spacing)])
+    named = [replace(vertebra, level=f"C{number}") for number, vertebra in enumerate(whole.vertebrae, start=1)]
+    gap = replace(whole, vertebrae=(named[0], *named[2:]))
+    assert not (background_centres(gap) > 200).any()
 
 
 def test_levels_are_repeated_in_training_only(make_film):

@@ -37,6 +37,14 @@ def test_every_run_forwards_and_backwards(make_film, context, count):
     assert ordered(whole(view)) == ordered(runs_of(film, context + 1))
 
 
+def test_no_run_goes_over_a_vertebra_that_is_left_out(make_film):
+    whole_film = make_film(levels=("C2", "C3", "C4", "C5", "C6", "C7"))
+    gap = replace(whole_film, vertebrae=(*whole_film.vertebrae[:2], *whole_film.vertebrae[3:]))
+    view = TrailView([gap], training=False, seed=0, context=2, jitter=0.0)
+    below = replace(whole_film, vertebrae=whole_film.vertebrae[3:])
+    assert ordered(whole(view)) == ordered(runs_of(below, 3))
+
+
 def test_films_with_too_few_vertebrae_are_passed_over(make_film):
     long, short = make_film("long", levels=("L1", "L2", "L3", "L4")), make_film("short", levels=("L1", "L2", "L3"))
     view = TrailView([short, long], training=False, seed=0, context=3, jitter=0.0)

@@ -110,6 +110,12 @@ def test_refs_count_every_vertebra_that_has_a_neighbour(make_film):
     assert [ref.vertebra for ref in vertebra_refs(films, {"L2": 3, "T1": 9})] == [0, 1, 1, 1, 2]
 
 
+def test_a_vertebra_that_is_left_out_changes_no_spacing(make_film):
+    whole = make_film(levels=("C3", "C4", "C5", "C6", "C7"), spacing=20, lean=0)
+    gap = dataclasses.replace(whole, vertebrae=(*whole.vertebrae[:3], whole.vertebrae[4]))
+    assert [ref.spacing for ref in vertebra_refs([gap], {})] == pytest.approx([20] * 4)
+
+
 def test_refs_of_landmarks_have_a_place_and_a_spacing_but_no_vertebra(make_film, points_only):
     whole = make_film(levels=("C2", "C3", "C4"), spacing=20)
     refs, others = vertebra_refs([points_only(whole, "C2")], {}), vertebra_refs([whole], {})
