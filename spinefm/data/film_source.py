@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from spinefm.data.problems import DataError, Problem
+from spinefm.data.reading.film_files import FILM_SUFFIXES
 from spinefm.structures import CobbAngles, Split, View
 
 
@@ -82,3 +83,15 @@ def film_ids(paths: Sequence[PurePath]) -> list[str]:
     """Ids of films: their files' names without suffix, and with their folders where two share a name."""
     counts = Counter(safe_id(path.stem) for path in paths)
     return [safe_id(path.stem if counts[safe_id(path.stem)] == 1 else "_".join(path.with_suffix("").parts)) for path in paths]
+
+
+def film_named(name: str, known: Collection[str]) -> str | None:
+    """The film that somebody means: by its id, which may itself end like a file's name, or by its file's name; None if there is none.
+
+    Args:
+        name: As it was written.
+        known: Ids of the films that are there.
+    """
+    path = PurePath(name)
+    stem = str(path.with_suffix("")) if path.suffix.lower() in FILM_SUFFIXES else name
+    return next((film_id for film_id in (safe_id(name), safe_id(stem)) if film_id in known), None)

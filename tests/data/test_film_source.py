@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from spinefm.data.cache import CachedFilms
-from spinefm.data.film_source import check_folder, film_ids, known_view, safe_id, stamp
+from spinefm.data.film_source import check_folder, film_ids, film_named, known_view, safe_id, stamp
 from spinefm.data.problems import DataError
 from spinefm.structures import View
 from tests.layouts.drawn import Drawn, Lenient, write_film
@@ -81,6 +81,34 @@ def test_ids_are_safe_file_names(stem, film_id):
 def test_ids_name_folders_only_where_two_films_share_a_name():
     paths = map(PurePosixPath, ("p1/lat.png", "p2/lat.jpg", "p2/Ms. X.png", "ap.dcm"))
     assert film_ids(list(paths)) == ["p1_lat", "p2_lat", "Ms._X", "ap"]
+
+
+@pytest.mark.parametrize(
+    ("name", "film_id"),
+    [
+        ("a", "a"),
+        ("a.png", "a"),
+        ("a.DCM", "a"),
+        ("a.b", "a.b"),
+        ("a.b.tiff", "a.b"),
+        ("case.dcm", "case.dcm"),
+        ("case.dcm.png", "case.dcm"),
+        ("Ms. X (2)", "Ms._X_2_"),
+        ("Ms. X.jpg", "Ms._X"),
+        ("p1/lat", "p1_lat"),
+        ("p1/lat.png", "p1_lat"),
+        ("case", None),
+        ("a.2", None),
+        ("lat.png", None),
+        ("", None),
+    ],
+)
+def test_films_are_named_by_their_ids_or_their_files(name, film_id):
+    assert film_named(name, ["a", "a.b", "case.dcm", "Ms._X", "Ms._X_2_", "p1_lat"]) == film_id
+
+
+def test_an_id_counts_more_than_the_name_of_a_file():
+    assert film_named("case.dcm", ["case", "case.dcm"]) == "case.dcm"
 
 
 def test_a_folder_is_made_sure_of(tmp_path):

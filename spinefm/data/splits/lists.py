@@ -1,9 +1,9 @@
 """Published splits: `train.txt`, `val.txt` and `test.txt` with one film id a line."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from spinefm.data.film_source import safe_id
+from spinefm.data.film_source import film_named
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.structures import SPLITS, Split
 
@@ -36,7 +36,7 @@ def find_lists(root: Path, folder: str | None) -> dict[Split, Path]:
 def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], report: Report) -> dict[str, Split]:
     """The split of each film that stands in a list.
 
-    Lines are film ids or names of film files, with a suffix or without. One without a film or in two lists is reported as fatal.
+    Lines are film ids or names of film files, with folder and suffix or without. One without a film or in two lists is reported as fatal.
 
     Args:
         lists: From `find_lists`.
@@ -46,7 +46,7 @@ def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], report: Rep
     known, chosen = set(film_ids), dict[str, Split]()
     for split, path in lists.items():
         for name in _names(path):
-            film_id = next((each for each in map(safe_id, (name, Path(name).stem)) if each in known), None)
+            film_id = film_named(name, known) or film_named(PurePath(name).name, known)
             if film_id is None:
                 found = f"{name!r}, of which there is no annotated film"
                 report(Problem(path, "to name films of the data set", found, "Complete the data set or the list."))
