@@ -59,6 +59,15 @@ def test_masks_come_back_exactly(tmp_path, films, form):
         np.testing.assert_array_equal(paste_mask(after, (2000, 2000)), paste_mask(before, (2000, 2000)))
 
 
+@every_format
+def test_films_that_are_called_like_files_keep_their_patients(tmp_path, make_film, form):
+    films = [replace(make_film(film_id), patient_id="anna") for film_id in ("case1.dcm", "case2.dcm")]
+    assert {film_id: film.patient_id for film_id, film in round_trip(tmp_path, films, form).items()} == {
+        "case1.dcm": "anna",
+        "case2.dcm": "anna",
+    }
+
+
 def pieces(mask):
     """Outer contours and holes, as somebody else counts them."""
     import cv2

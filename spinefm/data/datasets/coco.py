@@ -24,7 +24,7 @@ from spinefm.data.reading.annotation import (
     points_to_annotation,
 )
 from spinefm.data.reading.corners import CORNERS
-from spinefm.data.reading.film_table import check_rows, read_film_table, table_source
+from spinefm.data.reading.film_table import read_film_table, table_source
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask, polygon_to_vertebra
 from spinefm.structures import Mask, Point, Vertebra, View
 
@@ -57,22 +57,22 @@ class CocoDataset(FolderDataset):
         **options: Unpack[DatasetOptions],
     ) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder of your films")
-        table, self._path = read_film_table(folder), folder / annotations
+        self._path = folder / annotations
         self._coco = _read_coco(self._path)
         self._image_ids = _annotated_images(self._coco, self._path)
         problems, sources = list[Problem](), list[FilmSource]()
+        table = read_film_table(folder, self._image_ids, problems.append)
         for film_id, image_id in self._image_ids.items():
             path = folder / images / str(self._coco.imgs[image_id]["file_name"])
             if path.is_file():
                 content = json.dumps([self._coco.imgs[image_id], self._coco.imgToAnns[image_id]], sort_keys=True)
-                sources.append(table_source(table, film_id, path, view, content=content))
+                sources.append(table_source(table[film_id], film_id, path, view, content=content))
             else:
                 remedy = "Add the film, correct `dataset.images`, or remove its entry."
                 problems.append(Problem(path, f"to be a film of `{self._path.name}`", "no such file", remedy, film_id=film_id))
         if others := len(self._coco.imgs) - len(self._image_ids):
             found = f"{others} images without annotation"
             problems.append(Problem(self._path, "to annotate every image", found, "They are not used.", fatal=False))
-        problems += check_rows(folder, table, list(self._image_ids))
         super().__init__(folder, sources, problems, **options)
 
     def settings(self) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation, parse_label, points_to_annotation, polygon_of
 from spinefm.data.reading.film_files import FILM_SUFFIXES, find_images
-from spinefm.data.reading.film_table import check_rows, read_film_table, table_source
+from spinefm.data.reading.film_table import read_film_table, table_source
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Point, Vertebra, View
 
@@ -43,15 +43,15 @@ class LabelmeDataset(FolderDataset):
 
     def __init__(self, root: str, view: str = View.UNKNOWN, **options: Unpack[DatasetOptions]) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder of your films")
-        table, problems, sources = read_film_table(folder), list[Problem](), list[FilmSource]()
-        paths = _files(folder, {".json"})
+        paths, problems, sources = _files(folder, {".json"}), list[Problem](), list[FilmSource]()
         names = film_ids([path.relative_to(folder) for path in paths])
+        table = read_film_table(folder, names, problems.append)
         for path, film_id in zip(paths, names, strict=True):
             try:
-                sources.append(table_source(table, film_id, _image(path), view, (path,)))
+                sources.append(table_source(table[film_id], film_id, _image(path), view, (path,)))
             except DataError as error:
                 problems.append(replace(error.problem, film_id=film_id))
-        problems += [*check_rows(folder, table, names), *_unannotated(folder, paths)]
+        problems += _unannotated(folder, paths)
         super().__init__(folder, sources, problems, **options)
 
     def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:

@@ -1,13 +1,12 @@
 """`films.csv`: what an annotation format has no place for – whose a film is, its view, its spacing, its split, its reader."""
 
 import csv
-from collections.abc import Collection, Mapping
-from pathlib import Path, PurePath
+from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
-from spinefm.data.film_source import FilmSource, known_view, safe_id
-from spinefm.data.problems import DataError, Problem
-from spinefm.data.reading.film_files import FILM_SUFFIXES
+from spinefm.data.film_source import FilmSource, film_named, known_view
+from spinefm.data.problems import DataError, Problem, Report
 from spinefm.structures import SPLITS, Split, View
 
 NAME = "films.csv"
@@ -34,27 +33,36 @@ class FilmRow(NamedTuple):
 COLUMNS = ("film_id", *FilmRow._fields)
 
 
-def read_film_table(root: Path) -> dict[str, FilmRow]:
-    """The rows of `<root>/films.csv` by film id; nothing where there is no such file.
+def read_film_table(root: Path, film_ids: Collection[str], report: Report) -> dict[str, FilmRow]:
+    """What `<root>/films.csv` says of each film, by its id; nothing where it has no row for it, or there is no such file.
+
+    Args:
+        root: Folder of the data set.
+        film_ids: The films that are there.
+        report: Takes what does not fit, as when a spreadsheet program has taken the leading zeros of ids for idle.
 
     Raises:
         DataError: On an unknown column, a film in two rows, or a value that no film can have.
     """
-    path, rows = root / NAME, dict[str, FilmRow]()
-    for number, cells in enumerate(_cells(path) if path.is_file() else (), start=2):
-        film_id, row = _film_id(cells["film_id"]), _row(path, number, cells)
-        if any(cells.values()) and rows.setdefault(film_id, row) is not row:
+    path, table = root / NAME, dict.fromkeys(film_ids, FilmRow())
+    rows, others = dict[str, FilmRow](), list[str]()
+    for number, cells in _cells(path) if path.is_file() else ():
+        film_id, row = film_named(cells["film_id"], table), _row(path, number, cells)
+        if film_id is None:
+            others.append(cells["film_id"])
+        elif rows.setdefault(film_id, row) is not row:
             raise DataError(Problem(path, "to have one row for each film", f"{film_id!r} again in line {number}", "Remove one."))
-    return rows
+    if others:
+        found = f"{len(others)} other rows, such as {min(others)!r}"
+        report(Problem(path, "to name films that are annotated", found, "They are not used; correct their film_id.", fatal=False))
+    return table | rows
 
 
-def table_source(
-    table: Mapping[str, FilmRow], film_id: str, image: Path, view: str, annotations: tuple[Path, ...] = (), content: str = ""
-) -> FilmSource:
+def table_source(row: FilmRow, film_id: str, image: Path, view: str, annotations: tuple[Path, ...] = (), content: str = "") -> FilmSource:
     """A film with what the table says of it.
 
     Args:
-        table: From `read_film_table`.
+        row: From `read_film_table`.
         film_id: See `FilmSource`.
         image: See `FilmSource`.
         view: View where the table does not tell.
@@ -64,20 +72,11 @@ def table_source(
     Raises:
         ValueError: If there is no such view.
     """
-    otherwise, row = known_view(view, "dataset.view"), table.get(film_id, FilmRow())
+    otherwise = known_view(view, "dataset.view")
     return FilmSource(
         film_id, image, row.patient_id or film_id, row.view or otherwise, annotations, content,
         split=row.split, spacing_mm=row.spacing_mm, reader=row.reader,
     )  # fmt: skip
-
-
-def check_rows(root: Path, table: Mapping[str, FilmRow], film_ids: Collection[str]) -> list[Problem]:
-    """A problem if rows name no film, as when a spreadsheet program has taken the leading zeros of their ids for idle."""
-    unused = sorted(set(table) - set(film_ids))
-    if not unused:
-        return []
-    found = f"{len(unused)} other rows, such as {unused[0]!r}"
-    return [Problem(root / NAME, "to name films that are annotated", found, "They are not used; correct their film_id.", fatal=False)]
 
 
 def write_film_table(path: Path, rows: dict[str, FilmRow]) -> None:
@@ -88,7 +87,8 @@ def write_film_table(path: Path, rows: dict[str, FilmRow]) -> None:
         writer.writerows((film_id, *row) for film_id, row in rows.items())
 
 
-def _cells(path: Path) -> list[dict[str, str]]:
+def _cells(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Line and cells of each row, by column; rows without any are left out."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -101,13 +101,7 @@ def _cells(path: Path) -> list[dict[str, str]]:
     if "film_id" not in columns or not set(columns) <= set(COLUMNS):
         expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}"
         raise DataError(Problem(path, expected, ", ".join(columns) or "no header", "Correct the header."))
-    return cells
-
-
-def _film_id(name: str) -> str:
-    """The id of a film from what somebody wrote: its id, or its file's name."""
-    path = PurePath(name)
-    return safe_id(str(path.with_suffix("")) if path.suffix.lower() in FILM_SUFFIXES else name)
+    return [(number, row) for number, row in enumerate(cells, start=2) if any(row.values())]
 
 
 def _row(path: Path, number: int, cells: dict[str, str]) -> FilmRow:
