@@ -1,7 +1,7 @@
 """`films.csv`: what an annotation format has no place for – whose a film is, its view, its spacing, its split, its reader."""
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ def read_film_table(root: Path, film_ids: Collection[str], report: Report) -> di
     Args:
         root: Folder of the data set.
         film_ids: The films that are there.
-        report: Takes what does not fit, as when a spreadsheet program has taken the leading zeros of ids for idle.
+        report: Takes what does not fit.
 
     Raises:
         DataError: On an unknown column, a film in two rows, or a value that no film can have.
@@ -52,10 +52,10 @@ def read_film_table(root: Path, film_ids: Collection[str], report: Report) -> di
             others.append(cells["film_id"])
         elif rows.setdefault(film_id, row) is not row:
             raise DataError(Problem(path, "to have one row for each film", f"{film_id!r} again in line {number}", "Remove one."))
-    if others:
-        found = f"{len(others)} other rows, such as {min(others)!r}"
-        report(Problem(path, "to name films that are annotated", found, "They are not used; correct their film_id.", fatal=False))
-    return table | rows
+    table |= rows
+    for problem in (*_unused(path, others), *_without_patient(path, table)):
+        report(problem)
+    return table
 
 
 def table_source(row: FilmRow, film_id: str, image: Path, view: str, annotations: tuple[Path, ...] = (), content: str = "") -> FilmSource:
@@ -102,6 +102,24 @@ def _cells(path: Path) -> list[tuple[int, dict[str, str]]]:
         expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}"
         raise DataError(Problem(path, expected, ", ".join(columns) or "no header", "Correct the header."))
     return [(number, row) for number, row in enumerate(cells, start=2) if any(row.values())]
+
+
+def _unused(path: Path, names: Sequence[str]) -> Iterator[Problem]:
+    """A note of rows that name no film, as when a spreadsheet program has taken the leading zeros of their ids for idle."""
+    if names:
+        found, remedy = f"{len(names)} other rows, such as {min(names)!r}", "They are not used; correct their film_id."
+        yield Problem(path, "to name films that are annotated", found, remedy, fatal=False)
+
+
+def _without_patient(path: Path, table: Mapping[str, FilmRow]) -> Iterator[Problem]:
+    """A note of films without a patient where others have one, lest films of one patient go to two splits unnoticed."""
+    film_ids = [film_id for film_id, row in table.items() if row.patient_id is None]
+    if 0 < len(film_ids) < len(table):
+        found, remedy = (
+            f"{len(film_ids)} films without one, such as {film_ids[0]!r}",
+            "Each counts as a patient of its own; complete the table.",
+        )
+        yield Problem(path, "to give every film a patient_id", found, remedy, fatal=False)
 
 
 def _row(path: Path, number: int, cells: dict[str, str]) -> FilmRow:

@@ -219,7 +219,7 @@ def test_splits_of_the_table_are_used(root):
 
 
 def test_rows_of_no_film_are_noted(root):
-    labelme.write_table(root, [("film_9", "x", "", "", ""), ("film_1", "y", "", "", "")])
+    labelme.write_table(root, [(film_id, film_id, "", "", "") for film_id in ("film_0", "film_1", "film_2", "film_9")])
     dataset = LabelmeDataset(str(root))
     (problem,) = dataset.problems
     assert "films.csv` to name films that are annotated, but found 1 other rows, such as 'film_9'" in str(problem)

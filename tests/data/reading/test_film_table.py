@@ -57,10 +57,10 @@ def test_rows_may_be_short_or_long(read):
     assert read("film_id,patient_id\na\nb,1,2,3\n", "a", "b") == {"a": FilmRow(), "b": FilmRow("1")}
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_what_is_written_is_read_again(tmp_path, problems):
     rows = {"0000140": FilmRow("Ünal, A.", View.LATERAL_CERVICAL, 0.174, "test", "ben"), "b": FilmRow()}
     write_film_table(tmp_path / "films.csv", rows)
-    assert read_film_table(tmp_path, list(rows), pytest.fail) == rows
+    assert read_film_table(tmp_path, list(rows), problems.append) == rows
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,16 @@ def test_rows_of_no_film_are_reported(read, problems):
     assert read(text, "0000140", "1241")["0000140"] == FilmRow()
     assert "films.csv` to name films that are annotated, but found 1 other rows, such as '140'" in str(problems[0])
     assert not problems[0].fatal
+
+
+def test_films_without_a_patient_are_reported_where_others_have_one(read, problems):
+    read("film_id,patient_id\na,anna\nb,\n", "a", "b", "c")
+    (problem,) = problems
+    assert "films.csv` to give every film a patient_id, but found 2 films without one, such as 'b'. Each counts as" in str(problem)
+    assert not problem.fatal
+
+
+@pytest.mark.parametrize("text", ["film_id,spacing_mm\na,0.2\n", "film_id,patient_id\na,anna\nb,anna\n"])
+def test_patients_of_none_or_all_are_no_matter(read, problems, text):
+    read(text, "a", "b")
+    assert problems == []
