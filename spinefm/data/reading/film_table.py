@@ -1,7 +1,9 @@
 """`films.csv`: what an annotation format has no place for – whose a film is, its view, its spacing, its split, its reader."""
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +44,7 @@ def read_film_table(root: Path, film_ids: Collection[str], report: Report) -> di
         report: Takes what does not fit.
 
     Raises:
-        DataError: On an unknown column, a film in two rows, or a value that no film can have.
+        DataError: On another header, a film in two rows, a row that is too long, or a value that no film can have.
     """
     path, table = root / NAME, dict.fromkeys(film_ids, FilmRow())
     rows, others = dict[str, FilmRow](), list[str]()
@@ -91,17 +93,22 @@ def _cells(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line and cells of each row, by column; rows without any are left out."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = tuple(name.strip() for name in reader.fieldnames or ())
-            reader.fieldnames = columns
             # Spreadsheet programs leave blanks behind, and "anna " would be another patient.
-            cells = [{key: (value or "").strip() for key, value in row.items() if key is not None} for row in reader]
+            columns, *rows = [[cell.strip() for cell in row] for row in csv.reader(file)] or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(Problem(path, "to be a table in UTF-8", str(error), "Save it as `CSV UTF-8`.")) from error
-    if "film_id" not in columns or not set(columns) <= set(COLUMNS):
-        expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}"
+    if "film_id" not in columns or Counter(columns) - Counter(COLUMNS):
+        expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}, each once"
         raise DataError(Problem(path, expected, ", ".join(columns) or "no header", "Correct the header."))
-    return [(number, row) for number, row in enumerate(cells, start=2) if any(row.values())]
+    return [(number, _by_column(path, number, columns, row)) for number, row in enumerate(rows, start=2) if any(row)]
+
+
+def _by_column(path: Path, number: int, columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
+    """A short row's last cells are empty."""
+    if any(row[len(columns) :]):
+        expected, found = f"to have {len(columns)} cells in each row", f"{', '.join(row)} in line {number}"
+        raise DataError(Problem(path, expected, found, "Put a cell that holds a comma into quotes."))
+    return dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
 
 
 def _unused(path: Path, names: Sequence[str]) -> Iterator[Problem]:
@@ -115,10 +122,7 @@ def _without_patient(path: Path, table: Mapping[str, FilmRow]) -> Iterator[Probl
     """A note of films without a patient where others have one, lest films of one patient go to two splits unnoticed."""
     film_ids = [film_id for film_id, row in table.items() if row.patient_id is None]
     if 0 < len(film_ids) < len(table):
-        found, remedy = (
-            f"{len(film_ids)} films without one, such as {film_ids[0]!r}",
-            "Each counts as a patient of its own; complete the table.",
-        )
+        found, remedy = f"{len(film_ids)} films without one, such as {film_ids[0]!r}", "Each counts as another patient; add theirs."
         yield Problem(path, "to give every film a patient_id", found, remedy, fatal=False)
 
 

@@ -53,8 +53,16 @@ def test_films_may_be_called_by_their_files(read, written, film_id):
     assert read(f"film_id,patient_id\n{written},7\n", film_id) == {film_id: FilmRow("7")}
 
 
-def test_rows_may_be_short_or_long(read):
-    assert read("film_id,patient_id\na\nb,1,2,3\n", "a", "b") == {"a": FilmRow(), "b": FilmRow("1")}
+def test_rows_may_be_short_or_end_in_empty_cells(read):
+    assert read("film_id,patient_id\na\nb,1,, \n", "a", "b") == {"a": FilmRow(), "b": FilmRow("1")}
+
+
+def test_a_name_with_a_comma_is_put_into_quotes(read):
+    assert read('film_id,patient_id\na,"Doe, Jane"\n', "a") == {"a": FilmRow("Doe, Jane")}
+    with pytest.raises(
+        DataError, match=r"films\.csv` to have 2 cells in each row, but found b, Doe, Jane in line 4\. Put a cell that holds"
+    ):
+        read("film_id,patient_id\na,1\n\nb,Doe, Jane\n", "a", "b")
 
 
 def test_what_is_written_is_read_again(tmp_path, problems):
@@ -69,12 +77,15 @@ def test_what_is_written_is_read_again(tmp_path, problems):
         ("film_id,patient\na,1\n", "found film_id, patient"),
         ("patient_id,view\n1,ap_spine\n", "found patient_id, view"),
         ("film_id;patient_id\na;1\n", "found film_id;patient_id"),
+        ("film_id,patient_id,patient_id\na,1,2\n", "found film_id, patient_id, patient_id"),
         ("", "found no header"),
     ],
-    ids=["unknown column", "no film_id", "semicolons", "empty"],
+    ids=["unknown column", "no film_id", "semicolons", "a column twice", "empty"],
 )
 def test_another_header_is_refused(read, text, found):
-    with pytest.raises(DataError, match=rf"films\.csv` to have the column film_id and any of patient_id, .*{found}\. Correct the header"):
+    with pytest.raises(
+        DataError, match=rf"films\.csv` to have the column film_id and any of patient_id, .*, each once, but {found}\. Correct the header"
+    ):
         read(text)
 
 
@@ -122,7 +133,7 @@ def test_rows_of_no_film_are_reported(read, problems):
 def test_films_without_a_patient_are_reported_where_others_have_one(read, problems):
     read("film_id,patient_id\na,anna\nb,\n", "a", "b", "c")
     (problem,) = problems
-    assert "films.csv` to give every film a patient_id, but found 2 films without one, such as 'b'. Each counts as" in str(problem)
+    assert "films.csv` to give every film a patient_id, but found 2 films without one, such as 'b'. Each counts as another" in str(problem)
     assert not problem.fatal
 
 
