@@ -162,12 +162,16 @@ def _display(image: Image.Image) -> Pixels:
 
 
 def _to_uint8(values: NDArray[Any], limits: tuple[float, float] | None) -> Pixels:
-    """Scale linearly so that `limits` become 0 and 255; without limits, robust percentiles of the values do."""
-    low, high = limits if limits else np.percentile(values, (_TAIL_PERCENT, 100 - _TAIL_PERCENT))
+    """Scale linearly so that `limits`, or robust percentiles without them, become 0 and 255; what is not finite becomes black."""
+    known = np.isfinite(values)
+    finite = values[known]
+    if not finite.size:
+        raise ValueError("no finite pixel")
+    low, high = limits if limits else np.percentile(finite, (_TAIL_PERCENT, 100 - _TAIL_PERCENT))
     if high <= low:
-        low, high = float(values.min()), float(values.max())
+        low, high = float(finite.min()), float(finite.max())
     scale = 255.0 / (high - low) if high > low else 0.0
-    return np.clip((values.astype(np.float32) - low) * scale + 0.5, 0, 255).astype(np.uint8)
+    return np.clip((np.where(known, values, low).astype(np.float32) - low) * scale + 0.5, 0, 255).astype(np.uint8)
 
 
 def _read_dicom(path: Path) -> Film:

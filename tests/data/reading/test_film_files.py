@@ -59,6 +59,23 @@ def test_sixteen_bits_are_scaled_without_outliers_eating_the_range(tmp_path, suf
     assert pixels[50, 100] == pytest.approx(128, abs=3)
 
 
+@pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf])
+def test_pixels_without_a_value_are_black_and_leave_the_others_alone(tmp_path, unknown):
+    values = np.tile(np.linspace(-1, 1, 200, dtype=np.float32), (100, 1))
+    Image.fromarray(values).save(tmp_path / "whole.tif")
+    values[50, 100:110] = unknown
+    Image.fromarray(values).save(tmp_path / "film.tif")
+    pixels = read_film(tmp_path / "film.tif").pixels
+    assert pixels[50, 100:110].max() == 0
+    np.testing.assert_allclose(pixels[:40], read_film(tmp_path / "whole.tif").pixels[:40], atol=1)
+
+
+def test_a_film_without_a_single_value_is_refused(tmp_path):
+    Image.fromarray(np.full((10, 10), np.nan, dtype=np.float32)).save(tmp_path / "film.tif")
+    with pytest.raises(DataError, match=r"film\.tif` to be a complete image, .*no finite pixel.*Copy the file again"):
+        read_film(tmp_path / "film.tif")
+
+
 def test_constant_film_is_read(tmp_path):
     Image.fromarray(np.full((10, 10), 7000, dtype=np.uint16)).save(tmp_path / "flat.png")
     assert read_film(tmp_path / "flat.png").pixels.max() == 0
