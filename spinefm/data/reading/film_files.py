@@ -10,7 +10,6 @@ import pydicom
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 
@@ -25,8 +24,6 @@ FILM_SUFFIXES = IMAGE_SUFFIXES | DICOM_SUFFIXES
 _FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
 _TAIL_PERCENT = 0.5
 """Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
-_BROKEN_IMAGE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-_BROKEN_DICOM = (AttributeError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError)
 _VIEWS = {
     **dict.fromkeys(("AP", "PA"), View.AP_SPINE),
     **dict.fromkeys(("LL", "RL", "LATERAL", "LAT"), View.LATERAL),
@@ -144,7 +141,7 @@ def _read_image(path: Path, convert: Callable[[Image.Image], Pixels]) -> Pixels:
             pages = image.n_frames if isinstance(image, TiffImageFile) else 1
             if pages == 1:
                 return convert(image)
-    except _BROKEN_IMAGE as error:
+    except Exception as error:  # The bytes of a damaged file may lead Pillow to any exception.
         raise _error(path, "a complete image", f"one that cannot be decoded ({error})", "Copy the file again from its source.") from error
     raise _error(path, "a single film", f"{pages} pages", "Export the one that shows the spine as its own file.")
 
@@ -180,7 +177,7 @@ def _read_dicom(path: Path) -> Film:
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
             return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path), _view(dataset))
-    except (InvalidDicomError, *_BROKEN_DICOM) as error:
+    except Exception as error:  # The bytes of a damaged file may lead pydicom to any exception.
         remedy = "Export it again, uncompressed if need be."
         raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error
     raise _error(path, "a single-frame DICOM film", f"{frames} frames", "Export the one frame that shows the spine as its own file.")

@@ -189,11 +189,28 @@ def test_multi_frame_dicom_is_refused(tmp_path):
         read_film(path)
 
 
-def test_truncated_dicom_is_refused(tmp_path):
-    path = write_dicom(tmp_path / "a.dcm", RAMP)
-    path.write_bytes(path.read_bytes()[:-9000])
-    with pytest.raises(DataError, match=r"a\.dcm.*complete DICOM film"):
-        read_film(path)
+def test_a_dicom_that_ends_anywhere_is_refused(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", RAMP[:3, :4], PixelSpacing=[0.1, 0.1], WindowCenter=5, WindowWidth=4)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"a\.dcm` to be a complete DICOM film"):
+            read_film(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("suffix", ["tif", "dcm"])
+def test_a_film_with_any_damaged_byte_is_read_or_refused(tmp_path, suffix):
+    path = tmp_path / f"film.{suffix}"
+    write_dicom(path, RAMP[:3, :4]) if suffix == "dcm" else Image.fromarray(RAMP[:3, :4]).save(path)
+    whole, refused = path.read_bytes(), 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        try:
+            assert read_film(path).pixels.ndim == 2
+        except DataError:
+            refused += 1
+    assert 0 < refused < len(whole)
 
 
 @pytest.mark.parametrize(
