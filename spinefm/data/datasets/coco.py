@@ -97,8 +97,8 @@ class CocoDataset(FolderDataset):
             else:
                 vertebrae.append(corners_to_vertebra(corners, level, size, self._path, report))
         outlined = {vertebra.level for vertebra in vertebrae}
-        _, landmarks = points_to_annotation(points, size, self._path, report, outlined)
-        return Annotation(vertebrae, landmarks)
+        with_corners, landmarks = points_to_annotation(points, size, self._path, report, outlined)
+        return Annotation([*vertebrae, *with_corners], landmarks)
 
     def _check_size(self, source: FilmSource, entry: dict[str, Any], size: tuple[int, int]) -> None:
         if size != (entry.get("height", size[0]), entry.get("width", size[1])):

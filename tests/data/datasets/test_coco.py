@@ -106,6 +106,16 @@ def test_three_corners_and_a_centroid_are_landmarks(root):
     assert [mark.part for mark in film.landmarks] == ["top left", "top right", "bottom right", "centroid"]
 
 
+def test_four_corners_in_two_annotations_are_a_vertebra(root):
+    corners = spine(KEYPOINTS, 7)[6]
+    upper, lower = ([value for i in range(4) for value in ((*corners[i], 2) if i in half else (0, 0, 0))] for half in ((0, 1), (2, 3)))
+    coco.edit(root, KEYPOINTS, "S1", keypoints=upper)
+    coco.add(root, KEYPOINTS, "S1", keypoints=lower)
+    film = read(root, KEYPOINTS)
+    assert [vertebra.level for vertebra in film.vertebrae] == [*BODIES, "S1"] and film.landmarks == ()
+    np.testing.assert_array_equal(paste_mask(film.vertebrae[-1], SIZE), fill(corners, SIZE))
+
+
 def test_films_of_one_name_in_two_folders_are_called_by_both(root):
     (root / "images" / "b").mkdir()
     (root / "images" / "film_2.png").rename(root / "images" / "b" / "film_1.png")
