@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Unpack
@@ -16,7 +17,7 @@ from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation
 from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
-from spinefm.data.reading.film_files import find_images
+from spinefm.data.reading.film_files import find_image
 from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.structures import Landmark, Vertebra, View
 
@@ -48,12 +49,12 @@ class BuuLspineDataset(FolderDataset):
         for folder, named in folders.items():
             view = known_view(named, f"dataset.folders.{folder}")
             for path in sorted((base / folder).glob("[!.]*.csv")):
-                images, film_id = find_images(path.parent, path.stem), safe_id(f"{folder}_{path.stem}")
-                if images:
-                    sources.append(FilmSource(film_id, images[0], patient_key(path.stem), view, (path,)))
-                else:
-                    found, remedy = "no film of this name", "Complete the data set."
-                    problems.append(Problem(path, "to lie beside its film", found, remedy, film_id=film_id))
+                film_id = safe_id(f"{folder}_{path.stem}")
+                try:
+                    image = find_image(path.parent, path.stem, path)
+                    sources.append(FilmSource(film_id, image, patient_key(path.stem), view, (path,)))
+                except DataError as error:
+                    problems.append(replace(error.problem, film_id=film_id))
         super().__init__(base, sources, problems, **options)
 
     def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:

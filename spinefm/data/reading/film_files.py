@@ -78,6 +78,25 @@ def find_images(folder: Path, stem: str) -> list[Path]:
     return list(found.values())
 
 
+def find_image(folder: Path, stem: str, annotation: Path) -> Path:
+    """The one film of that name in a folder.
+
+    Args:
+        folder: Of the films.
+        stem: Name of the film, without suffix.
+        annotation: A file that is about the film, for the message.
+
+    Raises:
+        DataError: If there is none, or several, of which nobody can tell which one was annotated.
+    """
+    images = find_images(folder, stem)
+    if len(images) == 1:
+        return images[0]
+    found = " and ".join(image.name for image in images) or f"none called {stem}"
+    remedy = "Remove all but one." if images else "Complete the data set."
+    raise DataError(Problem(annotation, f"to have one film in {folder.name}", found, remedy))
+
+
 def read_film(path: str | Path) -> Film:
     """Read one film of any supported format.
 

@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from spinefm.anatomy import LEVELS
 from spinefm.data.film_source import check_folder, safe_id
 from spinefm.data.problems import DataError, Problem
-from spinefm.data.reading.film_files import find_images
+from spinefm.data.reading.film_files import find_image
 from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Mask, Vertebra
 
@@ -29,7 +30,7 @@ class MaskedFilm(NamedTuple):
 
 
 def find_masked_films(root: Path) -> tuple[list[MaskedFilm], list[Problem]]:
-    """The films in `<root>/imgs` that have masks in `<root>/gts`, and what lacks its counterpart.
+    """The films in `<root>/imgs` that have masks in `<root>/gts`, and what has no counterpart, or several.
 
     Raises:
         DataError: If there is no folder of masks.
@@ -37,12 +38,10 @@ def find_masked_films(root: Path) -> tuple[list[MaskedFilm], list[Problem]]:
     masks, problems = find_masks(check_folder(root / MASK_FOLDER, "the folder of masks"))
     films = list[MaskedFilm]()
     for stem, paths in masks.items():
-        images = find_images(root / IMAGE_FOLDER, stem)
-        if images:
-            films.append(MaskedFilm(stem, images[0], paths))
-        else:
-            found, remedy = f"none called {stem}", "Complete the data set."
-            problems.append(Problem(paths[0], f"to have its film in {IMAGE_FOLDER}", found, remedy, film_id=safe_id(stem)))
+        try:
+            films.append(MaskedFilm(stem, find_image(root / IMAGE_FOLDER, stem, paths[0]), paths))
+        except DataError as error:
+            problems.append(replace(error.problem, film_id=safe_id(stem)))
     return films, problems
 
 

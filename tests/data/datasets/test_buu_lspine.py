@@ -134,8 +134,16 @@ def test_what_is_no_table_is_refused(root, content):
 
 def test_a_table_without_its_film_is_fatal(root):
     (root / "LA" / "0001-F-037Y0.jpg").unlink()
-    with pytest.raises(DataError, match=r"0001-F-037Y0\.csv.*to lie beside its film.*Complete the data set"):
+    with pytest.raises(DataError, match=r"0001-F-037Y0\.csv` to have one film in LA, but found none called 0001-F-037Y0\. Complete the"):
         open_(root).split("train")
+
+
+def test_of_several_films_of_one_name_none_is_taken(root):
+    (root / "LA" / "0001-F-037Y0.bmp").touch()
+    dataset = open_(root)
+    (problem,) = dataset.problems
+    assert FACES_LEFT not in {source.film_id for source in dataset.sources} and problem.film_id == FACES_LEFT and problem.fatal
+    assert "to have one film in LA, but found 0001-F-037Y0.bmp and 0001-F-037Y0.jpg. Remove all but one." in str(problem)
 
 
 def test_films_without_a_table_and_hidden_files_are_passed_over(root):

@@ -223,7 +223,7 @@ def test_an_annotation_without_its_film_is_refused(root):
 
 def test_masks_without_their_film_are_refused(masked):
     (masked / "imgs" / f"{SECOND}.png").unlink()
-    with pytest.raises(DataError, match=rf"{SECOND}_C3\.npz` to have its film in imgs, but found none called {SECOND}\. Complete"):
+    with pytest.raises(DataError, match=rf"{SECOND}_C3\.npz` to have one film in imgs, but found none called {SECOND}\. Complete"):
         CsxaDataset(str(masked)).split("train")
 
 

@@ -99,7 +99,7 @@ def test_masks_without_a_film_are_fatal(root, caplog):
     (root / "imgs" / "C00001.jpg").unlink()
     nhanes2.write_lists(root, {"train": ["L00002"], "val": ["C00003"], "test": ["L00004"]})
     dataset = open_(root)
-    with pytest.raises(DataError, match=r"C00001_C2\.npy.*its film in imgs.*none called C00001.*Complete the data set"):
+    with pytest.raises(DataError, match=r"C00001_C2\.npy.*one film in imgs.*none called C00001.*Complete the data set"):
         dataset.split("test")
     assert len(films_of(dataset)) == len(dataset) == 5
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
@@ -117,7 +117,7 @@ def test_films_without_masks_are_passed_over(root):
     [
         ("C00001", r"called <film id>_<level>.*the level 'C00001'.*Rename it"),
         ("C00001_C8", r"called <film id>_<level>.*the level 'C8'.*Rename it"),
-        ("X00001_C2", r"its film in imgs.*none called X00001.*Complete the data set"),
+        ("X00001_C2", r"one film in imgs.*none called X00001.*Complete the data set"),
     ],
 )
 def test_names_tell_film_and_level(root, name, expected):

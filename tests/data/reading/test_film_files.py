@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 from pydicom.dataset import Dataset
 
 from spinefm.data.problems import DataError
-from spinefm.data.reading.film_files import Film, find_films, find_images, read_film, read_thumbnail
+from spinefm.data.reading.film_files import Film, find_films, find_image, find_images, read_film, read_thumbnail
 from tests.dicom_files import write_dicom
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
@@ -242,6 +242,15 @@ def test_films_of_a_name_are_found_in_every_format(tmp_path):
     (tmp_path / "a.jpg").mkdir()
     assert [path.name for path in find_images(tmp_path, "a")] == ["a.dcm", "a.png", "a.TIF"]
     assert find_images(tmp_path, "c") == []
+
+
+def test_of_films_of_one_name_there_is_to_be_one(tmp_path):
+    for name in ("a.png", "a.TIF", "b.jpeg"):
+        (tmp_path / name).touch()
+    assert find_image(tmp_path, "b", tmp_path / "b.csv") == tmp_path / "b.jpeg"
+    for stem, found in (("a", "a.png and a.TIF. Remove all but one."), ("c", "none called c. Complete the data set.")):
+        with pytest.raises(DataError, match=rf"{stem}\.csv` to have one film in {tmp_path.name}, but found {found}"):
+            find_image(tmp_path, stem, tmp_path / f"{stem}.csv")
 
 
 def test_where_case_does_not_matter_a_film_is_found_once(tmp_path):

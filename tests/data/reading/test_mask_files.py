@@ -61,7 +61,16 @@ def test_masks_are_found_with_their_films(tmp_path):
     (film,), problems = find_masked_films(tmp_path)
     assert (film.stem, film.image.name, [path.name for path in film.masks]) == ("L 1", "L 1.tiff", ["L 1_L1.npy", "L 1_L2.npy"])
     assert [problem.film_id for problem in problems] == ["L3", "L_2"] and all(problem.fatal for problem in problems)
-    assert "L 2_L1.npy` to have its film in imgs, but found none called L 2. Complete the data set." in str(problems[1])
+    assert "L 2_L1.npy` to have one film in imgs, but found none called L 2. Complete the data set." in str(problems[1])
+
+
+def test_of_several_films_of_one_name_none_is_taken(tmp_path):
+    for name in ("gts/C1_C3.npy", "gts/C2_C3.npy", "imgs/C1.bmp", "imgs/C1.jpg", "imgs/C2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (film,), (problem,) = find_masked_films(tmp_path)
+    assert film.stem == "C2" and problem.fatal and problem.film_id == "C1"
+    assert "C1_C3.npy` to have one film in imgs, but found C1.bmp and C1.jpg. Remove all but one." in str(problem)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
