@@ -112,6 +112,14 @@ def test_films_of_a_patient_stay_together_and_views_are_spread(make, open_):
     assert divided(dataset) == divided(open_(sources)) != divided(open_(sources, seed=1))
 
 
+def test_splits_that_get_no_patient_are_noted(make, open_):
+    sources = make("a", "b", patient_id="anna")
+    (problem,) = open_(sources, fractions={"train": 0.7, "val": 0.1, "test": 0.2}).problems
+    assert "to hold enough patients for every split, but found 1, with no film left for val and test. Add" in str(problem)
+    assert not problem.fatal and "`dataset.fractions`" in problem.remedy
+    assert open_(sources, fractions={"train": 1.0, "val": 0.0, "test": 0.0}).problems == ()
+
+
 def test_each_stratum_is_spread(make, open_):
     sources = make(*map(str, range(10)), stratum="mild") + make(*map(str, range(10, 30)), stratum="severe")
     for seed in range(5):
@@ -150,7 +158,7 @@ def test_excluded_films_are_left_out_and_lists_may_still_name_them(tmp_path, mak
 
 def test_ids_of_digits_may_be_numbers(make, open_):
     """So they come from a command line."""
-    dataset = open_(make("2548130", "0001241"), exclude=[2548130])
+    dataset = open_(make("2548130", "0001241"), exclude=[2548130], fractions={"train": 1.0})
     assert [source.film_id for source in dataset.sources] == ["0001241"] and dataset.problems == ()
 
 
@@ -158,13 +166,13 @@ def test_problems_of_excluded_films_are_left_out_too(tmp_path, make, open_):
     problems = [replace(NOTE, path=tmp_path, fatal=True, film_id="damaged"), replace(NOTE, path=tmp_path, film_id="a")]
     with pytest.raises(DataError, match=r"damaged: .*to be tidy"):
         open_(make("a", "b"), problems=problems).split("train")
-    dataset = open_(make("a", "b"), problems=problems, exclude=["damaged"])
+    dataset = open_(make("a", "b"), problems=problems, exclude=["damaged"], fractions={"train": 1.0})
     assert dataset.problems == (problems[1],) and len(dataset.split("train")) > 0
-    assert open_(make("a", "b"), problems=problems, exclude=["damaged", "a"]).problems == ()
+    assert open_(make("a", "b"), problems=problems, exclude=["damaged", "a"], fractions={"train": 1.0}).problems == ()
 
 
 def test_an_excluded_film_that_is_not_there_is_noted(make, open_):
-    dataset = open_(make("a", "b"), exclude=["e", "a", "d"])
+    dataset = open_(make("a", "b"), exclude=["e", "a", "d"], fractions={"train": 1.0})
     assert [problem.found for problem in dataset.problems] == ["no 'd'", "no 'e'"]
     assert "to hold the films of `dataset.exclude`" in str(dataset.problems[0]) and not dataset.problems[0].fatal
     assert divided(dataset) == {"train": ["b"], "val": [], "test": []}
@@ -239,6 +247,6 @@ def test_inspection_yields_every_film_with_its_problems(make, open_):
 
 def test_problems_of_one_kind_are_one_line_of_the_log(make, open_, caplog):
     alike = [replace(NOTE, path=f"film {number}") for number in range(50)]
-    open_(make("a"), problems=[*alike, replace(NOTE, path="other", expected="to be whole", fatal=True)])
+    open_(make("a"), problems=[*alike, replace(NOTE, path="other", expected="to be whole", fatal=True)], fractions={"train": 1.0})
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
     assert "drawn: Expected `film 0` to be tidy" in caplog.text and "(50 of this kind.)" in caplog.text

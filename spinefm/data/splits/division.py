@@ -38,10 +38,21 @@ def published_division(
     return division
 
 
-def patient_division(sources: Sequence[FilmSource], fractions: Mapping[Split, float], seed: int) -> Division:
-    """Whole patients at a time, every stratum (or view) alike; see `grouped_split`."""
-    strata = [source.stratum or source.view.value for source in sources]
-    chosen = grouped_split([source.patient_id for source in sources], strata, fractions, seed)
+def patient_division(root: Path, sources: Sequence[FilmSource], fractions: Mapping[Split, float], seed: int, report: Report) -> Division:
+    """Whole patients at a time, every stratum (or view) alike; see `grouped_split`.
+
+    Args:
+        root: Folder of the data set.
+        sources: Its films.
+        fractions: Share of the films in each split.
+        seed: See `grouped_split`.
+        report: Takes a note of splits that get no film although they have a share.
+    """
+    patients, strata = [source.patient_id for source in sources], [source.stratum or source.view.value for source in sources]
+    chosen = grouped_split(patients, strata, fractions, seed)
+    if empty := [split for split, share in fractions.items() if share > 0 and split not in chosen]:
+        found = f"{len(set(patients))}, with no film left for {' and '.join(empty)}"
+        report(Problem(root, "to hold enough patients for every split", found, "Add films or change `dataset.fractions`.", fatal=False))
     return {source.film_id: split for source, split in zip(sources, chosen, strict=True)}
 
 

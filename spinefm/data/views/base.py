@@ -39,7 +39,9 @@ class View(Dataset[ItemT], ABC, Generic[ItemT]):
             ValueError: If there are no films.
         """
         if not len(films):
-            raise ValueError("Expected at least one film in the split, but it is empty. Check `dataset.root` and the split.")
+            raise ValueError(
+                "Expected at least one film in the split, but it is empty. Check `dataset.root`, `dataset.fractions` and the split."
+            )
         self.films, self.training, self.seed, self.augments = films, training, seed, training and augment
 
     @abstractmethod

@@ -140,7 +140,7 @@ def test_a_table_without_its_film_is_fatal(root):
 
 def test_of_several_films_of_one_name_none_is_taken(root):
     (root / "LA" / "0001-F-037Y0.bmp").touch()
-    dataset = open_(root)
+    dataset = open_(root, fractions={"train": 1.0})
     (problem,) = dataset.problems
     assert FACES_LEFT not in {source.film_id for source in dataset.sources} and problem.film_id == FACES_LEFT and problem.fatal
     assert "to have one film in LA, but found 0001-F-037Y0.bmp and 0001-F-037Y0.jpg. Remove all but one." in str(problem)
@@ -149,7 +149,7 @@ def test_of_several_films_of_one_name_none_is_taken(root):
 def test_films_without_a_table_and_hidden_files_are_passed_over(root):
     (root / "LA" / "0001-F-037Y0.csv").unlink()
     (root / "LA" / "._0002-M-038Y0.csv").write_bytes(b"\0\5\26\7")
-    dataset = open_(root)
+    dataset = open_(root, fractions={"train": 1.0})
     assert len(dataset) == 5 and dataset.problems == ()
 
 

@@ -125,7 +125,7 @@ def test_images_without_annotations_are_passed_over_even_if_they_are_missing(roo
     with coco.edited(root / "annotations.json") as content:
         content["annotations"] = [each for each in content["annotations"] if each["image_id"] != 102]
         content["images"].append({"id": 7, "file_name": "not copied.png", "width": 1, "height": 1})
-    dataset = open_(root)
+    dataset = open_(root, fractions={"train": 1.0})
     (problem,) = dataset.problems
     assert "annotations.json` to annotate every image, but found 2 images without annotation. They are not used." in str(problem)
     assert not problem.fatal

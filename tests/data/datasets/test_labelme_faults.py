@@ -198,7 +198,7 @@ def test_a_damaged_film(root):
 def test_several_films_none_of_which_was_annotated(root):
     (root / "film_1.png").rename(root / "film_1.jpg")
     (root / "film_1.bmp").write_bytes((root / "film_0.png").read_bytes())
-    dataset = LabelmeDataset(str(root))
+    dataset = LabelmeDataset(str(root), fractions={"train": 1.0})
     (problem,) = dataset.problems
     assert problem.film_id == "film_1" and len(dataset.sources) == 2
     with pytest.raises(DataError, match=r"film_1\.json` to name its film, but found film_1\.bmp and film_1\.jpg\. Remove all but one"):
@@ -235,7 +235,7 @@ def test_hidden_files_and_folders_hold_no_annotations(root):
     (root / "._film_1.json").write_bytes(b"\x00\x05\x16\x07")
     (root / ".ipynb_checkpoints").mkdir()
     (root / ".ipynb_checkpoints" / "film_1.json").write_text("{}")
-    dataset = LabelmeDataset(str(root))
+    dataset = LabelmeDataset(str(root), fractions={"train": 1.0})
     assert len(dataset.sources) == 3 and dataset.problems == ()
 
 
