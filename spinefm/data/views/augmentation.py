@@ -80,8 +80,8 @@ def augment(
         pixels: (H, W).
         masks: Any number of (H, W).
         rng: Source of all randomness.
-        max_rotation: Degrees to either side; 0 leaves rotation and zoom alone.
-        max_zoom: Largest zoom, and inverse of the smallest.
+        max_rotation: Degrees to either side; 0 leaves rotation, zoom and stretching alone.
+        max_zoom: Largest zoom, and inverse of the smallest; drawn for width and height apart, so that what is shown is stretched, too.
         size: Side of the square in the middle that is kept; None keeps everything.
         exposure: A key of `EXPOSURES`.
 

@@ -56,7 +56,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: a film has one of each landmark at most.
             background: A key of `BACKGROUNDS`: where background lies.
             augment: See `View`; without it vertebrae stand in the middle of their patches, at one scale, in validation too.
-            max_rotation: Of training patches, degrees to either side; 0 also leaves their zoom alone, see `augmentation.augment`.
+            max_rotation: Of training patches, degrees to either side; 0 also leaves zoom and stretching alone, see `augmentation.augment`.
         """
         super().__init__(films, training, seed, augment)
         self.refs = vertebra_refs(films, repeats if training else {})

@@ -54,7 +54,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
             augment: See `View`.
             readers: Names of those who are told apart.
-            max_rotation: Of training patches, degrees to either side; 0 also leaves their zoom alone, see `augmentation.augment`.
+            max_rotation: Of training patches, degrees to either side; 0 also leaves zoom and stretching alone, see `augmentation.augment`.
             exposure: Of training patches; see `augmentation.EXPOSURES`.
         """
         super().__init__(films, training, seed, augment)

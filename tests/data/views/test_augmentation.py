@@ -69,6 +69,15 @@ def test_rotation_and_zoom_keep_their_bounds(film):
     assert min(areas) > 1.2**-2 * 0.93 and max(areas) < 1.2**2 * 1.07
 
 
+def test_width_and_height_are_zoomed_apart(film):
+    """The shipped networks were trained so."""
+    ratios = []
+    for seed in range(60):
+        rows, columns = np.nonzero(varied(film, seed, max_rotation=0.1, max_zoom=1.2)[1][0])
+        ratios.append(np.ptp(columns) / np.ptp(rows) / (24 / 19))
+    assert min(ratios) < 0.85 and max(ratios) > 1.15
+
+
 def test_the_global_generators_are_left_alone(film):
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
