@@ -13,11 +13,11 @@ from typing import Any
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it replaces `path`, on an exception it is removed.
 
-    The temporary name keeps the suffix, so that writers which choose a format by it work.
+    The temporary name keeps the suffix, so that writers which choose a format by it work, and no more, so that a long name stays possible.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex}{target.suffix}")
+    temporary = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
     try:
         yield temporary
         os.replace(temporary, target)

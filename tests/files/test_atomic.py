@@ -17,6 +17,11 @@ def test_a_file_appears_whole_in_a_folder_made_for_it(tmp_path):
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path):
+    write_text(tmp_path / ("a" * 250 + ".json"), "whole")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_failure_leaves_the_old_file_and_no_rubbish(tmp_path, error):
     target = tmp_path / "table.csv"
