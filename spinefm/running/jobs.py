@@ -104,7 +104,7 @@ def run_apart(script: str, *overrides: str) -> float | None:
 def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
     """What a job of this sweep came to that was run before, if it had the same config and films; None if there is none.
 
-    Then what an interrupted one left in the folder is removed. An answer from another job's folder is written down in this one.
+    What an interrupted one left in the folder is removed. An answer from another job's folder is written down in this one.
 
     Args:
         folder: Of the job.
@@ -119,10 +119,10 @@ def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
             raise ValueError(f"Expected `{folder}` to be this job's, but it holds one of another config or other films. {remedy}")
         _tell_changes(folder, record)
         return _value(folder)
+    _clear(folder)
     others = (path.parent for path in sorted(folder.parent.glob(f"*/{SCORE}")))
     same = next((path for path in others if _is_same(path, record)), None)
     if same is None:
-        _clear(folder)
         return None
     _tell_changes(same, record)
     for name in (RECORD, SCORE):

@@ -45,8 +45,11 @@ def test_a_finished_job_is_known_by_its_config_and_films(tmp_path):
 
 
 def test_another_job_of_the_same_config_answers_too(tmp_path):
+    """Even where this one was interrupted: half a training is no result of it."""
     finished(tmp_path / "3-a")
     (tmp_path / "5-b").mkdir()
+    for name in ("run.json", "best.ckpt"):
+        (tmp_path / "5-b" / name).write_text("{}")
     assert finished_score(tmp_path / "5-b", RECORD) == 0.5
     assert names(tmp_path / "5-b") == {"score.json", "run.json"} and read_json(tmp_path / "5-b" / "run.json") == RECORD
 
