@@ -5,7 +5,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import Dataset
 
-from spinefm.components import PointPredictorComponent, ResNetComponent
+from spinefm.components import COMPONENTS, PointPredictorComponent, ResNetComponent
 from spinefm.data.dataset import Films, RadiographDataset
 from spinefm.data.views.sampling import ItemKey
 from spinefm.training.films import FilmDataModule
@@ -135,6 +135,15 @@ def test_films_are_shrunk_to_the_longest_side(recording, tiny_dataset):
     list(FilmDataModule(tiny_dataset, recording, batch_size=2, max_side=80).val_dataloader())
     list(FilmDataModule(tiny_dataset, recording, batch_size=2).val_dataloader())
     assert [view.films[0].size for view in recording.views] == [(80, 48), (160, 96)]
+
+
+@pytest.mark.parametrize("name", ["resnet", "sam_adapter"])
+def test_patches_of_so_many_pixels_need_films_at_full_size(tiny_modules, tiny_dataset, name):
+    classes = {"landmarks": ["L5"], "terminals": ["L5"]} if name == "resnet" else {}
+    component = COMPONENTS[name](**tiny_modules[name] | classes, patch_pixels=40)
+    assert FilmDataModule(tiny_dataset, component, batch_size=2).max_side is None
+    with pytest.raises(ValueError, match=r"full size for `patch_pixels=40`, but got `max_side=80`"):
+        FilmDataModule(tiny_dataset, component, batch_size=2, max_side=80)
 
 
 def test_workers_give_the_same_items(tiny_dataset):
