@@ -14,6 +14,7 @@ from spinefm.data.views import DetectionView
 from spinefm.geometry.centroids import weighted_centroid
 from spinefm.geometry.masks import clear_beyond, mask_to_vertebra
 from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, coco_weights, load_coco_weights, paste_in_window
+from spinefm.options import check_shares
 from spinefm.structures import Detections, Radiograph, Vertebra
 
 Batch = tuple[tuple[Tensor, ...], tuple[dict[str, Any], ...]]
@@ -52,8 +53,12 @@ class MaskRCNNComponent(Component):
             coco_weights: Start training from torchvision's COCO weights; see `load_coco_weights`.
             score_threshold: Detections below it are no detections, 0..1.
             mask_threshold: Probability above which a pixel belongs to a detection's mask.
+
+        Raises:
+            ValueError: If a threshold is not 0..1.
         """
         super().__init__(optimizer, scheduler, seed, augment)
+        check_shares(score_threshold=score_threshold, mask_threshold=mask_threshold)
         self.coco_weights = coco_weights
         self.score_threshold, self.mask_threshold = score_threshold, mask_threshold
         self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), pretrained=coco_weights)

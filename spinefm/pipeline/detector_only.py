@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 from spinefm.geometry.centroids import centroids_of, principal_axis_order
+from spinefm.options import check_shares
 from spinefm.pipeline.base_case import without_duplicates
 from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector, SpinePipeline
-from spinefm.pipeline.ranges import check_shares
 from spinefm.structures import Detections, Failure, Radiograph, Spine
 
 

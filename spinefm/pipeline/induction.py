@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from spinefm.geometry.centroids import last_spacing, lean_of
 from spinefm.geometry.masks import mask_iou
+from spinefm.options import check_shares
 from spinefm.pipeline.examination import Finding, Place
-from spinefm.pipeline.ranges import check_shares
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
 from spinefm.structures import Direction, Point, Radiograph, StopReason
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.anatomy import BACKGROUND, LEVELS, VERTEBRA, is_usual_step
-from spinefm.pipeline.ranges import check_shares
+from spinefm.options import check_shares
 
 ANOMALIES = (("T12", "T13"), ("T13", "L1"), ("T11", "L1"), ("L5", "L6"), ("L6", "S1"), ("L4", "S1"))
 FLOOR = 1e-3

@@ -15,12 +15,12 @@ from scipy import ndimage
 from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.centroids import centroids_of, last_spacing, principal_axis_order
 from spinefm.geometry.masks import mask_iou, mask_to_vertebra
+from spinefm.options import check_shares
 from spinefm.pipeline.base_case import base_cases, mean_score
 from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.padded_logits import Upsampling, padded_logits
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
-from spinefm.pipeline.ranges import check_shares
 from spinefm.structures import Detections, Direction, Failure, Mask, Radiograph, Spine, StopReason, Trails, Vertebra
 
 BaseCase = Literal["least_squares", "principal_axis", "regular"]

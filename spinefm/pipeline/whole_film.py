@@ -13,8 +13,8 @@ from spinefm.anatomy import levels_between
 from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.geometry.separation import grown_parts
+from spinefm.options import check_shares
 from spinefm.pipeline.protocols import FilmSegmenter, SpinePipeline
-from spinefm.pipeline.ranges import check_shares
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra
 
 

@@ -100,6 +100,13 @@ def test_detections_carry_score_mask_and_weighted_centroid(build, make_film):
     assert mask_iou(first, film.vertebrae[0]) > 0.8 and first.level is None
 
 
+@pytest.mark.parametrize("option", ["score_threshold", "mask_threshold"])
+@pytest.mark.parametrize("value", [-0.1, 60])
+def test_a_threshold_is_a_probability(build, option, value):
+    with pytest.raises(ValueError, match=rf"Expected `{option}` to be 0\.\.1, but got {value}"):
+        build("mask_rcnn", **{option: value})
+
+
 def test_a_detection_without_a_pixel_above_the_threshold_is_dropped(build, make_film):
     component = build("mask_rcnn", score_threshold=0.0, mask_threshold=0.5).eval()
     _, target = DetectionView([make_film()], training=False, seed=0).item(0, None)
