@@ -17,6 +17,7 @@ from spinefm.components import Component
 from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.files.atomic import write_json, write_text
 from spinefm.files.shipped_files import SHIPPED
+from spinefm.options import check_options
 from spinefm.provenance import run_record, training_origin
 from spinefm.running.distributed import check_one_folder
 from spinefm.running.failures import run_script
@@ -56,6 +57,8 @@ def main(config: DictConfig) -> float:
         reached = run_apart(__file__, "publish=null")
         return float("nan") if reached is None else reached
     component = new_component(config)
+    check_options(FilmDataModule, config.component.loader)
+    films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component)
     trainer = new_trainer(config, folder, best)
     run = start_loggers(trainer.loggers, resolved | record)
@@ -64,7 +67,6 @@ def main(config: DictConfig) -> float:
         write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         write_json(folder / RECORD, record)
         Console().print(parameter_table(component.model))
-    films = FilmDataModule(dataset, component, **config.component.loader)
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)
     if trainer.fast_dev_run:  # type: ignore[attr-defined] # Lightning sets it in a connector
         log.info("A trial of one batch: no checkpoint was kept, nothing is published.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from spinefm.components import COMPONENTS, Component, Placement
 from spinefm.files.shipped_files import OWN, SHIPPED, find_checkpoint
+from spinefm.options import check_options
 from spinefm.pipeline import EitherPolarity, SpinePipeline
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, p
 
     Raises:
         FileNotFoundError: If a checkpoint is missing.
-        ValueError: If a checkpoint is unreadable or another component's.
+        ValueError: If a checkpoint is unreadable or another component's, or see `compose_pipeline`.
     """
     kind: Any = pipeline.func
     return compose_pipeline(pipeline, load_components(checkpoints, kind.components), placement)
@@ -34,8 +35,13 @@ def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, p
 def compose_pipeline(
     pipeline: "partial[SpinePipeline]", components: Mapping[str, Component], placement: Placement | None = None
 ) -> SpinePipeline:
-    """The same of components that are loaded already, by name; they are moved to where they are to run."""
+    """The same of components that are loaded already, by name; they are moved to where they are to run.
+
+    Raises:
+        ValueError: If a setting is none of the pipeline's, of another type, or out of its range.
+    """
     kind: Any = pipeline.func
+    check_options(kind, pipeline.keywords)
     where = placement or Placement()
     built = pipeline(**{name: component.place(where) for name, component in components.items()})
     return EitherPolarity(built) if kind.either_polarity else built

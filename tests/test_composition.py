@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from spinefm.composition import known_reader, load_pipeline
-from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OriginalPipeline, WholeFilmPipeline
+from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OraclePipeline, OriginalPipeline, WholeFilmPipeline
 from tests.scripts import each_of_the_four
 
 
@@ -54,6 +54,27 @@ def test_a_swapped_checkpoint_is_refused(copied):
     (copied / "sam_adapter.ckpt").write_bytes((copied / "mask_rcnn.ckpt").read_bytes())
     with pytest.raises(ValueError, match=r"Expected a sam_adapter checkpoint.*it is of mask_rcnn"):
         load_pipeline(partial(InductivePipeline), copied)
+
+
+@pytest.mark.parametrize("kind", [InductivePipeline, DetectorOnlyPipeline, OraclePipeline, OriginalPipeline, WholeFilmPipeline])
+def test_a_setting_that_no_pipeline_has_is_named(untrained, kind):
+    with pytest.raises(ValueError, match=r"Expected options of \w+ to be some of .*, but got `foo`\."):
+        load_pipeline(partial(kind, foo=1), untrained)
+
+
+@pytest.mark.parametrize("kind", [InductivePipeline, OraclePipeline])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_steps", None), ("films_at_once", "many"), ("refinements", 1.5), ("lookahead", 1.5), ("base_attempts", 2.5), ("patience", 0.5)],
+)
+def test_a_setting_of_another_type_is_refused_before_films_are_seen(untrained, kind, name, value):
+    with pytest.raises(ValueError, match=rf"Expected `{name}` to be a whole number, but got `{value or 'null'}`\."):
+        load_pipeline(partial(kind, **{name: value}), untrained)
+
+
+def test_a_decision_of_another_type_is_refused(untrained):
+    with pytest.raises(ValueError, match=r"Expected `max_steps` to be a whole number, but got `2\.5`\."):
+        load_pipeline(partial(OriginalPipeline, max_steps=2.5), untrained)
 
 
 def test_the_original_pipeline_does_not_turn_films_over(untrained):

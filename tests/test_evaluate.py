@@ -201,6 +201,8 @@ def test_another_split_can_be_evaluated(workplace, tmp_path):
         (["trainer.precision=7"], ["7"]),
         (["trainer.precision=bf16-true"], ["`trainer.precision`", "bf16-mixed", "bf16-true"]),
         (["pipeline.lookahead=0"], ["`lookahead` to be at least 1", "0"]),
+        (["pipeline.max_steps=null"], ["`max_steps` to be a whole number, but got `null`"]),
+        (["pipeline=oracle", "+pipeline.foo=1"], ["Expected options of InductivePipeline", "max_steps", "but got `foo`"]),
         (["pipeline.films_at_once=0"], ["`films_at_once` to be at least 1", "0"]),
         (["pipeline.mask_threshold=1"], ["`mask_threshold`", "1"]),
         (["pipeline.background_above=0"], ["`background_above`", "0"]),

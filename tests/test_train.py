@@ -198,6 +198,8 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         (["component=point_predictor", "component.module.coordinates=foo"], ["`coordinates`", "local_position", "but got `foo`"]),
         (["component=mask_rcnn", "+component.module.size.anchor_sizes=[8,16]"], ["5 `anchor_sizes`", "[8, 16]"]),
         (["component=resnet", "component.module.architecture=resnet18", "component.module.weights=BEST", *FILMS], ["BEST", "DEFAULT"]),
+        (["component=point_predictor", "+component.loader.foo=1", *FILMS], ["FilmDataModule", "batch_size", "but got `foo`"]),
+        (["component=point_predictor", "component.loader.batch_size=null", *FILMS], ["`batch_size` to be a whole number", "`null`"]),
         (["component=point_predictor", "trainer=gpu", *FILMS], ["gpu"]),
     ],
     ids=lambda value: " ".join(value)[:60],

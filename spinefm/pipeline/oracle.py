@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.geometry.patches import crop_mask
+from spinefm.options import check_options
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
 from spinefm.pipeline.upright import UprightSegmenter
@@ -149,8 +150,9 @@ class OraclePipeline(InductivePipeline):
             parts: See `InductivePipeline`.
 
         Raises:
-            ValueError: If there is no such component.
+            ValueError: If there is no such component or part.
         """
+        check_options(InductivePipeline, parts)
         names = {oracle} if isinstance(oracle, str) else set(oracle)
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")

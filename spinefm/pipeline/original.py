@@ -15,7 +15,7 @@ from scipy import ndimage
 from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.centroids import centroids_of, last_spacing, principal_axis_order
 from spinefm.geometry.masks import mask_iou, mask_to_vertebra
-from spinefm.options import check_shares
+from spinefm.options import check_options, check_shares
 from spinefm.pipeline.base_case import base_cases, mean_score
 from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
 from spinefm.pipeline.labelling import LevelRules, assign_levels
@@ -156,8 +156,12 @@ class OriginalPipeline(SpinePipeline):
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.
             decisions: Fields of `Decisions`.
+
+        Raises:
+            ValueError: If there is no such decision, or it is out of its range.
         """
         self.detector, self.classifier, self.predictor, self.segmenter = mask_rcnn, resnet, point_predictor, sam_adapter
+        check_options(Decisions, decisions)
         self.decisions = Decisions(**decisions)
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
