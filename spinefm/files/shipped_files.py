@@ -33,7 +33,8 @@ def find_checkpoint(folder: str | Path, component: str) -> Path:
     One's own training thus goes before what is shipped, and a damaged result of it is not passed over in silence. Where neither is, the
     first: opening it says what is missing.
     """
-    own, shipped = (Path(folder) / f"{component}{suffix}" for suffix in (OWN, SHIPPED))
+    # A name of digits alone arrives as a number from a command line.
+    own, shipped = (Path(str(folder)) / f"{component}{suffix}" for suffix in (OWN, SHIPPED))
     return shipped if shipped.is_file() and not os.path.lexists(own) else own
 
 

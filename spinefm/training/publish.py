@@ -16,6 +16,7 @@ def publish_checkpoint(checkpoint: str | Path, component: str, folder: str | Pat
         ValueError: If it is another component's.
     """
     content = read_checkpoint(checkpoint, component)
-    target = Path(folder) / f"{component}.ckpt"
+    # A name of digits alone arrives as a number from a command line.
+    target = Path(str(folder)) / f"{component}.ckpt"
     write_torch_file(target, {key: value for key, value in content.items() if key not in TRAINING_STATE})
     return target

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -237,6 +238,10 @@ def test_ones_own_training_goes_before_what_is_shipped(tmp_path, there, expected
     for name in there:
         (tmp_path / name).touch()
     assert find_checkpoint(tmp_path, "resnet") == find_checkpoint(str(tmp_path), "resnet") == tmp_path / expected
+
+
+def test_a_folder_may_be_named_by_digits():
+    assert find_checkpoint(7, "resnet") == Path("7/resnet.ckpt")
 
 
 def test_a_link_of_ones_own_that_leads_nowhere_is_not_passed_over(tmp_path):

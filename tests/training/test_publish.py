@@ -37,6 +37,11 @@ def test_the_state_of_training_stays_behind(checkpoint, tmp_path):
     assert set(after) == set(before) - set(TRAINING_STATE)
 
 
+def test_a_folder_may_be_named_by_digits(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert publish_checkpoint(checkpoint, "point_predictor", 2024).is_file() and (tmp_path / "2024").is_dir()
+
+
 def test_an_older_one_is_replaced(checkpoint, tmp_path):
     (tmp_path / "point_predictor.ckpt").write_text("older")
     PointPredictorComponent.load(publish_checkpoint(checkpoint, "point_predictor", tmp_path))
