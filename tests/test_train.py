@@ -100,7 +100,7 @@ def test_a_sweep_makes_a_folder_per_job_and_publishes_nothing(tiny, tmp_path):
         assert yaml.safe_load((job / "config.yaml").read_text())["output"] == str(job)
 
 
-@pytest.mark.parametrize("name", ["point_predictor", "resnet", "sam_adapter", "unet"])
+@every_component
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tiny, tmp_path, name):
     folders = {part: tmp_path / part for part in ("whole", "first", "second")}
     for part, more in {
