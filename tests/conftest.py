@@ -212,6 +212,20 @@ def tiny_sizes(tiny_modules, tmp_path):
     }
 
 
+@pytest.fixture
+def compiled(monkeypatch):
+    """What would be compiled, noted instead: by which compiler, and whether all kernels lay channels last by then."""
+    noted = []
+
+    def note(module, backend):
+        kernels = [each for each in module.parameters() if each.dim() == 4 and each.shape[1] > 1 and each.shape[2] > 1]
+        noted.append((backend, all(each.is_contiguous(memory_format=torch.channels_last) for each in kernels)))
+        assert kernels
+
+    monkeypatch.setattr("torch.nn.Module.compile", note)
+    return noted
+
+
 @pytest.fixture(scope="session")
 def workplace(tiny, tmp_path_factory):
     """A folder in which all components were trained."""

@@ -1,11 +1,12 @@
 """Trained components put into a pipeline."""
 
+from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
-from spinefm.composition import known_reader, load_pipeline
+from spinefm.composition import known_reader, load_pipeline, placement
 from spinefm.pipeline import DetectorOnlyPipeline, EitherPolarity, InductivePipeline, OraclePipeline, OriginalPipeline, WholeFilmPipeline
 from tests.scripts import each_of_the_four
 
@@ -54,6 +55,13 @@ def test_a_swapped_checkpoint_is_refused(copied):
     (copied / "sam_adapter.ckpt").write_bytes((copied / "mask_rcnn.ckpt").read_bytes())
     with pytest.raises(ValueError, match=r"Expected a sam_adapter checkpoint.*it is of mask_rcnn"):
         load_pipeline(partial(InductivePipeline), copied)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_the_networks_are_compiled_and_laid_out_as_asked(untrained, compiled, channels_last):
+    where = placement(SimpleNamespace(device="cpu", autocast=nullcontext), "32-true", "aot_eager", channels_last)
+    load_pipeline(partial(DetectorOnlyPipeline), untrained, where)
+    assert compiled == [("aot_eager", channels_last)] * 2
 
 
 @pytest.mark.parametrize("kind", [InductivePipeline, DetectorOnlyPipeline, OraclePipeline, OriginalPipeline, WholeFilmPipeline])

@@ -90,6 +90,12 @@ def test_in_lower_precision_compiled_and_with_channels_last(workplace, films, tm
     assert half and half != plain
 
 
+def test_the_networks_are_compiled_and_laid_out_as_asked(workplace, films, tmp_path, compiled):
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"]]
+    run("infer", workplace, *arguments, "channels_last=true", "compile=aot_eager", f"output={tmp_path}")
+    assert compiled == [("aot_eager", True)] * 2
+
+
 def test_films_of_one_name_in_two_formats_keep_apart(workplace, films, tmp_path):
     (tmp_path / "in").mkdir()
     with Image.open(films / "a_film.png") as film:

@@ -161,6 +161,12 @@ def test_loggers_write_into_the_run_folder(tiny, tmp_path, logger, files):
     assert (folder / "best.ckpt").is_file()
 
 
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_a_network_is_trained_compiled_and_laid_out_as_asked(tiny, tmp_path, compiled, channels_last):
+    run("train", tmp_path, *tiny("resnet"), "compile=aot_eager", f"channels_last={channels_last}", "publish=null")
+    assert compiled == [("aot_eager", channels_last)]
+
+
 def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
     run("train", tmp_path, *tiny("point_predictor"), "seed=1")
     first, second = (folder / "checkpoints" / "synthetic" / "point_predictor.ckpt" for folder in (workplace, tmp_path))
