@@ -24,7 +24,7 @@ from spinefm.running.failures import run_script
 from spinefm.running.jobs import RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.resolvers import register_resolvers
 from spinefm.tracking import log_model
-from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable
+from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable, check_unused
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import start_loggers
 from spinefm.training.parameters import parameter_table
@@ -56,10 +56,11 @@ def main(config: DictConfig) -> float:
     if is_for_several(config):
         reached = run_apart(__file__, "publish=null")
         return float("nan") if reached is None else reached
+    check_unused(folder)
     component = new_component(config)
     check_options(FilmDataModule, config.component.loader)
     films = FilmDataModule(dataset, component, **config.component.loader)
-    best = BestCheckpoint(folder, component)
+    best = BestCheckpoint(folder, component, config.resume)
     trainer = new_trainer(config, folder, best)
     run = start_loggers(trainer.loggers, resolved | record)
     component.run = training_origin(record, dataset.name, run.id if run else None, dataset.views)

@@ -119,6 +119,31 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tiny, tmp_path, name
     assert same_weights(published["whole"], published["second"])
 
 
+@pytest.fixture
+def never_better(tiny):
+    """Overrides of a training whose first epoch stays the best."""
+    return [*tiny("point_predictor"), "component.module.optimizer.lr=0"]
+
+
+def test_a_training_goes_on_from_a_run_whose_folder_was_moved(never_better, tmp_path):
+    run("train", tmp_path, *never_better, "publish=null", "output=first")
+    (tmp_path / "first").rename(tmp_path / "moved")
+    run("train", tmp_path, *never_better, "component.max_epochs=2", "resume=moved/last.ckpt", "output=second")
+    assert "best.ckpt" not in names(tmp_path / "second")
+    published = weights(tmp_path / "checkpoints" / "synthetic" / "point_predictor.ckpt")
+    assert same_weights(published, weights(tmp_path / "moved" / "best.ckpt"))
+
+
+def test_a_training_does_not_begin_where_another_has_been(never_better, tmp_path):
+    """Not even one that goes on from there: its metrics would replace the others."""
+    run("train", tmp_path, *never_better, "publish=null", "output=first")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir() if path.suffix in (".ckpt", ".json", ".csv")}
+    for more in ([], ["component.max_epochs=2", "resume=first/last.ckpt"]):
+        told = fails("train", tmp_path, *never_better, *more, "output=first")
+        assert "holds best.ckpt, last.ckpt, score.json. Name another one" in told and "first/last.ckpt" in told
+    assert {name: (tmp_path / "first" / name).read_bytes() for name in before} == before and len(before) == 5
+
+
 @pytest.mark.parametrize(
     ("component", "change"),
     [
