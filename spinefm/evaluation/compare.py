@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +16,9 @@ from scipy.stats import wilcoxon
 from spinefm.evaluation.intervals import bootstrap_interval
 from spinefm.evaluation.tables import ANGLE_SHORT_TITLES, SHORT_TITLES, format_value
 from spinefm.running.failures import run_script
+
+ROUNDING_PX = 0.01
+"""By how much two centroids of the same annotation may differ in each coordinate."""
 
 MEASURES: dict[str, Callable[[pd.DataFrame], float]] = {
     "identification_rate": lambda rows: rows[rows.true_x.notna()].identified.mean(),
@@ -81,7 +85,7 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
         By `MEASURES`, but for false positives where they are free, and by `ANGLE_MEASURES` where both have angles.
 
     Raises:
-        ValueError: If they are of different films, or were counted in two ways.
+        ValueError: If they are of different films or annotations, or were counted in two ways.
     """
     if first.protocol and second.protocol and first.protocol != second.protocol:
         remedy = "Give both the same `evaluation=`."
@@ -89,14 +93,30 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Comparison]:
     tables = first.vertebrae, second.vertebrae
     if difference := set(tables[0].film_id) ^ set(tables[1].film_id):
         raise ValueError(f"Expected two evaluations of the same films, but only one has {sorted(difference)[:5]}. Evaluate the same split.")
+    if others := _annotated_otherwise(*tables):
+        remedy = "Evaluate both on the same annotation, by the same reader."
+        raise ValueError(f"Expected two evaluations by one truth, but got other true vertebrae on {others[:5]}. {remedy}")
     patients = tables[0].groupby("film_id").patient_id.first()
-    free = {"false_positives_per_image"} if first.protocol and not first.protocol["count_spurious"] else set()
+    protocols = [each.protocol for each in (first, second) if each.protocol]
+    free = set() if all(each["count_spurious"] for each in protocols) else {"false_positives_per_image"}
     measures = {name: measure for name, measure in MEASURES.items() if name not in free}
     found = {name: _compare(_by_film(tables[0], measure), _by_film(tables[1], measure), patients) for name, measure in measures.items()}
     if first.angles is None or second.angles is None:
         return found
     angles = first.angles.set_index("film_id"), second.angles.set_index("film_id")
     return found | {name: _compare(measure(angles[0]), measure(angles[1]), patients) for name, measure in ANGLE_MEASURES.items()}
+
+
+def _annotated_otherwise(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
+    """The films whose true vertebrae differ."""
+    of_films = dict(list(second.groupby("film_id")))
+    return [str(film_id) for film_id, its in first.groupby("film_id") if not _is_same_truth(its, of_films[film_id])]
+
+
+def _is_same_truth(*of_film: pd.DataFrame) -> bool:
+    first, second = (rows[rows.true_x.notna()] for rows in of_film)
+    same_levels = first.true_level.fillna("").tolist() == second.true_level.fillna("").tolist()
+    return same_levels and np.allclose(first[["true_x", "true_y"]], second[["true_x", "true_y"]], rtol=0, atol=ROUNDING_PX)
 
 
 def _by_film(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":

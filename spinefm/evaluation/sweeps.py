@@ -120,7 +120,7 @@ def _shown(jobs: Sequence[Job]) -> list[str]:
 
 
 def cost_table(folder: Path, jobs: Sequence[Job]) -> Table | None:
-    """By how much each evaluation of a pipeline differs from the first one; None unless all are of the same films, by one protocol."""
+    """By how much each evaluation of a pipeline differs from the first one; None unless films, annotation and protocol are the same."""
     evaluations = [job for job in jobs if (folder / job.name / "vertebrae.csv").is_file()]
     if len(evaluations) < 2:
         return None

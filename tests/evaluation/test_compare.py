@@ -1,6 +1,7 @@
 """Two evaluations against numbers worked out by hand, and from the command line."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def test_equal_differences_of_rates_are_ties():
 
     def table(rates):
         rows = [(str(film), str(film), i < hits, i < hits) for film, hits in enumerate(rates) for i in range(6)]
-        columns = {"true_x": 1.0, "true_level": "C3", "dice": 0.5}
+        columns = {"true_x": 1.0, "true_y": 1.0, "true_level": "C3", "dice": 0.5}
         return pd.DataFrame(rows, columns=["film_id", "patient_id", "identified", "labelled"]).assign(**columns)
 
     first, second = [4, 1, 3, 2, 5, 0, 4, 2], [5, 2, 2, 4, 6, 1, 3, 5]
@@ -142,9 +143,36 @@ def test_evaluations_by_two_protocols_are_not_compared(tmp_path):
         compare(read(ours), read(paper))
 
 
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        (lambda rows: rows.assign(true_x=rows.true_x + 1), True),
+        (lambda rows: rows.assign(true_y=rows.true_y - 1), True),
+        (lambda rows: rows.assign(true_level=rows.true_level.replace("C4", None)), True),
+        (lambda rows: rows[rows.true_level != "C4"], True),
+        (lambda rows: rows.assign(true_x=rows.true_x + 1e-4), False),
+        (lambda rows: rows.assign(predicted_level="C4"), False),
+    ],
+    ids=["beside", "above", "other level", "fewer", "rounded", "found otherwise"],
+)
+def test_evaluations_by_two_truths_are_not_compared(tmp_path, change, refused):
+    """Such as by two readers of the same films."""
+    first = read(evaluated(tmp_path, [0, 1, 2]))
+    second = replace(first, vertebrae=pd.concat([first.vertebrae[:4], change(first.vertebrae[4:])]))
+    if not refused:
+        assert compare(first, second)["dice_all"].difference == 0
+        return
+    for pair in ((first, second), (second, first)):
+        with pytest.raises(ValueError, match=r"one truth, but got other true vertebrae on \['001', '002'\]\. Evaluate both on the same"):
+            compare(*pair)
+
+
 def test_false_positives_that_are_free_are_not_compared(tmp_path):
     first, second = (evaluated(tmp_path / name, [0, 1], protocol=Protocol(count_spurious=False)) for name in ("a", "b"))
     assert "false_positives_per_image" not in compare(read(first), read(second))
+    older = replace(read(first), protocol=None)
+    assert "false_positives_per_image" not in compare(older, read(second))
+    assert "false_positives_per_image" not in compare(read(first), older)
 
 
 def test_cobb_angles_are_compared_film_by_film(tmp_path, capsys):
