@@ -15,6 +15,9 @@ BACKGROUND, VERTEBRA = "background", "vertebra"
 
 REGIONS: dict[str, str] = {"C": "cervical", "T": "thoracic", "L": "lumbar", "S": "sacral"}
 
+AROUND_ABSENT: dict[str, tuple[str, str]] = {"T12": ("T11", "L1"), "L5": ("L4", "S1")}
+"""Usual levels that a spine may lack, each with its neighbours, which then follow each other."""
+
 _INDEX = {level: index for index, level in enumerate(LEVELS)}
 _USUAL = tuple(level for level in LEVELS if level not in ("T13", "L6"))
 
@@ -62,10 +65,15 @@ def steps_between(upper: str | None, lower: str | None) -> int:
 
     1 where a level is unknown, and where the one between them may not exist: T12 of T11 and L1, L5 of L4 and S1.
     """
-    if upper is None or lower is None or (upper, lower) in (("T11", "L1"), ("L4", "S1")):
+    if upper is None or lower is None or (upper, lower) in AROUND_ABSENT.values():
         return 1
     order = order_with((upper, lower))
     return max(order.index(lower) - order.index(upper), 1)
+
+
+def absent_levels(levels: Collection[str]) -> set[str]:
+    """The usual levels that a spine of all these levels lacks: both neighbours are there."""
+    return {level for level, neighbours in AROUND_ABSENT.items() if level not in levels and all(each in levels for each in neighbours)}
 
 
 def is_usual_step(upper: str, lower: str) -> bool:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from spinefm.anatomy import LEVELS, check_level, is_usual_step, level_index, levels_between, region, steps_between
+from spinefm.anatomy import LEVELS, absent_levels, check_level, is_usual_step, level_index, levels_between, region, steps_between
 
 
 def test_every_level_once_from_head_to_foot():
@@ -29,6 +29,22 @@ def test_a_usual_step_leads_to_the_next_usual_level():
     usual = levels_between("C1", "S1")
     steps = {(upper, lower) for upper in LEVELS for lower in LEVELS if is_usual_step(upper, lower)}
     assert steps == set(pairwise(usual))
+
+
+@pytest.mark.parametrize(
+    ("levels", "absent"),
+    [
+        (("T11", "L1"), {"T12"}),
+        (("L4", "S1"), {"L5"}),
+        (("T11", "L1", "L4", "S1"), {"T12", "L5"}),
+        (("T11", "T12", "L1", "L4", "L5", "S1"), set()),
+        (("T10", "T11", "L2", "L4"), set()),
+        (("T10", "T12"), set()),
+    ],
+    ids=str,
+)
+def test_a_level_is_absent_where_both_its_neighbours_are_there(levels, absent):
+    assert absent_levels(levels) == absent
 
 
 @pytest.mark.parametrize("level", ["", "C0", "C8", "T14", "L7", "S2", "c3", "C2 ", "X1"])

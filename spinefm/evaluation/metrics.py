@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from spinefm.anatomy import LEVELS, order_with
+from spinefm.anatomy import LEVELS, absent_levels, order_with
 from spinefm.evaluation.angles import AngleRecord
 from spinefm.evaluation.calibration import calibration
 from spinefm.evaluation.intervals import bootstrap_interval
@@ -50,10 +50,15 @@ def _of_known_level(film: FilmRecord) -> list[VertebraRecord]:
 
 
 def offsets(film: FilmRecord) -> list[int]:
-    """How many levels too low each identified vertebra was called; of those with both levels known."""
+    """How many levels too low each identified vertebra was called; of those with both levels known.
+
+    A level that the true spine lacks, T12 or L5, is no step on the way unless a vertebra was called so.
+    """
     rows = [(row.predicted_level, row.true_level) for row in film.true_vertebrae if row.identified]
     pairs = [(found, true) for found, true in rows if found is not None and true is not None]
-    order = order_with({level for pair in pairs for level in pair})
+    named = {level for pair in pairs for level in pair}
+    absent = absent_levels({row.true_level for row in film.true_vertebrae if row.true_level is not None}) - named
+    order = [level for level in order_with(named) if level not in absent]
     return [order.index(found) - order.index(true) for found, true in pairs]
 
 

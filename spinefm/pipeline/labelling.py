@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.anatomy import BACKGROUND, LEVELS, VERTEBRA, is_usual_step
+from spinefm.anatomy import AROUND_ABSENT, BACKGROUND, LEVELS, VERTEBRA, is_usual_step
 from spinefm.options import check_shares
 
-ANOMALIES = (("T12", "T13"), ("T13", "L1"), ("T11", "L1"), ("L5", "L6"), ("L6", "S1"), ("L4", "S1"))
+ANOMALIES = (("T12", "T13"), ("T13", "L1"), ("L5", "L6"), ("L6", "S1"), *AROUND_ABSENT.values())
 FLOOR = 1e-3
 """Least probability of any class: one patch alone must not outvote all others."""
 

@@ -8,7 +8,7 @@ import torch
 from torchmetrics.functional.classification import binary_f1_score
 
 from spinefm.evaluation.matching import OURS, Protocol
-from spinefm.evaluation.metrics import FILM_METRICS, VERTEBRA_METRICS, compute_metrics
+from spinefm.evaluation.metrics import FILM_METRICS, VERTEBRA_METRICS, compute_metrics, offsets
 from spinefm.evaluation.records import record_film
 from spinefm.structures import Failure, Radiograph, Spine, Vertebra, View
 
@@ -124,12 +124,25 @@ def test_mistakes_of_a_whole_film(found, mistakes):
         (["T11", "T12", "T13", "L1"], ["T12", "T13", "L1", "L2"], 1),
         (["T11", "T12", "T13", "L1"], ["T11", "T12", "L1", "L2"], 0),
         (["T11", "T12", "L1", "L2"], ["T11", "T12", "L2", "L3"], 0),
+        (["L3", "L4", "S1"], ["L2", "L3", "L4"], 1),
+        (["T10", "T11", "L1"], ["T9", "T10", "T11"], 1),
+        (["T10", "T11", "L1", "L2"], ["T11", "L1", "L2", "L3"], 1),
+        (["L3", "L4", "S1"], ["L3", "L4", "L5"], 0),
+        (["L3", "L4", "S1"], ["L4", "L5", "S1"], 0),
+        (["L1", "L2"], ["T11", "L1"], 0),
     ],
     ids=str,
 )
 def test_regions_do_not_hide_that_a_film_is_off_by_one(truth, found, shifted):
     film = record("a", [square(20 * i, level) for i, level in enumerate(truth)], [square(20 * i, level) for i, level in enumerate(found)])
     assert value(compute_metrics([film]), "shifted_films") == shifted
+
+
+def test_a_level_that_was_missed_is_not_absent():
+    """T12 is there: L1 called T11 is off by two."""
+    truth = [square(20 * i, level) for i, level in enumerate(("T11", "T12", "L1"))]
+    film = record("a", truth, [square(0, "T10"), square(40, "T11")])
+    assert offsets(film) == [-1, -2]
 
 
 def test_films_without_levels():
