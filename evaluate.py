@@ -29,7 +29,7 @@ from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
 from spinefm.structures import Radiograph
-from spinefm.tracking import FILES, TrackedEvaluation, use_models
+from spinefm.tracking import FILES, OVERLAYS, TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import start_loggers
 
@@ -44,8 +44,8 @@ OWN = "own"
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
+    for path in (*(folder / name for name in FILES), *(folder / OVERLAYS).rglob("*.jpg")):
+        path.unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
     if is_for_several(config):
         run_apart(__file__)
         return
@@ -65,7 +65,7 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)
     pipeline, shown = compose_pipeline(kind, components, where), asking_for(config.reader, components.values())
-    evaluator = Evaluator(folder / "overlays", instantiate(config.evaluation))
+    evaluator = Evaluator(folder / OVERLAYS, instantiate(config.evaluation))
     films, failures = dataset.split(config.split), list[str]()
     tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:

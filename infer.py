@@ -18,7 +18,7 @@ from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
-from spinefm.export.films import write_film
+from spinefm.export.films import remove_spine, write_film
 from spinefm.export.tables import FilmRows, write_tables
 from spinefm.files.atomic import write_text
 from spinefm.pipeline import SpinePipeline, film_spines
@@ -52,6 +52,8 @@ def main(config: DictConfig) -> None:
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))
+        for film_id in share.values():
+            remove_spine(folder, film_id)  # else a film that fails now would seem to have the results of an earlier run
         films = readable(share, views, reader, failures)
         team.together(partial(segment, pipeline, films, folder, failures, rows, total=len(share), quiet=not team.is_first))
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)

@@ -180,8 +180,12 @@ def test_no_film_that_can_be_used_gives_no_results(workplace, own, tmp_path):
 
 
 def test_another_split_can_be_evaluated(workplace, tmp_path):
-    run("evaluate", workplace, *FILMS, "split=val", *PIPELINES["detector_only"], f"output={tmp_path}")
-    assert {name.split("_")[0] for name in names(tmp_path / "overlays" / "films")} == {"val"}
+    """In the folder of an earlier one, whose pictures go."""
+    evaluate = ["evaluate", workplace, *FILMS, *PIPELINES["detector_only"], f"output={tmp_path}"]
+    for split in ("train", "val"):
+        run(*evaluate, f"split={split}")
+        for folder in (tmp_path / "overlays", tmp_path / "overlays" / "films"):
+            assert {path.name.split("_")[0] for path in folder.glob("*.jpg")} == {split}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,18 @@ def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, fil
             assert {"level", "centroid", "polygon", "confidence"} <= set(vertebra)
 
 
+def test_a_film_that_fails_now_keeps_no_results_of_an_earlier_run(workplace, films, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a_film", "c_film"):
+        shutil.copy(films / f"{name}.png", tmp_path / "in")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert names(tmp_path / "out") == products("a_film", "c_film")
+    shutil.copy(films / "b_cut.png", tmp_path / "in" / "a_film.png")
+    fails("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert names(tmp_path / "out") == products("c_film")
+
+
 @pytest.mark.parametrize("launched", ["trainer=ddp", "torchrun"])
 def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launched):
     """Every film once, its failure told once; networks see other batches then, which may change the last digits of a float."""

@@ -93,6 +93,18 @@ def _vertebra_to_dict(vertebra: Vertebra, label: int, measured: MeasuredVertebra
     }
 
 
+def film_files(folder: str | Path, film_id: str) -> tuple[Path, Path, Path]:
+    """Where `write_spine` puts the JSON, the label map and the overlay of a film."""
+    json, labels, picture = (Path(folder) / f"{film_id}{ending}" for ending in (".json", "_labels.png", "_overlay.jpg"))
+    return json, labels, picture
+
+
+def remove_spine(folder: str | Path, film_id: str) -> None:
+    """Remove what an earlier run wrote of a film, if it did; the JSON first, so that a film with JSON is complete."""
+    for path in film_files(folder, film_id):
+        path.unlink(missing_ok=True)
+
+
 def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> SpineMeasurements:
     """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
 
@@ -116,13 +128,12 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Spi
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
     measured = measure_spine(spine.vertebrae, radiograph.view)
-    stem = Path(folder) / radiograph.film_id
-    with atomic_path(stem.with_name(f"{stem.name}_labels.png")) as temporary:
+    json, labels, picture = film_files(folder, radiograph.film_id)
+    with atomic_path(labels) as temporary:
         # Run lengths are all there is in a label map: smaller than with more effort, and faster.
         Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
-    picture = overlay(radiograph.pixels, spine.vertebrae, measured=measured)
-    write_picture(stem.with_name(f"{stem.name}_overlay.jpg"), picture)
-    write_json(stem.with_name(f"{stem.name}.json"), spine_to_dict(radiograph, spine, measured))
+    write_picture(picture, overlay(radiograph.pixels, spine.vertebrae, measured=measured))
+    write_json(json, spine_to_dict(radiograph, spine, measured))
     return measured
 
 

@@ -17,6 +17,8 @@ BREAKDOWNS = ("per_view", "per_reader", "per_level")
 NO_METRICS = ("confusion", "bins", "protocol")
 """Parts of `results.json` that are not logged."""
 FILES = ("results.json", "vertebrae.csv", "angles.csv", "report.html")
+OVERLAYS = "overlays"
+"""Folder of the pictures beside them."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _media(folder: Path, films: Sequence[FilmRecord]) -> dict[str, Any]:
 
     return {
         "test/vertebrae": wandb.Table(dataframe=vertebra_table(films)),
-        "test/worst_films": [_picture(film, folder / "overlays") for film in rank_films(films)[:NUM_WORST]],
+        "test/worst_films": [_picture(film, folder / OVERLAYS) for film in rank_films(films)[:NUM_WORST]],
         "test/report": wandb.Html(str(folder / "report.html"), inject=False),
     }
 

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage.draw import ellipse
 
 from spinefm.anatomy import LEVELS
-from spinefm.export.films import label_map, label_values, level_table, write_spine
+from spinefm.export.films import label_map, label_values, level_table, remove_spine, write_spine
 from spinefm.geometry.masks import mask_to_vertebra, polygon_to_vertebra
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
 from tests.scoliosis import SIZE as BENT_SIZE
@@ -151,6 +151,14 @@ def test_a_failed_film_gets_its_files_too(tmp_path, radiograph):
     assert (content["failure"], content["vertebrae"]) == ("too_few_detections", [])
     assert not read_labels(tmp_path).any()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.1.json", "film.1_labels.png", "film.1_overlay.jpg"]
+
+
+def test_only_the_files_of_a_film_are_removed(tmp_path, radiograph, spine):
+    write_spine(tmp_path, radiograph, spine)
+    write_spine(tmp_path, replace(radiograph, film_id="film.10"), replace(spine, film_id="film.10"))
+    remove_spine(tmp_path, "film.1")
+    remove_spine(tmp_path, "film.2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.10.json", "film.10_labels.png", "film.10_overlay.jpg"]
 
 
 def test_the_spine_of_another_film_is_an_error(tmp_path, radiograph, spine):
