@@ -53,6 +53,22 @@ def test_even_but_long_gaps_come_last():
     assert rows(runs[3]) == [0, 40, 80]
 
 
+def test_even_but_short_gaps_come_last():
+    """Parts of one vertebra: 9 pixels apart, and 16 long."""
+    runs = base_cases(detections([(50.0, float(y)) for y in (0, 9, 18, 60, 80, 100)], [0.9, 0.9, 0.9, 0.7, 0.7, 0.7]))
+    assert rows(runs[0]) == [60, 80, 100]
+    assert [0, 9, 18] in map(rows, runs)
+
+
+def test_of_too_many_detections_the_most_confident_are_looked_at():
+    """Among 30 there are 4060 runs of three."""
+    places = [*((200.0, 20.0 * i) for i in range(25)), *((50.0, 20.0 * i) for i in range(5))]
+    runs = base_cases(detections(places, [*(0.5 + 0.001 * i for i in range(25)), *[0.9] * 5]))
+    assert [rows(run) for run in runs[:3]] == [[0, 20, 40], [20, 40, 60], [40, 60, 80]]
+    assert {vertebra.centroid[0] for run in runs[:3] for vertebra in run} == {50}
+    assert min(vertebra.confidence for run in runs for vertebra in run) == 0.506
+
+
 def test_of_a_vertebra_found_twice_the_more_confident_stays():
     runs = [rows(run) for run in base_cases(detections([(50.0, float(y)) for y in (0, 2, 22, 42, 62)], [0.8, 0.9, 0.9, 0.7, 0.7]))]
     assert runs == [[2, 22, 42], [22, 42, 62]]

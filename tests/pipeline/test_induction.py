@@ -101,6 +101,14 @@ def test_both_walks_together_find_nothing_twice():
     assert down.stop is StopReason.OVERLAP
 
 
+@pytest.mark.parametrize(("share", "goes_on"), [(0.35, False), (0.45, True), (2.3, True), (2.7, False)])
+def test_a_step_much_shorter_or_longer_than_the_last_ones_is_irregular(share, goes_on):
+    """Discs so small that they hardly overlap with a vertebra."""
+    predictor = FunctionPredictor(lambda film_id, trail: trail[-1] + share * (trail[-1] - trail[-2]))
+    up, _ = walk(predictor=predictor, segmenter=DiscSegmenter(1), classifier=SameClassifier(0.1, 0.9), max_steps=1)
+    assert (up.stop, len(up.new_findings)) == ((StopReason.MAX_STEPS, 1) if goes_on else (StopReason.IRREGULAR_STEP, 0))
+
+
 def test_background_is_not_kept():
     up, down = walk(predictor=FunctionPredictor(straight), segmenter=DiscSegmenter(), classifier=SameClassifier(0.6, 0.4))
     assert {up.stop, down.stop} == {StopReason.BACKGROUND}

@@ -211,6 +211,15 @@ def test_what_patience_found_beyond_the_spine_is_dropped():
     assert [v.level for v in spine.vertebrae] == list(levels_between("C2", "C7"))
 
 
+def test_what_patience_found_beyond_the_terminals_is_dropped():
+    """T12 and S1 are vertebrae, and seen as what they are."""
+    film = make_film(levels=levels_between("T12", "S1"))
+    classifier = OracleClassifier([film], ALL_LEVELS, terminals=("L1", "L5"))
+    spine = inductive_pipeline([film], OracleDetector([film], lambda vertebrae: vertebrae[2:5]), classifier)([film])[0]
+    assert [v.level for v in spine.vertebrae] == list(levels_between("L1", "L5"))
+    assert [v.box for v in spine.vertebrae] == [v.box for v in film.vertebrae[1:-1]]
+
+
 def test_all_base_cases_rejected():
     film = make_film()
     spine = inductive_pipeline([film], classifier=NotThere([film], CERVICAL))([film])[0]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinefm.anatomy import LEVELS, levels_between
-from spinefm.pipeline.labelling import LevelRules, assign_levels
+from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals
 from tests.oracles import ALL_LEVELS, LANDMARKS
 
 
@@ -160,6 +160,26 @@ def test_agreement_with_all_runs_there_are(number, rate, seed, classes):
     assert weights[path] == pytest.approx(weights.max())
     marginals = [weights.sum(tuple(set(range(number)) - {i})) / weights.sum() for i in range(number)]
     assert labelling.probabilities == pytest.approx([m[level] for m, level in zip(marginals, path, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("terminals", "kept"),
+    [
+        (("T11", "L5"), slice(0, 7)),
+        (("L4",), slice(0, 6)),
+        (("T12",), slice(1, 7)),
+        (("T11", "T12", "L4", "L5"), slice(1, 6)),
+        (("L1", "L3"), slice(2, 5)),
+        (("L2",), slice(0, 7)),
+        ((), slice(0, 7)),
+    ],
+    ids=["at the ends", "below", "above", "nearest", "ends of the core", "within the core", "none"],
+)
+def test_a_spine_ends_at_the_terminals_that_it_reached(terminals, kept):
+    """Two things were found above it; L1 to L3 are its core."""
+    levels, probabilities = levels_between("T11", "L5"), tuple(0.9 - 0.1 * i for i in range(7))
+    cut = ends_at_terminals(Labelling(2, levels, probabilities), slice(4, 7), terminals)
+    assert (cut.first, cut.levels, cut.probabilities) == (2 + kept.start, levels[kept], probabilities[kept])
 
 
 def test_doubts_between_levels_make_no_background_of_a_vertebra():
