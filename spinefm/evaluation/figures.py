@@ -1,4 +1,4 @@
-"""Figures of the report as data URIs, so that the page needs no other file and no network."""
+"""Figures of the report, and data URIs, so that the page needs no other file and no network."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ STYLE: dict[Any, Any] = {"font.size": 11, "axes.spines.top": False, "axes.spines
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 
-def dice_histogram(dice: Sequence[float], min_dice: float) -> str:
-    """Histogram of the Dice of true vertebrae, missed ones at 0, as an SVG data URI.
+def dice_histogram(dice: Sequence[float], min_dice: float) -> Figure:
+    """Histogram of the Dice of true vertebrae, missed ones at 0.
 
     Args:
         dice: One per true vertebra, 0..1.
@@ -32,11 +32,11 @@ def dice_histogram(dice: Sequence[float], min_dice: float) -> str:
         axes.axvline(min_dice, color=ORANGE, linestyle="--", linewidth=1)
         axes.set(xlim=(0, 1), xlabel="Dice (missed = 0)", ylabel="vertebrae")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        return _svg(figure)
+        return figure
 
 
-def level_plot(per_level: Mapping[str, Any]) -> str:
-    """What was found of each level, with 95 % intervals, as an SVG data URI.
+def level_plot(per_level: Mapping[str, Any]) -> Figure:
+    """What was found of each level, with 95 % intervals.
 
     Args:
         per_level: From `compute_metrics`.
@@ -50,7 +50,7 @@ def level_plot(per_level: Mapping[str, Any]) -> str:
         axes.set(ylim=(0, 1.02), xlabel="true level", xticks=range(len(per_level)))
         axes.set_xticklabels(list(per_level), fontsize=9, rotation=90 if len(per_level) > 12 else 0)
         axes.legend(loc="lower right", frameon=False, ncols=2, fontsize=9)
-        return _svg(figure)
+        return figure
 
 
 def _with_intervals(axes: Any, entries: Sequence[Mapping[str, Any]], shift: float, **looks: Any) -> None:
@@ -66,8 +66,8 @@ def _with_intervals(axes: Any, entries: Sequence[Mapping[str, Any]], shift: floa
         axes.plot(places, values, "o", markersize=4, **looks)
 
 
-def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
-    """How often predictions of a confidence are right, as an SVG data URI.
+def reliability_plot(bins: Sequence[Mapping[str, float]]) -> Figure:
+    """How often predictions of a confidence are right.
 
     Args:
         bins: From `calibration`.
@@ -79,11 +79,11 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
         sizes = [12 + 60 * each["num"] / max(other["num"] for other in bins) for each in bins]
         axes.scatter([each["confidence"] for each in bins], [each["right"] for each in bins], s=sizes, color=BLUE)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
-        return _svg(figure)
+        return figure
 
 
-def angle_plot(angles: Sequence[AngleRecord]) -> str:
-    """Largest Cobb angles that were found against the known ones, and by how much they differ, as an SVG data URI.
+def angle_plot(angles: Sequence[AngleRecord]) -> Figure:
+    """Largest Cobb angles that were found against the known ones, and by how much they differ.
 
     Args:
         angles: Of films whose angles are known, at least one; those that are not measured are drawn as hollow dots.
@@ -101,7 +101,7 @@ def angle_plot(angles: Sequence[AngleRecord]) -> str:
         agreement.set(xlim=(0, end), ylim=(0, end), xlabel="known, degrees", ylabel="found, degrees", aspect="equal")
         _limits_of_agreement(differences, [its.found[0] - its.true[0] for its in angles if its.is_measured])
         differences.set(xlabel="mean of both, degrees", ylabel="found - known, degrees")
-        return _svg(figure)
+        return figure
 
 
 def _limits_of_agreement(axes: Any, differences: Sequence[float]) -> None:
@@ -114,9 +114,11 @@ def _limits_of_agreement(axes: Any, differences: Sequence[float]) -> None:
         axes.annotate(f"{height:+.1f}", (1, height), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
 
 
-def _svg(figure: Figure) -> str:
+def embed_figure(figure: Figure) -> str:
+    """A figure as an SVG data URI, the same for the same figure."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
+    with rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
     return _data_uri("svg+xml", buffer.getvalue())
 
 

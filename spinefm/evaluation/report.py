@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from spinefm.evaluation.figures import angle_plot, dice_histogram, embed_image, level_plot, reliability_plot
+from spinefm.evaluation.figures import angle_plot, dice_histogram, embed_figure, embed_image, level_plot, reliability_plot
 from spinefm.evaluation.metrics import mean_dice
 from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.tables import TITLES, format_interval, format_value, metric_cells, number
@@ -54,12 +54,12 @@ def render_report(
     return template.render(
         tiles=[(TITLES[key], format_value(key, value), _interval(key, results)) for key, value in _headline(results)],
         tables=_tables(results),
-        levels=level_plot(results["per_level"]),
-        reliability=reliability_plot(results["calibration"]["bins"]),
+        levels=embed_figure(level_plot(results["per_level"])),
+        reliability=embed_figure(reliability_plot(results["calibration"]["bins"])),
         calibration_error=format_value("", results["calibration"]["expected_calibration_error"]["value"]),
         mistaken=_mistaken(results["confusion"]),
         angles=_angles(films),
-        histogram=dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae], min_dice),
+        histogram=embed_figure(dice_histogram([row.dice or 0.0 for film in films for row in film.true_vertebrae], min_dice)),
         galleries=[("Worst films", _cards(worst, overlays)), ("Best films", _cards(best, overlays))],
         failures=[(film.film_id, _words(film.view), _words(film.failure)) for film in films if film.failure],
         unreadable=list(unreadable),
@@ -102,7 +102,7 @@ def _angles(films: Sequence[FilmRecord]) -> dict[str, Any] | None:
     if not known:
         return None
     rows = [(film_id, f"{its.true[0]:.1f}", f"{its.found[0]:.1f}", its.left_out) for film_id, its in known if its.left_out]
-    return {"figure": angle_plot([its for _, its in known]), "number": len(known), "unmeasured": rows}
+    return {"figure": embed_figure(angle_plot([its for _, its in known])), "number": len(known), "unmeasured": rows}
 
 
 def _mistaken(confusion: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int]]:

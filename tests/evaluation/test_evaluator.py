@@ -11,7 +11,6 @@ from PIL import Image
 from rich.console import Console
 
 from spinefm.evaluation.evaluator import Evaluator
-from spinefm.evaluation.figures import dice_histogram
 from spinefm.evaluation.report import flatten
 from spinefm.evaluation.tables import results_table
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
@@ -125,10 +124,6 @@ def test_the_figures_show_what_was_measured(folder, tmp_path):
     others = (tmp_path / "report.html").read_text()
     pictures, other_pictures = (re.findall(r'src="(data:image/svg[^"]+)"', page) for page in (html, others))
     assert len(pictures) == len(other_pictures) == 3 and not set(pictures) & set(other_pictures)
-
-
-def test_the_dashed_line_stands_where_vertebrae_begin_to_count():
-    assert dice_histogram([0.5, 0.9], 0.4) != dice_histogram([0.5, 0.9], 0.8)
 
 
 def test_films_that_cannot_be_used_are_named(tmp_path):
