@@ -1,5 +1,7 @@
 """What tests share: tiny films and tiny networks. Nothing here is ever downloaded."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -162,6 +164,18 @@ def published(untrained, tmp_path_factory):
         if name == "resnet":  # untrained, it would call everything background
             content["state_dict"]["model.network.fc.bias"][1] += 3
         torch.save(content | {"run": training, "epoch": 3, "hparams_name": "kwargs"}, folder / f"{name}.ckpt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def learnt_from_two(published, tiny_modules, tmp_path_factory):
+    """The same with a segmenter that tells the outlines of two readers apart, anna's and ben's."""
+    folder = shutil.copytree(published, tmp_path_factory.mktemp("learnt_from_two"), dirs_exist_ok=True)
+    content = torch.load(folder / "sam_adapter.ckpt", weights_only=True)
+    torch.manual_seed(0)
+    component = COMPONENTS["sam_adapter"](**tiny_modules["sam_adapter"], readers=["anna", "ben"])
+    content |= {"hyper_parameters": dict(component.hparams), "state_dict": component.state_dict()}
+    torch.save(content, folder / "sam_adapter.ckpt")
     return folder
 
 

@@ -48,6 +48,10 @@ PIPELINES = {
     "unet": ["pipeline=unet"],
 }
 
+WALKING = ["pipeline.max_overlap=1.0", "pipeline.mask_threshold=0.45", "pipeline.max_steps=4"]
+"""With these, networks that were never trained find vertebrae, one over the other."""
+ORACLES = ["pipeline=oracle", "pipeline.oracle=[mask_rcnn,resnet,point_predictor,sam_adapter]"]
+
 
 def run(script, folder, *arguments):
     """Run a script in this process, as its command line would: a new process costs seconds."""

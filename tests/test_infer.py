@@ -1,6 +1,7 @@
 """infer.py, from its command line to its files."""
 
 import shutil
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from spinefm.data.film_source import film_ids as data_set_ids
 from spinefm.data.synthetic import SyntheticDataset
 from spinefm.files.weight_files import sha256_of
 from tests.dicom_files import write_dicom
-from tests.scripts import FILMS, PIPELINES, ROOT, fails, names, process, read_json, run
+from tests.scripts import FILMS, PIPELINES, ROOT, WALKING, fails, names, process, read_json, run
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,11 @@ def products(*film_ids):
 
 
 @pytest.mark.parametrize("films_at_once", [1, 4])
-def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, films_at_once):
+def test_a_cut_off_film_does_not_stop_the_others(published, films, tmp_path, films_at_once):
     output = tmp_path / "out"
-    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={output}", f"pipeline.films_at_once={films_at_once}"]
-    told = fails("infer", workplace, *arguments)
-    assert "of 3 films failed" in told and "b_cut.png" in told and "Traceback" not in told
+    arguments = [f"input={films}", f"checkpoints={published}", *WALKING, f"output={output}", f"pipeline.films_at_once={films_at_once}"]
+    told = fails("infer", tmp_path, *arguments)
+    assert "1 of 3 films failed" in told and "b_cut.png" in told and "Traceback" not in told
     assert names(output) == products("a_film", "c_film")
     for film_id in ("a_film", "c_film"):
         with Image.open(films / f"{film_id}.png") as film, Image.open(output / f"{film_id}_labels.png") as labels:
@@ -46,7 +47,7 @@ def test_a_cut_off_film_does_not_stop_the_others(workplace, films, tmp_path, fil
             found = set(np.unique(np.array(labels)).tolist()) - {0}
         told = read_json(output / f"{film_id}.json")
         assert told["film_id"] == film_id
-        assert found <= {vertebra["label"] for vertebra in told["vertebrae"]}
+        assert found and found <= {vertebra["label"] for vertebra in told["vertebrae"]}
         for vertebra in told["vertebrae"]:
             assert {"level", "centroid", "polygon", "confidence"} <= set(vertebra)
 
@@ -185,6 +186,18 @@ def test_the_view_is_checked(workplace, films, tmp_path):
 def test_a_reader_nobody_has_learnt_is_refused(workplace, films, tmp_path):
     arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
     assert "`reader` to be left out, as these networks tell no readers apart" in fails("infer", workplace, *arguments, "reader=anna")
+
+
+def test_outlines_are_those_of_the_reader_who_is_asked_for(learnt_from_two, films, tmp_path):
+    found = {}
+    for reader in ("anna", "ben", "null"):
+        output = tmp_path / reader
+        arguments = [f"input={films / 'c_film.png'}", f"checkpoints={learnt_from_two}", *WALKING, f"reader={reader}", f"output={output}"]
+        run("infer", tmp_path, *arguments)
+        told = read_json(output / "c_film.json")
+        assert told["reader"] == (None if reader == "null" else reader)
+        found[reader] = [vertebra["polygon"] for vertebra in told["vertebrae"]]
+    assert len(found["null"]) > 5 and all(found[one] != found[other] for one, other in combinations(found, 2))
 
 
 @pytest.fixture
