@@ -41,7 +41,9 @@ def main(config: DictConfig) -> None:
         return
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
-    ids, failures, rows = film_ids(find_films(Path(str(config.input)))), dict[str, str](), list[FilmRows]()
+    films_folder = Path(str(config.input))
+    ids, failures, rows = film_ids(find_films(films_folder)), dict[str, str](), list[FilmRows]()
+    check_apart(folder, films_folder)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)
@@ -61,6 +63,16 @@ def main(config: DictConfig) -> None:
         write_tables(folder, list(ids.values()), rows, failures)
         write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
         report(folder, list(ids.values()), failures)
+
+
+def check_apart(output: Path, films: Path) -> None:
+    """Make sure that results go elsewhere than films, beside which `<id>.json` may be an annotation.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if output.resolve() == (films if films.is_dir() else films.parent).resolve():
+        raise ValueError(f"Expected `output` to be another folder than that of the films, but got `{output}`. Name another one.")
 
 
 def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from spinefm.running.resolvers import register_resolvers
 from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable, check_unused
 from spinefm.training.films import FilmDataModule
+from spinefm.training.finite_loss import FiniteLoss
 from spinefm.training.loggers import start_loggers
 from spinefm.training.parameters import parameter_table
 from spinefm.training.publish import publish_checkpoint
@@ -91,7 +92,7 @@ def new_component(config: DictConfig) -> Component:
 def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Trainer:
     """Lightning's, with everything that watches a training."""
     one_folder = LambdaCallback(on_fit_start=lambda *_: check_one_folder(folder))
-    callbacks = [one_folder, best, LastCheckpoint(folder), Throughput(), SamplePredictions()]
+    callbacks = [one_folder, FiniteLoss(), best, LastCheckpoint(folder), Throughput(), SamplePredictions()]
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer: pl.Trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
     check_last_epoch(trainer)

@@ -135,6 +135,16 @@ def test_nothing_but_pixels_is_known_of_a_film(workplace, films, tmp_path):
     assert told["view"] == "unknown" and told["spacing_mm"] is None
 
 
+@pytest.mark.parametrize("name", ["", "a_film.png"])
+def test_results_never_lie_among_the_films(workplace, films, tmp_path, name):
+    """`<id>.json` may be an annotation."""
+    shutil.copytree(films, tmp_path / "in")
+    (tmp_path / "in" / "a_film.json").write_text("mine")
+    arguments = [f"input={tmp_path / 'in' / name}", "checkpoints=checkpoints/synthetic", f"output={tmp_path / 'in'}"]
+    assert "Expected `output` to be another folder than that of the films" in fails("infer", workplace, *arguments)
+    assert (tmp_path / "in" / "a_film.json").read_text() == "mine"
+
+
 def test_what_made_the_results_is_written_beside_them(workplace, films, tmp_path):
     arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
     run("infer", workplace, *arguments)
