@@ -25,7 +25,7 @@ from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
-from spinefm.running.jobs import is_for_several, one_job, run_apart
+from spinefm.running.jobs import RECORD, is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
 from spinefm.structures import Radiograph
@@ -44,7 +44,7 @@ OWN = "own"
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    for path in (*(folder / name for name in FILES), *(folder / OVERLAYS).rglob("*.jpg")):
+    for path in (*(folder / name for name in (RECORD, *FILES)), *(folder / OVERLAYS).rglob("*.jpg")):
         path.unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
     if is_for_several(config):
         run_apart(__file__)
@@ -116,7 +116,7 @@ def write_results(tracked: TrackedEvaluation, evaluator: Evaluator, failures: Se
     if failures and not films:
         raise ValueError(unusable)
     results = evaluator.write(folder, {**tracked.record, "config": tracked.config}, failures)
-    write_json(folder / "run.json", tracked.record)
+    write_json(folder / RECORD, tracked.record)
     tracked.tell_films(folder, results, films)
     Console().print(results_table(results))
     if angles := angles_table(results):
@@ -151,7 +151,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     (metrics,) = trainer.test(component, view, verbose=False)
     results = {name.removeprefix("test/"): {"value": value if isfinite(value) else None} for name, value in metrics.items()}
     write_json(folder / "results.json", results)
-    write_json(folder / "run.json", tracked.record)
+    write_json(folder / RECORD, tracked.record)
     tracked.keep_files(folder)
     Console().print(component_table(component.name, results))
     Console().print(f"Results: {folder}")
