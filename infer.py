@@ -19,7 +19,7 @@ from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
 from spinefm.export.films import remove_spine, write_film
-from spinefm.export.tables import FilmRows, write_tables
+from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
 from spinefm.files.atomic import write_text
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
@@ -50,7 +50,8 @@ def main(config: DictConfig) -> None:
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
     made_by = record(config, components)
-    (folder / RECORD).unlink(missing_ok=True)  # else results of a run that ends halfway would seem to be of an earlier one
+    for name in (RECORD, SUMMARY, MEASUREMENTS):
+        (folder / name).unlink(missing_ok=True)  # else results of a run that ends halfway would seem to be of an earlier one
     with Team(fabric) as team:
         check_one_folder(folder)
         share = dict(team.share(list(ids.items())))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from inspect import Parameter, signature
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 KINDS: dict[Any, str] = {
     bool: "true or false",
@@ -13,7 +13,7 @@ KINDS: dict[Any, str] = {
     Sequence: "a list",
     NoneType: "null",
 }
-"""Types that options have, in words; what else a constructor takes is no option."""
+"""Types that are checked, in words; options of other types are not, and what has no default beside is a part and no option."""
 
 
 def check_shares(**options: float) -> None:
@@ -38,12 +38,12 @@ def check_options(taker: type, options: Mapping[str, Any]) -> None:
         ValueError: If there is no such option, or it is of another type.
     """
     parameters = signature(taker).parameters
-    kinds = {name: _kinds(parameter.annotation) for name, parameter in parameters.items()}
+    kinds = {name: _kinds(each.annotation) for name, each in parameters.items()}
+    kinds = {name: kinds[name] for name, each in parameters.items() if kinds[name] or each.default is not Parameter.empty}
     hands_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     for name, value in options.items():
         if name not in kinds and not hands_on:
-            known = ", ".join(each for each in kinds if kinds[each])
-            raise ValueError(f"Expected options of {taker.__name__} to be some of {known}, but got `{name}`.")
+            raise ValueError(f"Expected options of {taker.__name__} to be some of {', '.join(kinds)}, but got `{name}`.")
         if (allowed := kinds.get(name)) and not any(_is_a(value, kind) for kind in allowed):
             found = "null" if value is None else value
             raise ValueError(f"Expected `{name}` to be {' or '.join(KINDS[kind] for kind in allowed)}, but got `{found}`.")
@@ -52,7 +52,7 @@ def check_options(taker: type, options: Mapping[str, Any]) -> None:
 def _kinds(annotation: Any) -> list[Any]:
     """Which of `KINDS` an argument may be; empty if it may be anything else."""
     alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    kinds = [get_origin(each) or each for each in alternatives]
+    kinds = [str if get_origin(each) is Literal else get_origin(each) or each for each in alternatives]
     return kinds if all(kind in KINDS for kind in kinds) else []
 
 

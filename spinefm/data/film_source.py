@@ -10,6 +10,8 @@ from spinefm.data.problems import DataError, Problem
 from spinefm.data.reading.film_files import FILM_SUFFIXES
 from spinefm.structures import CobbAngles, Split, View
 
+ANNOTATION_SUFFIXES = (".json", ".csv", ".npy", ".npz")
+
 
 @dataclass(frozen=True, eq=False)
 class FilmSource:
@@ -86,12 +88,14 @@ def film_ids(paths: Sequence[PurePath]) -> list[str]:
 
 
 def film_named(name: str, known: Collection[str]) -> str | None:
-    """The film that somebody means: by its id, which may itself end like a file's name, or by its file's name; None if there is none.
+    """The film that somebody means: by its id, which may itself end like a file's name, or by its file's name, or its annotation's.
+
+    None if there is none.
 
     Args:
         name: As it was written.
         known: Ids of the films that are there.
     """
     path = PurePath(name)
-    stem = str(path.with_suffix("")) if path.suffix.lower() in FILM_SUFFIXES else name
+    stem = str(path.with_suffix("")) if path.suffix.lower() in (*FILM_SUFFIXES, *ANNOTATION_SUFFIXES) else name
     return next((film_id for film_id in (safe_id(name), safe_id(stem)) if film_id in known), None)

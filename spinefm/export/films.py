@@ -100,9 +100,13 @@ def film_files(folder: str | Path, film_id: str) -> tuple[Path, Path, Path]:
 
 
 def remove_spine(folder: str | Path, film_id: str) -> None:
-    """Remove what an earlier run wrote of a film, if it did; the JSON first, so that a film with JSON is complete."""
-    for path in film_files(folder, film_id):
-        path.unlink(missing_ok=True)
+    """Remove what an earlier run wrote of a film, if it did; the JSON first, so that a film with JSON is complete.
+
+    A JSON without a label map is somebody else's, such as an annotation.
+    """
+    if (Path(folder) / f"{film_id}_labels.png").is_file():
+        for path in film_files(folder, film_id):
+            path.unlink(missing_ok=True)
 
 
 def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> SpineMeasurements:

@@ -13,11 +13,13 @@ from spinefm.measurements.curves import LEAST_CURVE_DEG, named_curve
 from spinefm.measurements.spine import SpineMeasurements
 from spinefm.structures import Direction, Radiograph, Spine
 
-SUMMARY = ("film_id", "view", "vertebrae", "unknown_levels", "first", "last", "mean_confidence", "least_confidence", "dark_bone",
+SUMMARY, MEASUREMENTS = "summary.csv", "measurements.csv"
+
+OF_FILMS = ("film_id", "view", "vertebrae", "unknown_levels", "first", "last", "mean_confidence", "least_confidence", "dark_bone",
            "stop_up", "stop_down", "failure")  # fmt: skip
-"""Columns of `summary.csv`."""
-MEASUREMENTS = ("film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark")
-"""Columns of `measurements.csv`."""
+"""Columns of `SUMMARY`."""
+OF_CURVES = ("film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark")
+"""Columns of `MEASUREMENTS`."""
 
 Row = Mapping[str, Any]
 
@@ -75,8 +77,8 @@ def write_tables(folder: str | Path, films: Sequence[str], found: Iterable[FilmR
     known = {str(rows.summary["film_id"]): rows for rows in found}
     unread = {film_id: FilmRows.of_failure(film_id, reason) for film_id, reason in failures.items() if film_id not in known}
     ordered = [rows for film_id in films if (rows := (known | unread).get(film_id))]
-    _write(Path(folder) / "summary.csv", SUMMARY, [rows.summary for rows in ordered])
-    _write(Path(folder) / "measurements.csv", MEASUREMENTS, [row for rows in ordered for row in rows.curves])
+    _write(Path(folder) / SUMMARY, OF_FILMS, [rows.summary for rows in ordered])
+    _write(Path(folder) / MEASUREMENTS, OF_CURVES, [row for rows in ordered for row in rows.curves])
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -36,11 +36,13 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 def check_unused(folder: Path) -> None:
-    """Make sure that a training loses nothing of an earlier one.
+    """Make sure that a training loses nothing of an earlier one; a job that SLURM takes up again goes on in its own folder.
 
     Raises:
         ValueError: If there was one in its folder.
     """
+    if any(folder.glob("hpc_ckpt_*.ckpt")):
+        return
     if found := [name for name in (BEST, LAST, SCORE) if (folder / name).is_file()]:
         raise ValueError(
             f"Expected `output` to be a folder without a training, but `{folder}` holds {', '.join(found)}. Name another one, "

@@ -157,7 +157,9 @@ def test_only_the_files_of_a_film_are_removed(tmp_path, radiograph, spine):
     write_spine(tmp_path, radiograph, spine)
     write_spine(tmp_path, replace(radiograph, film_id="film.10"), replace(spine, film_id="film.10"))
     remove_spine(tmp_path, "film.1")
+    (tmp_path / "film.2.json").write_text("an annotation")
     remove_spine(tmp_path, "film.2")
+    (tmp_path / "film.2.json").unlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.10.json", "film.10_labels.png", "film.10_overlay.jpg"]
 
 

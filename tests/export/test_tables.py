@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
+from spinefm.export.tables import OF_CURVES, OF_FILMS, FilmRows, write_tables
 from spinefm.measurements.spine import measure_spine
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, View
 from tests.scoliosis import SIZE
@@ -40,7 +40,7 @@ def tables(tmp_path):
 
 def test_every_film_has_a_row_of_the_summary(tables):
     summary = tables[0].set_index("film_id")
-    assert (*tables[0],) == SUMMARY and summary.index.tolist() == ["cut", "bent", "straight", "none"]
+    assert (*tables[0],) == OF_FILMS and summary.index.tolist() == ["cut", "bent", "straight", "none"]
     assert summary.vertebrae.tolist()[1:] == [17, 17, 0] and summary.unknown_levels.tolist()[1:] == [1, 0, 0]
     assert summary.least_confidence["bent"] == 0.5 and summary.mean_confidence["bent"] == pytest.approx(16.5 / 17, abs=1e-4)
     assert pd.isna(summary["first"]["bent"]) and summary["last"]["bent"] == "L5" and summary["first"]["straight"] == "T1"
@@ -51,7 +51,7 @@ def test_every_film_has_a_row_of_the_summary(tables):
 
 def test_every_film_has_a_row_of_measurements(tables):
     measured = tables[1]
-    assert (*measured,) == MEASUREMENTS
+    assert (*measured,) == OF_CURVES
     (curve,) = measured[measured.angle_deg.notna()].to_dict("records")
     assert curve["film_id"] == "bent" and curve["angle_deg"] == pytest.approx(40, abs=1) and curve["direction"] == "left"
     told = measured[measured.angle_deg.isna()].groupby("film_id").remark.apply(list)
@@ -65,4 +65,4 @@ def test_a_film_that_is_read_and_fails_keeps_its_rows(tables):
 
 def test_every_column_of_the_summary_is_explained():
     explained = (ROOT / "docs" / "infer.md").read_text()
-    assert not [column for column in SUMMARY if not re.search(rf"`{column}`", explained)]
+    assert not [column for column in OF_FILMS if not re.search(rf"`{column}`", explained)]

@@ -57,3 +57,5 @@ def test_a_folder_of_another_training_is_refused(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(ValueError, match=rf"a folder without a training, but `.*` holds {name}\. Name another one, .* or delete it\."):
         check_unused(tmp_path)
+    (tmp_path / "hpc_ckpt_1.ckpt").touch()
+    check_unused(tmp_path)

@@ -89,8 +89,9 @@ def _draw_rods(field: RayField, spine: SimulatedSpine, rng: np.random.Generator)
     for side in SIDES:
         path = np.array([body.centre + 0.3 * side * body.breadth * body.across for body in held])
         field.stroke(curve(path, 40), rng.uniform(1.5, 3.5), rng.uniform(4.5, 6.5))
-        screws = (np.stack([at, at + (side * rng.uniform(0, 9), rng.uniform(-3, 3))]) for at in path if rng.random() < 0.7)
-        field.stroke(np.stack([path[[0, 0]] + (0, 1), *screws]), rng.uniform(1.5, 3.5), 5.5)
+        screws = np.stack([path, path + rng.uniform((0, -3), (9, 3), path.shape) * (side, 1.0)], axis=1)
+        if (chosen := rng.random(len(path)) < 0.7).any():
+            field.stroke(screws[chosen], rng.uniform(1.5, 3.5), 5.5)
 
 
 def _oval(u: float, v: float, radius_u: float, radius_v: float) -> Points:

@@ -70,13 +70,13 @@ def _on_film(points: np.ndarray, film: Radiograph) -> np.ndarray:
 def point_by_pixels(film: Radiograph, ref: VertebraRef, rng: np.random.Generator) -> Point:
     """A point of the ring of arXiv:2411.00326: where the blurred spine has faded, but not far from there.
 
-    A landmark has no mask to be blurred; points less than `RING[0]` spacings from one are left out.
+    A landmark and a vertebra that is not annotated have no mask to be blurred; points less than `RING[0]` spacings from one are left out.
     """
     density = _blurred(_spine_cells(film), film, SPINE_BLUR[0])
     spine = density > SPINE_BLUR[1]
     ring = (_blurred(spine.astype(np.float32), film, RING_BLUR[0]) > RING_BLUR[1]) & ~spine
     scale = np.array(film.size) / ring.shape
-    for x, y in _mark_points(film):
+    for x, y in np.concatenate([_mark_points(film), _left_out(film)]):
         offsets = (np.indices(ring.shape).transpose(1, 2, 0) + 0.5) * scale - (y, x)
         ring &= np.linalg.norm(offsets, axis=2) > RING[0] * ref.spacing
     cells = np.argwhere(ring if ring.any() else density == density.min())

@@ -49,6 +49,7 @@ def test_a_folder_that_is_given_holds_lists(tmp_path):
         "\ufeffa \r\n\r\nmy film 1\r\n1.2.840\r\n",
         "a\n1.2.840\na\nmy film 1",
         "imgs/a.png\nmy film 1\nimgs/1.2.840",
+        "a.json\ngts/my film 1.npz\n1.2.840",
     ],
 )
 def test_ids_and_file_names_of_any_editor(tmp_path, train):
@@ -61,8 +62,8 @@ def test_an_id_without_a_film_is_fatal(tmp_path):
     assert problem.fatal and problem.path.name == "train.txt" and "'d.png', of which there is no annotated film" in str(problem)
 
 
-@pytest.mark.parametrize("name", ["a.2", "a.2.png", "a.npy"])
-def test_only_the_suffix_of_a_film_is_none_of_its_name(tmp_path, name):
+@pytest.mark.parametrize("name", ["a.2", "a.2.png", "a.doc"])
+def test_only_the_suffix_of_a_film_or_an_annotation_is_none_of_its_name(tmp_path, name):
     chosen, (problem,) = read(tmp_path, train=f"b\n{name}\n")
     assert chosen == {"b": "train"} and problem.fatal and f"{name!r}, of which there is no annotated film" in str(problem)
 
