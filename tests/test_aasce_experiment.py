@@ -73,3 +73,23 @@ def test_a_film_is_wrong_if_half_of_it_is_misnamed_or_two_are_missed():
     assert films.index[films.misnamed].tolist() == ["shifted"] and films.index[films.missed].tolist() == ["short"]
     assert films.index[films["other number"]].tolist() == ["short", "unsure"] and films.index[films.unsure].tolist() == ["unsure"]
     assert films["any"].tolist() == [False, False, True, True]
+
+
+def test_a_turned_vertebra_looks_as_it_does_upright(film):
+    script = load_experiment("aasce/simulated_looks")
+    upright = script.upright(film, 8)
+    turn = cv2.getRotationMatrix2D((film.size[1] / 2, film.size[0] / 2), 12, 0.9)
+
+    def turned(picture, flags=cv2.INTER_NEAREST):
+        return cv2.warpAffine(picture.astype(np.uint8), turn, film.size[::-1], flags=flags)
+
+    bodies = [mask_to_vertebra(turned(paste_mask(vertebra, film.size)) > 0, level=vertebra.level) for vertebra in film.vertebrae]
+    again = script.upright(Radiograph("turned", turned(film.pixels, cv2.INTER_LINEAR), tuple(bodies), film.view), 8)
+    assert np.corrcoef(upright.ravel(), again.ravel())[0, 1] > 0.95
+
+
+def test_contrasts_are_of_what_they_say():
+    script = load_experiment("aasce/simulated_looks")
+    y, x = (np.indices((script.SIDE, script.SIDE)) + 0.5 - script.SIDE / 2) * script.SPACINGS / script.SIDE
+    column, disc, wall = np.abs(x) < 0.6, np.abs(np.abs(y) - 0.5) < 0.1, (np.abs(x) > 0.44) & (np.abs(x) < 0.6)
+    assert script.contrasts(2.0 * column - 0.5 * (column & disc) + 0.25 * wall) == pytest.approx((0.5, 0.25, 2.0), abs=0.01)
