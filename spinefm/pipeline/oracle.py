@@ -152,7 +152,7 @@ class OraclePipeline(InductivePipeline):
         Raises:
             ValueError: If there is no such component or part.
         """
-        check_options(InductivePipeline, parts)
+        check_options(InductivePipeline, {name: value for name, value in parts.items() if name not in self.components})
         names = {oracle} if isinstance(oracle, str) else set(oracle)
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
