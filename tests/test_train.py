@@ -160,7 +160,7 @@ def test_a_run_whose_rate_was_planned_does_not_resume_otherwise(tiny, tmp_path, 
 
 
 def test_an_epoch_that_is_not_validated_is_kept_but_must_not_be_the_last(tiny, tmp_path):
-    rarely = [*tiny("point_predictor"), "+trainer.check_val_every_n_epoch=2", "publish=null"]
+    rarely = [*tiny("point_predictor"), "trainer.check_val_every_n_epoch=2", "publish=null"]
     fails("train", tmp_path, *rarely, "component.max_epochs=2", "+trainer.max_steps=1", f"hydra.run.dir={tmp_path / 'run'}")
     assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["epoch"] == 0
     assert "`component.max_epochs` to be a multiple" in fails("train", tmp_path, *rarely, "component.max_epochs=3")
