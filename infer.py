@@ -41,9 +41,9 @@ def main(config: DictConfig) -> None:
         return
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
-    films_folder = Path(str(config.input))
-    ids, failures, rows = film_ids(find_films(films_folder)), dict[str, str](), list[FilmRows]()
-    check_apart(folder, films_folder)
+    source = Path(str(config.input))
+    ids, failures, rows = film_ids(find_films(source)), dict[str, str](), list[FilmRows]()
+    check_apart(folder, source)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)

@@ -38,8 +38,8 @@ def check_options(taker: type, options: Mapping[str, Any]) -> None:
         ValueError: If there is no such option, or it is of another type.
     """
     parameters = signature(taker).parameters
-    kinds = {name: _kinds(each.annotation) for name, each in parameters.items()}
-    kinds = {name: kinds[name] for name, each in parameters.items() if kinds[name] or each.default is not Parameter.empty}
+    checked = ((name, _kinds(each.annotation), each.default) for name, each in parameters.items())
+    kinds = {name: its for name, its, default in checked if its or default is not Parameter.empty}
     hands_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
     for name, value in options.items():
         if name not in kinds and not hands_on:

@@ -90,8 +90,7 @@ class FolderDataset(RadiographDataset):
             raise DataError(Problem(root, f"to hold annotated films of `dataset={self.name}`", "none", "Set `dataset.root=<folder>`."))
         _check_unique(self.sources)
         published = published_division(root, self.sources, find_lists(root, splits), excluded, noticed.append)
-        divided = patient_division(root, self.sources, fractions, seed, noticed.append) if published is None else published
-        self._division = divided
+        self._division = patient_division(root, self.sources, fractions, seed, noticed.append) if published is None else published
         noticed += divided_patients(self.sources, self._division, fatal=not self.patients_may_share)
         self.problems = tuple(noticed)
         self._log_problems()

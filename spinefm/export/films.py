@@ -104,8 +104,9 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
 
     A JSON without a label map is somebody else's, such as an annotation.
     """
-    if (Path(folder) / f"{film_id}_labels.png").is_file():
-        for path in film_files(folder, film_id):
+    _, labels, _ = files = film_files(folder, film_id)
+    if labels.is_file():
+        for path in files:
             path.unlink(missing_ok=True)
 
 

@@ -3,9 +3,8 @@
 import csv
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spinefm.data.film_source import FilmSource, film_named, known_view
 from spinefm.data.problems import DataError, Problem, Report
@@ -93,22 +92,26 @@ def _cells(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line and cells of each row, by column; rows without any are left out."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            # Spreadsheet programs leave blanks behind, and "anna " would be another patient.
-            columns, *rows = [[cell.strip() for cell in row] for row in csv.reader(file)] or [[]]
+            reader = csv.DictReader(file, restval="")
+            columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(Problem(path, "to be a table in UTF-8", str(error), "Save it as `CSV UTF-8`.")) from error
     if "film_id" not in columns or Counter(columns) - Counter(COLUMNS):
         expected = f"to have the column film_id and any of {', '.join(COLUMNS[1:])}, each once"
         raise DataError(Problem(path, expected, ", ".join(columns) or "no header", "Correct the header."))
-    return [(number, _by_column(path, number, columns, row)) for number, row in enumerate(rows, start=2) if any(row)]
+    cells = ((number, _stripped(path, number, row)) for number, row in rows)
+    return [(number, row) for number, row in cells if any(row.values())]
 
 
-def _by_column(path: Path, number: int, columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
-    """A short row's last cells are empty."""
-    if any(row[len(columns) :]):
-        expected, found = f"to have {len(columns)} cells in each row", f"{', '.join(row)} in line {number}"
+def _stripped(path: Path, number: int, row: dict[Any, Any]) -> dict[str, str]:
+    """Spreadsheet programs leave blanks behind, and "anna " would be another patient; what lies beyond the columns has to be empty."""
+    beyond = [cell.strip() for cell in row.pop(None, [])]
+    cells = {column: cell.strip() for column, cell in row.items()}
+    if any(beyond):
+        expected, found = f"to have {len(cells)} cells in each row", f"{', '.join([*cells.values(), *beyond])} in line {number}"
         raise DataError(Problem(path, expected, found, "Put a cell that holds a comma into quotes."))
-    return dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
+    return cells
 
 
 def _unused(path: Path, names: Sequence[str]) -> Iterator[Problem]:

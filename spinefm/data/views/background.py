@@ -1,6 +1,6 @@
 """Where the classifier's patches of background lie: around the spine, measured in vertebra spacings or in pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -24,36 +24,31 @@ CELL = 8
 
 def point_by_spacings(film: Radiograph, ref: VertebraRef, rng: np.random.Generator) -> Point:
     """A point of a ring around the spine, or one where a walk would step beyond its annotated ends; films may differ in scale."""
-    centroids, marks = spine_centroids(film), np.concatenate([_mark_points(film), _left_out(film)])
+    centroids, strides = spine_centroids(film), spine_strides(film)
+    unoutlined = _unoutlined(film, centroids, strides)
     if rng.random() < BEYOND_SHARE:
-        beyond = _beyond_an_end(film, rng)
+        beyond = _beyond_an_end(centroids, strides, rng)
         # What a landmark marks is a vertebra, although it has no centroid to walk on from.
-        if _on_film(beyond, film).all() and (np.linalg.norm(marks - beyond, axis=1) > RING[0] * ref.spacing).all():
+        if _on_film(beyond, film).all() and (np.linalg.norm(unoutlined - beyond, axis=1) > RING[0] * ref.spacing).all():
             return float(beyond[0]), float(beyond[1])
     distance = rng.uniform(*RING, (32, 1)) * ref.spacing
     angle = rng.uniform(0, 2 * np.pi, 32)
     points = np.asarray(ref.centroid) + distance * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    nearest = np.linalg.norm(points[:, None] - np.concatenate([centroids, marks]), axis=2).min(1)
+    nearest = np.linalg.norm(points[:, None] - np.concatenate([centroids, unoutlined]), axis=2).min(1)
     suitable = (nearest > RING[0] * ref.spacing) & _on_film(points, film).all(1)
     x, y = points[suitable.argmax()] if suitable.any() else points[nearest.argmax()]
     return float(x), float(y)
 
 
-def _mark_points(film: Radiograph) -> NDArray[np.float64]:
-    """(N, 2) places of all landmarks."""
-    return np.array([mark.point for mark in film.landmarks], dtype=np.float64).reshape(-1, 2)
+def _unoutlined(film: Radiograph, centroids: np.ndarray, strides: Sequence[int]) -> NDArray[np.float64]:
+    """(N, 2) places of all landmarks and, roughly, of vertebrae that are not annotated although both of their neighbours are."""
+    shares = ((i, j / stride) for i, stride in enumerate(strides) for j in range(1, stride))
+    left_out = ((1 - share) * centroids[i] + share * centroids[i + 1] for i, share in shares)
+    return np.array([*(mark.point for mark in film.landmarks), *left_out], dtype=np.float64).reshape(-1, 2)
 
 
-def _left_out(film: Radiograph) -> NDArray[np.float64]:
-    """(N, 2) places, roughly, of vertebrae that are not annotated although both of their neighbours are."""
-    points = spine_centroids(film)
-    shares = ((i, j / stride) for i, stride in enumerate(spine_strides(film)) for j in range(1, stride))
-    return np.array([(1 - share) * points[i] + share * points[i + 1] for i, share in shares]).reshape(-1, 2)
-
-
-def _beyond_an_end(film: Radiograph, rng: np.random.Generator) -> np.ndarray:
+def _beyond_an_end(centroids: np.ndarray, strides: Sequence[int], rng: np.random.Generator) -> np.ndarray:
     """(2,): one step beyond the upper or the lower end of the spine, roughly."""
-    centroids, strides = spine_centroids(film), spine_strides(film)
     last, before, stride = (*centroids[:2], strides[0]) if rng.random() < 0.5 else (*centroids[:-3:-1], strides[-1])
     step = (last - before) / stride
     point: np.ndarray = last + step * rng.uniform(0.8, 1.2) + rng.normal(0, BEYOND_JITTER, 2) * np.linalg.norm(step)
@@ -76,7 +71,7 @@ def point_by_pixels(film: Radiograph, ref: VertebraRef, rng: np.random.Generator
     spine = density > SPINE_BLUR[1]
     ring = (_blurred(spine.astype(np.float32), film, RING_BLUR[0]) > RING_BLUR[1]) & ~spine
     scale = np.array(film.size) / ring.shape
-    for x, y in np.concatenate([_mark_points(film), _left_out(film)]):
+    for x, y in _unoutlined(film, spine_centroids(film), spine_strides(film)):
         offsets = (np.indices(ring.shape).transpose(1, 2, 0) + 0.5) * scale - (y, x)
         ring &= np.linalg.norm(offsets, axis=2) > RING[0] * ref.spacing
     cells = np.argwhere(ring if ring.any() else density == density.min())
