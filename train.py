@@ -82,9 +82,13 @@ def main(config: DictConfig) -> float:
 def new_component(config: DictConfig) -> Component:
     """What is trained; fails on what is missing before films are read."""
     component: Component = instantiate(config.component.module, _recursive_=False, _convert_="all")
+    if config.resume and config.pretrained:
+        raise ValueError("Expected `resume` or `pretrained`, but got both: a run that goes on has its network. Leave out one of them.")
     if config.resume:
         check_resumable(config.resume, component)
     component.check()
+    if config.pretrained:
+        component.start_from(config.pretrained)
     component.accelerate(config.compile, config.channels_last)
     return component
 

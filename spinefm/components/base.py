@@ -1,5 +1,6 @@
 """The base of the components: what it takes to be trained, stored and loaded on its own."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +15,19 @@ from torch.utils.data import Dataset, default_collate
 
 from spinefm.components.placement import Placement, run_within
 from spinefm.components.samples import Sample
-from spinefm.files.shipped_files import SHIPPED, read_shipped_file
+from spinefm.files.shipped_files import SHIPPED, find_checkpoint, read_shipped_file
 from spinefm.files.torch_files import read_torch_file
 from spinefm.structures import Radiograph
+
+log = logging.getLogger(__name__)
 
 COMPONENT_KEY = "component"
 RUN_KEY = "run"
 PATH_KEY = "path"
 """Where a checkpoint was read from, for messages and for what lies beside it; never written into one."""
+
+SAME_NETWORK = 0.9
+"""Share of its weights from which on a checkpoint holds the network of a component: all but those that count its classes."""
 
 
 class Component(pl.LightningModule, ABC):
@@ -57,6 +63,7 @@ class Component(pl.LightningModule, ABC):
             augment: See `View`.
         """
         super().__init__()
+        self.has_started = False
         self.save_hyperparameters(logger=False)  # loggers are given the whole config
         self.optimizer_config, self.scheduler_config = dict(optimizer), scheduler
         self.seed, self.augment = seed, augment
@@ -90,6 +97,38 @@ class Component(pl.LightningModule, ABC):
 
     def check(self) -> None:
         """Fail on what is missing before films are read, which may take minutes. Nothing is, unless a component says so."""
+
+    def setup(self, stage: str) -> None:
+        """Load what a training begins with, unless `start_from` has."""
+        if stage == "fit" and not self.has_started:
+            self.load_weights()
+
+    def load_weights(self) -> None:
+        """Load the weights that the settings name. None do, unless a component says so."""
+
+    def start_from(self, path: str | Path) -> None:
+        """Begin a training with the network of a checkpoint of this component, in the place of what `load_weights` would load.
+
+        Layers of another shape, as those that count other classes, begin anew, and are logged.
+
+        Args:
+            path: The checkpoint, or the folder in which it lies; see `find_checkpoint`.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: See `read_checkpoint`; or if its network is another.
+        """
+        place = find_checkpoint(path, self.name) if Path(path).is_dir() else Path(path)
+        checkpoint, own = read_checkpoint(place, self.name) | {PATH_KEY: str(place)}, self.state_dict()
+        self.on_load_checkpoint(checkpoint)
+        fitting = {key: value for key, value in checkpoint["state_dict"].items() if key in own and value.shape == own[key].shape}
+        if _size(fitting) < SAME_NETWORK * _size(own):
+            fault = f"of the weights of `{place}` only {_size(fitting)} fit into the {_size(own)} of this one"
+            raise ValueError(f"Expected `pretrained` to hold such a network, but {fault}. Repeat the settings it was trained with.")
+        self.load_state_dict(fitting, strict=False)
+        self.has_started = True
+        if anew := sorted(own.keys() - fitting.keys()):
+            log.warning("`%s` has in another shape these layers, which begin anew: %s.", place, ", ".join(anew))
 
     @abstractmethod
     def view(self, films: Sequence[Radiograph], training: bool) -> Dataset[Any]:
@@ -175,6 +214,10 @@ class Component(pl.LightningModule, ABC):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise _misfit(cls.name, path, error) from error
         return component.eval()
+
+
+def _size(state: Mapping[str, torch.Tensor]) -> int:
+    return sum(value.numel() for value in state.values())
 
 
 def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:

@@ -76,9 +76,9 @@ class MaskRCNNComponent(Component):
         if self.coco_weights:
             coco_weights()
 
-    def setup(self, stage: str) -> None:
+    def load_weights(self) -> None:
         """Load the COCO weights, once, before training; a checkpoint already contains them."""
-        if stage == "fit" and self.coco_weights:
+        if self.coco_weights:
             load_coco_weights(self.model)
 
     def view(self, films: Sequence[Radiograph], training: bool) -> DetectionView:

@@ -97,9 +97,9 @@ class ResNetComponent(Component):
         if self.weights:
             pretrained_resnet(self.model.architecture, self.weights)
 
-    def setup(self, stage: str) -> None:
-        """Load pretrained weights, once, before training; a checkpoint already contains them."""
-        if stage == "fit" and self.weights:
+    def load_weights(self) -> None:
+        """Load torchvision's weights, once, before training; a checkpoint already contains them."""
+        if self.weights:
             self.model.load_pretrained(self.weights)
 
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:

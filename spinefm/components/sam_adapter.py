@@ -122,13 +122,12 @@ class SamAdapterComponent(Component):
                 "Name its weights, or train a small SAM with `tuning=full`."
             )
 
-    def setup(self, stage: str) -> None:
+    def load_weights(self) -> None:
         """Load the foundation's weights before training."""
-        if stage == "fit":
-            self.check()
-            if self.weights:
-                state, self.foundation_sha256 = read_foundation(self.weights)
-                load_foundation(self.model, state, f"`{self.weights}`")
+        self.check()
+        if self.weights:
+            state, self.foundation_sha256 = read_foundation(self.weights)
+            load_foundation(self.model, state, f"`{self.weights}`")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep only what was trained, and which foundation it belongs to."""

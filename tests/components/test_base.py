@@ -205,3 +205,13 @@ def test_augmentation_can_be_switched_off(build, tiny_dataset, name):
     films = tiny_dataset.split("val")
     assert build(name).view(films, training=True).augments and not build(name).view(films, training=False).augments
     assert not build(name, augment=False).view(films, training=True).augments
+
+
+def test_layers_of_other_classes_begin_anew(untrained, build, caplog):
+    path = untrained / "resnet.ckpt"
+    component = build("resnet", landmarks=["C7", "T1", "S1"], terminals=["S1"])
+    before, trained = {key: value.clone() for key, value in component.state_dict().items()}, COMPONENTS["resnet"].load(path).state_dict()
+    component.start_from(path)
+    for key, value in component.state_dict().items():
+        assert torch.equal(value, (before if key.startswith("model.network.fc") else trained)[key])
+    assert "in another shape these layers, which begin anew: model.network.fc.bias, model.network.fc.weight" in caplog.text

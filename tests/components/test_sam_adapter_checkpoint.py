@@ -257,6 +257,16 @@ def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, chan
         check_resumable(path, build("sam_adapter", **settings | changes))
 
 
+@every_tuning
+def test_a_training_begins_with_what_was_tuned(build, tuned, foundation, name):
+    trained, path = tuned(name)
+    settings = {"tuning": TUNINGS[name], "weights": str(foundation), "prompt": trained.hparams["prompt"], "readers": READERS}
+    component = build("sam_adapter", **settings)
+    component.start_from(path)
+    component.setup("fit")
+    assert component.foundation_sha256 == sha256_of(foundation) and torch.equal(logits(component.eval()), logits(trained.eval()))
+
+
 # A checkpoint as the foundation.
 
 

@@ -1,0 +1,48 @@
+"""`pretrained=`: a training that begins with the network of a checkpoint."""
+
+import pytest
+import torch
+
+from spinefm.components import COMPONENTS
+from tests.scripts import every_component, fails, run
+
+# A rate of 0 keeps what a training begins with; running means go on.
+UNCHANGED = ("component.module.optimizer.lr=0", "seed=5")
+
+
+def parameters(path, name):
+    return dict(COMPONENTS[name].load(path).named_parameters())
+
+
+@every_component
+@pytest.mark.parametrize("given", ["file", "folder"])
+def test_a_training_begins_with_its_network(workplace, tiny, tmp_path, name, given):
+    folder = workplace / "checkpoints" / "synthetic"
+    path = folder / f"{name}.ckpt"
+    run("train", tmp_path, *tiny(name), *UNCHANGED, f"pretrained={path if given == 'file' else folder}")
+    found, expected = parameters(tmp_path / "checkpoints" / "synthetic" / path.name, name), parameters(path, name)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(value, expected[key]) for key, value in found.items())
+
+
+def test_a_shipped_network_is_one_to_begin_with(shipped, tiny, tmp_path):
+    run("train", tmp_path, *tiny("point_predictor"), *UNCHANGED, f"pretrained={shipped}")
+    found = parameters(tmp_path / "checkpoints" / "synthetic" / "point_predictor.ckpt", "point_predictor")
+    expected = parameters(shipped / "point_predictor.safetensors", "point_predictor")
+    assert all(torch.equal(value, expected[key]) for key, value in found.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pretrained=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
+        (["pretrained={folder}/resnet.ckpt"], ["a point_predictor checkpoint", "it is of resnet"]),
+        (["pretrained={folder}", "component.module.hidden_size=77"], ["`pretrained` to hold such a network", "Repeat the settings"]),
+        (["pretrained={folder}", "resume={folder}/point_predictor.ckpt"], ["`resume` or `pretrained`, but got both"]),
+    ],
+)
+def test_what_no_training_can_begin_with(workplace, tiny, tmp_path, arguments, said):
+    folder = workplace / "checkpoints" / "synthetic"
+    told = fails("train", tmp_path, *tiny("point_predictor"), *(argument.format(folder=folder) for argument in arguments))
+    assert all(word in told for word in said), told
+    assert not list(tmp_path.rglob("*.ckpt"))
