@@ -85,10 +85,10 @@ def new_component(config: DictConfig) -> Component:
     if config.resume and config.pretrained:
         raise ValueError("Expected `resume` or `pretrained`, but got both: a run that goes on has its network. Leave out one of them.")
     if config.resume:
-        check_resumable(config.resume, component)
+        check_resumable(str(config.resume), component)  # a name of digits alone arrives as a number from a command line
     component.check()
     if config.pretrained:
-        component.start_from(config.pretrained)
+        component.start_from(str(config.pretrained))
     component.accelerate(config.compile, config.channels_last)
     return component
 

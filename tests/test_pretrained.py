@@ -36,6 +36,8 @@ def test_a_shipped_network_is_one_to_begin_with(shipped, tiny, tmp_path):
     ("arguments", "said"),
     [
         (["pretrained=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
+        (["pretrained=7"], ["point_predictor checkpoint", "`7`"]),
+        (["resume=7"], ["point_predictor checkpoint", "`7`"]),
         (["pretrained={folder}/resnet.ckpt"], ["a point_predictor checkpoint", "it is of resnet"]),
         (["pretrained={folder}", "component.module.hidden_size=77"], ["`pretrained` to hold such a network", "Repeat the settings"]),
         (["pretrained={folder}", "resume={folder}/point_predictor.ckpt"], ["`resume` or `pretrained`, but got both"]),
