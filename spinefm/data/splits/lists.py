@@ -22,14 +22,18 @@ def find_lists(root: Path, folder: str | None) -> dict[Split, Path]:
         At least `train.txt`, or nothing where nothing is published.
 
     Raises:
-        DataError: If `folder` is given and holds no `train.txt`.
+        DataError: If `folder` is given and holds no `train.txt`, or there are other lists and none for training: films of them would be
+            trained on.
     """
     places = [Path(folder).expanduser()] if folder else [root / name for name in FOLDERS]
-    for place in places:
-        if (place / "train.txt").is_file():
-            return {split: place / f"{split}.txt" for split in SPLITS if (place / f"{split}.txt").is_file()}
+    found = [{split: path for split in SPLITS if (path := place / f"{split}.txt").is_file()} for place in places]
+    for lists in found:
+        if "train" in lists:
+            return lists
     if folder:
         raise DataError(Problem(places[0], "to hold train.txt, val.txt and test.txt", "no train.txt", "Correct `dataset.splits`."))
+    for path in (path for lists in found for path in lists.values()):
+        raise DataError(Problem(path, "to lie beside a train.txt", "none", "Write one, too: films that stand in no list are left out."))
     return {}
 
 

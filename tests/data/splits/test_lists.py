@@ -20,9 +20,17 @@ def read(folder, **lists):
     return read_lists(find_lists(write(folder, **lists), None), FILMS, problems.append), problems
 
 
+@pytest.mark.parametrize("folder", [".", "splits"])
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_held_out_films_are_not_trained_on_for_want_of_a_list(tmp_path, folder, split):
+    write(tmp_path / folder, **{split: "a"})
+    with pytest.raises(DataError, match=rf"{split}\.txt` to lie beside a train\.txt, but found none\. Write one, too"):
+        find_lists(tmp_path, None)
+
+
 def test_the_root_comes_before_its_folders(tmp_path):
     assert find_lists(tmp_path, None) == {}
-    write(tmp_path, val="a film, but without a list for training these are no splits")
+    write(tmp_path, val="the list of another data set")
     for folder in (tmp_path / "splits", tmp_path / "data_split", tmp_path):
         write(folder, train="a")
         assert find_lists(tmp_path, None)["train"] == folder / "train.txt"
