@@ -1,6 +1,7 @@
 """Train one component: `python train.py component=point_predictor dataset=synthetic`."""
 
 import logging
+import warnings
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+HARMLESS = (
+    "(Checkpoint|Experiment logs) directory .* exists and is not empty",  # a run's config lies there; `check_unused` refuses what matters
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 beside torch 2.15
+)
+"""Warnings of libraries that are none for whoever trains."""
 
 register_resolvers()
 
@@ -46,6 +52,8 @@ register_resolvers()
 @one_job
 def main(config: DictConfig) -> float:
     """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
+    for message in HARMLESS:
+        warnings.filterwarnings("ignore", message)
     folder = Path(HydraConfig.get().runtime.output_dir)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")

@@ -60,6 +60,11 @@ def test_the_best_checkpoint_is_published(workplace, name):
     assert names(published.parent) == {f"{each}.ckpt" for each in COMPONENTS}
 
 
+def test_a_training_does_not_warn_of_its_own_folder(tiny, tmp_path, recwarn):
+    run("train", tmp_path, *tiny("point_predictor"))
+    assert not [str(each.message) for each in recwarn if "is not empty" in str(each.message) or "LeafSpec" in str(each.message)]
+
+
 def test_nothing_else_is_written_where_the_script_is_called(workplace):
     assert names(workplace) <= {"runs", "checkpoints"}
 
