@@ -31,7 +31,7 @@ from spinefm.running.resolvers import register_resolvers
 from spinefm.structures import Radiograph
 from spinefm.tracking import FILES, OVERLAYS, TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
-from spinefm.training.loggers import start_loggers
+from spinefm.training.loggers import ignore_own_folder, start_loggers
 
 register_resolvers()
 
@@ -146,6 +146,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
+    ignore_own_folder(folder)
     tracked = start(config, dataset, [name])
     trainer.loggers = tracked.loggers
     (metrics,) = trainer.test(component, view, verbose=False)

@@ -1,7 +1,6 @@
 """Train one component: `python train.py component=point_predictor dataset=synthetic`."""
 
 import logging
-import warnings
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +16,19 @@ from rich.console import Console
 from spinefm.components import Component
 from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.files.atomic import write_json, write_text
-from spinefm.files.shipped_files import SHIPPED
+from spinefm.files.shipped_files import SHIPPED, checkpoint_at
+from spinefm.files.weight_files import sha256_of
 from spinefm.options import check_options
 from spinefm.provenance import run_record, training_origin
 from spinefm.running.distributed import check_one_folder
 from spinefm.running.failures import run_script
-from spinefm.running.jobs import RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
+from spinefm.running.jobs import PRETRAINED, RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.resolvers import register_resolvers
 from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable, check_unused
 from spinefm.training.films import FilmDataModule
 from spinefm.training.finite_loss import FiniteLoss
-from spinefm.training.loggers import start_loggers
+from spinefm.training.loggers import ignore_own_folder, start_loggers
 from spinefm.training.parameters import parameter_table
 from spinefm.training.publish import publish_checkpoint
 from spinefm.training.samples import SamplePredictions
@@ -39,12 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HARMLESS = (
-    "(Checkpoint|Experiment logs) directory .* exists and is not empty",  # a run's config lies there; `check_unused` refuses what matters
-    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # Lightning 2.6 beside torch 2.15
-)
-"""Warnings of libraries that are none for whoever trains."""
-
 register_resolvers()
 
 
@@ -52,13 +46,13 @@ register_resolvers()
 @one_job
 def main(config: DictConfig) -> float:
     """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
-    for message in HARMLESS:
-        warnings.filterwarnings("ignore", message)
     folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in ("resume", "pretrained"):
+        config[name] = config[name] and str(config[name])  # digits alone arrive as a number from a command line
     pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    record = run_record(resolved, dataset.fingerprint)
+    record = run_record(resolved, dataset.fingerprint) | pretrained_record(config)
     if in_multirun() and (before := finished_score(folder, record)) is not None:
         log.info("Finished before: %s", folder)
         return before
@@ -66,6 +60,7 @@ def main(config: DictConfig) -> float:
         reached = run_apart(__file__, "publish=null")
         return float("nan") if reached is None else reached
     check_unused(folder)
+    ignore_own_folder(folder)
     component = new_component(config)
     check_options(FilmDataModule, config.component.loader)
     films = FilmDataModule(dataset, component, **config.component.loader)
@@ -93,12 +88,21 @@ def new_component(config: DictConfig) -> Component:
     if config.resume and config.pretrained:
         raise ValueError("Expected `resume` or `pretrained`, but got both: a run that goes on has its network. Leave out one of them.")
     if config.resume:
-        check_resumable(str(config.resume), component)  # a name of digits alone arrives as a number from a command line
-    component.check()
+        check_resumable(config.resume, component)
     if config.pretrained:
-        component.start_from(str(config.pretrained))
+        component.start_from(config.pretrained)
+    else:
+        component.check()
     component.accelerate(config.compile, config.channels_last)
     return component
+
+
+def pretrained_record(config: DictConfig) -> dict[str, str | None]:
+    """Which network a training begins with, by the SHA-256 of its file; nothing from scratch."""
+    if not config.pretrained:
+        return {}
+    path = checkpoint_at(config.pretrained, HydraConfig.get().runtime.choices["component"])
+    return {PRETRAINED: sha256_of(path) if path.is_file() else None}
 
 
 def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Trainer:

@@ -14,6 +14,7 @@ from typing import Any
 from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.files.shipped_files import find_checkpoint
 from spinefm.files.weight_files import sha256_of
+from spinefm.running.jobs import PRETRAINED
 
 APART = ("output", "publish", "logger", "tracking")
 """Keys of a config that say where results go, and nothing of what they are."""
@@ -74,7 +75,8 @@ def training_origin(record: Mapping[str, Any], dataset: str, wandb_id: str | Non
         views: Of the films of the data set.
     """
     known = {"run_id": record["run_id"], "git_commit": record["git_commit"], "dataset": dataset, "wandb_id": wandb_id}
-    return known | {"views": [str(view) for view in views]}
+    begun = {PRETRAINED: record[PRETRAINED]} if PRETRAINED in record else {}
+    return known | {"views": [str(view) for view in views]} | begun
 
 
 def checkpoint_origins(folder: str | Path, components: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from spinefm.components import COMPONENTS
-from tests.scripts import every_component, fails, run
+from spinefm.files.weight_files import sha256_of
+from tests.scripts import every_component, fails, read_json, run, run_folder
 
 # A rate of 0 keeps what a training begins with; running means go on.
 UNCHANGED = ("component.module.optimizer.lr=0", "seed=5")
@@ -15,14 +16,21 @@ def parameters(path, name):
 
 
 @every_component
-@pytest.mark.parametrize("given", ["file", "folder"])
-def test_a_training_begins_with_its_network(workplace, tiny, tmp_path, name, given):
-    folder = workplace / "checkpoints" / "synthetic"
-    path = folder / f"{name}.ckpt"
-    run("train", tmp_path, *tiny(name), *UNCHANGED, f"pretrained={path if given == 'file' else folder}")
-    found, expected = parameters(tmp_path / "checkpoints" / "synthetic" / path.name, name), parameters(path, name)
+def test_a_training_begins_with_its_network_and_says_so(workplace, tiny, tmp_path, name):
+    path, published = (place / "checkpoints" / "synthetic" / f"{name}.ckpt" for place in (workplace, tmp_path))
+    run("train", tmp_path, *tiny(name), *UNCHANGED, f"pretrained={path}")
+    found, expected = parameters(published, name), parameters(path, name)
     assert found.keys() == expected.keys()
     assert all(torch.equal(value, expected[key]) for key, value in found.items())
+    assert read_json(run_folder(tmp_path, name) / "run.json")["pretrained_sha256"] == sha256_of(path)
+    assert COMPONENTS[name].load(published).run["pretrained_sha256"] == sha256_of(path)
+
+
+def test_what_a_network_to_begin_with_replaces_need_not_be_there(workplace, tiny, tmp_path):
+    """torchvision's weights would have to be downloaded, which tests refuse."""
+    run(
+        "train", tmp_path, *tiny("mask_rcnn"), "component.module.coco_weights=true", f"pretrained={workplace / 'checkpoints' / 'synthetic'}"
+    )
 
 
 def test_a_shipped_network_is_one_to_begin_with(shipped, tiny, tmp_path):
@@ -39,7 +47,7 @@ def test_a_shipped_network_is_one_to_begin_with(shipped, tiny, tmp_path):
         (["pretrained=7"], ["point_predictor checkpoint", "`7`"]),
         (["resume=7"], ["point_predictor checkpoint", "`7`"]),
         (["pretrained={folder}/resnet.ckpt"], ["a point_predictor checkpoint", "it is of resnet"]),
-        (["pretrained={folder}", "component.module.hidden_size=77"], ["`pretrained` to hold such a network", "Repeat the settings"]),
+        (["pretrained={folder}", "component.module.hidden_size=77"], ["`pretrained` to hold the same network", "Repeat the settings"]),
         (["pretrained={folder}", "resume={folder}/point_predictor.ckpt"], ["`resume` or `pretrained`, but got both"]),
     ],
 )

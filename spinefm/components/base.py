@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, default_collate
 
 from spinefm.components.placement import Placement, run_within
 from spinefm.components.samples import Sample
-from spinefm.files.shipped_files import SHIPPED, find_checkpoint, read_shipped_file
+from spinefm.files.shipped_files import SHIPPED, checkpoint_at, read_shipped_file
 from spinefm.files.torch_files import read_torch_file
 from spinefm.structures import Radiograph
 
@@ -63,7 +63,7 @@ class Component(pl.LightningModule, ABC):
             augment: See `View`.
         """
         super().__init__()
-        self.has_started = False
+        self.has_weights = False
         self.save_hyperparameters(logger=False)  # loggers are given the whole config
         self.optimizer_config, self.scheduler_config = dict(optimizer), scheduler
         self.seed, self.augment = seed, augment
@@ -100,7 +100,7 @@ class Component(pl.LightningModule, ABC):
 
     def setup(self, stage: str) -> None:
         """Load what a training begins with, unless `start_from` has."""
-        if stage == "fit" and not self.has_started:
+        if stage == "fit" and not self.has_weights:
             self.load_weights()
 
     def load_weights(self) -> None:
@@ -109,26 +109,32 @@ class Component(pl.LightningModule, ABC):
     def start_from(self, path: str | Path) -> None:
         """Begin a training with the network of a checkpoint of this component, in the place of what `load_weights` would load.
 
-        Layers of another shape, as those that count other classes, begin anew, and are logged.
+        Weights of another shape or meaning, as those that count other classes, begin anew, and are logged.
 
         Args:
-            path: The checkpoint, or the folder in which it lies; see `find_checkpoint`.
+            path: The checkpoint, or the folder in which it lies.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: See `read_checkpoint`; or if its network is another.
         """
-        place = find_checkpoint(path, self.name) if Path(path).is_dir() else Path(path)
-        checkpoint, own = read_checkpoint(place, self.name) | {PATH_KEY: str(place)}, self.state_dict()
+        place, own = checkpoint_at(path, self.name), self.state_dict()
+        checkpoint = read_checkpoint(place, self.name) | {PATH_KEY: str(place)}
         self.on_load_checkpoint(checkpoint)
-        fitting = {key: value for key, value in checkpoint["state_dict"].items() if key in own and value.shape == own[key].shape}
-        if _size(fitting) < SAME_NETWORK * _size(own):
-            fault = f"of the weights of `{place}` only {_size(fitting)} fit into the {_size(own)} of this one"
-            raise ValueError(f"Expected `pretrained` to hold such a network, but {fault}. Repeat the settings it was trained with.")
-        self.load_state_dict(fitting, strict=False)
-        self.has_started = True
-        if anew := sorted(own.keys() - fitting.keys()):
-            log.warning("`%s` has in another shape these layers, which begin anew: %s.", place, ", ".join(anew))
+        state, outdated = checkpoint["state_dict"], self.outdated(checkpoint["hyper_parameters"])
+        same = {key: value for key, value in state.items() if key in own and value.shape == own[key].shape}
+        if _size(same) < SAME_NETWORK * max(_size(own), _size(state)):
+            fault = f"of {_size(state)} weights in `{place}` {_size(same)} have a place among the {_size(own)} of this one"
+            raise ValueError(f"Expected `pretrained` to hold the same network, but {fault}. Repeat the settings it was trained with.")
+        kept = {key: value for key, value in same.items() if not key.startswith(outdated)}
+        self.load_state_dict(kept, strict=False)
+        self.has_weights = True
+        if anew := sorted(own.keys() - kept.keys()):
+            log.warning("These weights are not in `%s`, or mean something else there, and begin anew: %s.", place, ", ".join(anew))
+
+    def outdated(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """How the keys of weights begin that mean something else under these settings, of another training; none, as a rule."""
+        return ()
 
     @abstractmethod
     def view(self, films: Sequence[Radiograph], training: bool) -> Dataset[Any]:

@@ -102,6 +102,10 @@ class ResNetComponent(Component):
         if self.weights:
             self.model.load_pretrained(self.weights)
 
+    def outdated(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The last layer, where there are other classes."""
+        return () if class_names(settings["landmarks"]) == self.classes else ("model.network.fc.",)
+
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
         """See `Component.view`."""
         return ClassificationView(

@@ -38,6 +38,11 @@ def find_checkpoint(folder: str | Path, component: str) -> Path:
     return shipped if shipped.is_file() and not os.path.lexists(own) else own
 
 
+def checkpoint_at(path: str | Path, component: str) -> Path:
+    """The file that is meant by a checkpoint's path, or by that of the folder in which it lies; see `find_checkpoint`."""
+    return find_checkpoint(path, component) if Path(path).is_dir() else Path(path)
+
+
 def read_shipped_file(path: str | Path, expected: str, remedy: str) -> dict[str, Any]:
     """Open a shipped file, on the CPU; it has to be the one that `SHA256SUMS` beside it lists, if there is that list.
 

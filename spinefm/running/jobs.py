@@ -29,6 +29,9 @@ ResultT = TypeVar("ResultT")
 RECORD, SCORE = "run.json", "score.json"
 """What train.py writes when it begins, see `run_record`, and when it has finished: `monitor`, `mode` and the best `value`, or null."""
 
+PRETRAINED = "pretrained_sha256"
+"""Under which a record says which checkpoint a training has begun with, where it did with one."""
+
 OF_A_TRAINING = (RECORD, "config.yaml", "metrics.csv", "hparams.yaml", "*.ckpt", "events.out.*", "wandb")
 """What else a training may leave in its folder when it is interrupted."""
 
@@ -102,7 +105,7 @@ def run_apart(script: str, *overrides: str) -> float | None:
 
 
 def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
-    """What a job of this sweep came to that was run before, if it had the same config and films; None if there is none.
+    """What a job of this sweep came to that was run before, if it had the same config, films and network to begin with; None if not.
 
     What an interrupted one left in the folder is removed. An answer from another job's folder is written down in this one.
 
@@ -111,7 +114,7 @@ def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
         record: Of the job, see `run_record`.
 
     Raises:
-        ValueError: If the folder holds a finished job of another config or other films, or if the job diverged.
+        ValueError: If the folder holds a finished job of other ones, or if the job diverged.
     """
     if (folder / SCORE).is_file():
         if not _is_same(folder, record):
@@ -141,7 +144,7 @@ def _record_of(folder: Path) -> dict[str, Any]:
 
 def _is_same(folder: Path, record: Mapping[str, Any]) -> bool:
     before = _record_of(folder)
-    return all(before.get(key) == record[key] for key in ("config_hash", "data_fingerprint"))
+    return all(before.get(key) == record.get(key) for key in ("config_hash", "data_fingerprint", PRETRAINED))
 
 
 def _tell_changes(folder: Path, record: Mapping[str, Any]) -> None:

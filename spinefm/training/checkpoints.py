@@ -1,6 +1,7 @@
 """Which checkpoints a run keeps, and which it can go on from."""
 
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,9 @@ def check_resumable(path: str | Path, component: Component) -> None:
     for key, state in checkpoint["callbacks"].items():
         if key.startswith(BestCheckpoint.__name__):
             best_so_far(state, path)
-    before, now = checkpoint["hyper_parameters"], dict(component.hparams)
+    now = dict(component.hparams)
+    # A setting that came since the run has begun was as its default is now.
+    before = {name: its.default for name, its in signature(type(component)).parameters.items()} | checkpoint["hyper_parameters"]
     changed = [key for key in sorted(before.keys() | now.keys()) if key not in MAY_CHANGE and before.get(key) != now.get(key)]
     if changed:
         settings = ", ".join(f"{key}={before.get(key)}" for key in changed)

@@ -1,6 +1,9 @@
 """Where metrics go: beginning the loggers of a run."""
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
@@ -8,6 +11,16 @@ from pytorch_lightning.utilities import rank_zero_only
 
 if TYPE_CHECKING:
     from wandb import Run
+
+
+def ignore_own_folder(folder: Path) -> None:
+    """Silence warnings of a folder in which a run's config lies already, and one that Lightning 2.6 owes to torch 2.15.
+
+    Where there are metrics of an earlier run, they are about to be replaced, and that is still told.
+    """
+    own = [] if (folder / "metrics.csv").exists() else [f"(Checkpoint|Experiment logs) directory {re.escape(str(folder))}"]
+    for message in (*own, r"`isinstance\(treespec, LeafSpec\)` is deprecated"):
+        warnings.filterwarnings("ignore", message)
 
 
 def start_loggers(loggers: Sequence[Logger], config: Mapping[str, Any]) -> "Run | None":

@@ -207,11 +207,25 @@ def test_augmentation_can_be_switched_off(build, tiny_dataset, name):
     assert not build(name, augment=False).view(films, training=True).augments
 
 
-def test_layers_of_other_classes_begin_anew(untrained, build, caplog):
+@pytest.mark.parametrize("landmarks", [["C7", "T1", "S1"], ["C7", "S1"]])
+def test_layers_of_other_classes_begin_anew(untrained, build, caplog, landmarks):
     path = untrained / "resnet.ckpt"
-    component = build("resnet", landmarks=["C7", "T1", "S1"], terminals=["S1"])
+    component = build("resnet", landmarks=landmarks, terminals=["S1"])
     before, trained = {key: value.clone() for key, value in component.state_dict().items()}, COMPONENTS["resnet"].load(path).state_dict()
     component.start_from(path)
     for key, value in component.state_dict().items():
         assert torch.equal(value, (before if key.startswith("model.network.fc") else trained)[key])
-    assert "in another shape these layers, which begin anew: model.network.fc.bias, model.network.fc.weight" in caplog.text
+    assert "mean something else there, and begin anew: model.network.fc.bias, model.network.fc.weight." in caplog.text
+
+
+@pytest.mark.parametrize("architectures", [("resnet18", "resnet10"), ("resnet10", "resnet18")])
+def test_no_training_begins_with_a_part_of_another_network(build, tmp_path, architectures):
+    theirs, mine = (build("resnet", architecture=architecture) for architecture in architectures)
+    content = {"component": "resnet", "hyper_parameters": dict(theirs.hparams), "state_dict": theirs.state_dict()}
+    torch.save(content, tmp_path / "resnet.ckpt")
+    before = {key: value.clone() for key, value in mine.state_dict().items()}
+    with pytest.raises(
+        ValueError, match=r"`pretrained` to hold the same network, but of \d+ weights in `.*` \d+ have a place .*Repeat the"
+    ):
+        mine.start_from(tmp_path)
+    assert all(torch.equal(value, before[key]) for key, value in mine.state_dict().items())

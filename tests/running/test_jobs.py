@@ -38,7 +38,7 @@ def test_a_finished_job_is_known_by_its_config_and_films(tmp_path):
     tmp_path = tmp_path / "job"
     finished(tmp_path)
     assert finished_score(tmp_path, RECORD | {"run_id": "another"}) == 0.5
-    for key in ("config_hash", "data_fingerprint"):
+    for key in ("config_hash", "data_fingerprint", "pretrained_sha256"):
         with pytest.raises(ValueError, match=r"this job's, but it holds one of another config or other films. Name another folder"):
             finished_score(tmp_path, RECORD | {key: "another"})
     assert names(tmp_path) == {"score.json", "run.json"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from spinefm.data.film_source import FilmSource
 from spinefm.data.problems import Problem, Report
 from spinefm.data.splits.grouping import grouped_split, shared_patients
-from spinefm.data.splits.lists import read_lists
+from spinefm.data.splits.lists import lone_lists, read_lists
 from spinefm.structures import Split
 
 Division = dict[str, Split]
@@ -31,6 +31,8 @@ def published_division(
     if not lists:
         division = {source.film_id: source.split for source in sources if source.split is not None}
     if not lists and not division:
+        for problem in lone_lists(root):
+            report(problem)
         return None
     if len(division) < len(sources):
         found = f"{len(sources) - len(division)} films without one, which are left out"

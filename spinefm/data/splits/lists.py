@@ -1,6 +1,6 @@
 """Published splits: `train.txt`, `val.txt` and `test.txt` with one film id a line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from spinefm.data.film_source import film_named
@@ -22,19 +22,22 @@ def find_lists(root: Path, folder: str | None) -> dict[Split, Path]:
         At least `train.txt`, or nothing where nothing is published.
 
     Raises:
-        DataError: If `folder` is given and holds no `train.txt`, or there are other lists and none for training: films of them would be
-            trained on.
+        DataError: If `folder` is given and holds no `train.txt`.
     """
     places = [Path(folder).expanduser()] if folder else [root / name for name in FOLDERS]
-    found = [{split: path for split in SPLITS if (path := place / f"{split}.txt").is_file()} for place in places]
-    for lists in found:
-        if "train" in lists:
-            return lists
+    for place in places:
+        if (place / "train.txt").is_file():
+            return {split: place / f"{split}.txt" for split in SPLITS if (place / f"{split}.txt").is_file()}
     if folder:
         raise DataError(Problem(places[0], "to hold train.txt, val.txt and test.txt", "no train.txt", "Correct `dataset.splits`."))
-    for path in (path for lists in found for path in lists.values()):
-        raise DataError(Problem(path, "to lie beside a train.txt", "none", "Write one, too: films that stand in no list are left out."))
     return {}
+
+
+def lone_lists(root: Path) -> Iterator[Problem]:
+    """A problem for each list of held-out films, where `find_lists` finds none for training: they would be trained on."""
+    for path in (root / name / f"{split}.txt" for name in FOLDERS for split in SPLITS):
+        if path.is_file():
+            yield Problem(path, "to lie beside a train.txt", "none", "Write one, too, empty if nothing is trained.")
 
 
 def read_lists(lists: Mapping[Split, Path], film_ids: Sequence[str], report: Report) -> dict[str, Split]:
