@@ -93,3 +93,17 @@ def test_contrasts_are_of_what_they_say():
     y, x = (np.indices((script.SIDE, script.SIDE)) + 0.5 - script.SIDE / 2) * script.SPACINGS / script.SIDE
     column, disc, wall = np.abs(x) < 0.6, np.abs(np.abs(y) - 0.5) < 0.1, (np.abs(x) > 0.44) & (np.abs(x) < 0.6)
     assert script.contrasts(2.0 * column - 0.5 * (column & disc) + 0.25 * wall) == pytest.approx((0.5, 0.25, 2.0), abs=0.01)
+
+
+@pytest.mark.parametrize(("first", "last"), [("T1", "T12"), ("T10", "L5"), ("T1", "L5")])
+def test_a_film_that_is_cut_shows_the_same_vertebrae(film, first, last):
+    short = load_experiment("aasce/stress").cut(film, np.random.default_rng(0), first, last)
+    levels = [vertebra.level for vertebra in film.vertebrae]
+    kept = film.vertebrae[levels.index(first) : levels.index(last) + 1]
+    assert [vertebra.level for vertebra in short.vertebrae] == [vertebra.level for vertebra in kept]
+    moved = film.vertebrae[0].centroid[1] - short.vertebrae[0].centroid[1] if first == "T1" else film.size[0] - short.size[0]
+    for mine, theirs in zip(short.vertebrae, kept, strict=True):
+        (x0, y0, x1, y1), rows = mine.box, round(moved)
+        assert y0 >= 0 and y1 <= short.size[0] and mine.area > 0.8 * theirs.area
+        np.testing.assert_array_equal(short.pixels[y0:y1, x0:x1], film.pixels[y0 + rows : y1 + rows, x0:x1])
+        assert mine.centroid == pytest.approx((theirs.centroid[0], theirs.centroid[1] - rows))

@@ -16,7 +16,7 @@ from rich.table import Table
 from spinefm.conf import CONF
 from spinefm.data.cache import CachedFilms
 from spinefm.data.dataset import RadiographDataset
-from spinefm.data.views import ClassificationView, SegmentationView, View, class_names
+from spinefm.data.views import ClassificationView, PatchVariation, SegmentationView, View, class_names
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.patches import PatchRule
 from spinefm.prompts import CentrePoint
@@ -40,7 +40,9 @@ def read(dataset: RadiographDataset, max_side: int | None) -> tuple[list[Radiogr
 def views(films: Sequence[Radiograph], landmarks: Sequence[str]) -> dict[str, View]:
     """The views that cut patches, as training sees them."""
     return {
-        "segmentation": SegmentationView(films, True, 0, INPUT_SIZE, PatchRule(3.2), CentrePoint(), 0.1, {}),
+        "segmentation": SegmentationView(
+            films, True, 0, INPUT_SIZE, PatchRule(3.2), CentrePoint(), 0.1, {}, variation=PatchVariation(20.0)
+        ),
         "classification": ClassificationView(films, True, 0, class_names(landmarks), INPUT_SIZE, PatchRule(4.0), {}),
     }
 

@@ -13,7 +13,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import Component
 from spinefm.components.samples import Sample
 from spinefm.data.views import TrailView
-from spinefm.data.views.base import grey_patch
+from spinefm.data.views.patches import grey_patch
 from spinefm.data.views.trails import TrailBatch
 from spinefm.geometry.patches import film_to_patch, patch_box
 from spinefm.models.point_predictor import PointPredictor, to_frame

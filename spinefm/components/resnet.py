@@ -10,7 +10,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from spinefm.components.base import Component
 from spinefm.components.samples import Sample, picture_of
-from spinefm.data.views import ClassificationView, check_variation, class_names, known_repeats
+from spinefm.data.views import ClassificationView, PatchVariation, class_names, known_repeats
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.geometry.patches import PatchRule
 from spinefm.models.resnet import PatchResNet, pretrained_resnet
@@ -55,6 +55,8 @@ class ResNetComponent(Component):
         label_smoothing: float = 0.0,
         background: str = "spacings",
         max_rotation: float = 15.0,
+        exposure: str = "usual",
+        rods: float = 0.0,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -74,21 +76,21 @@ class ResNetComponent(Component):
             repeats: See `ClassificationView`.
             label_smoothing: See `torch.nn.functional.cross_entropy`.
             background: See `ClassificationView`.
-            max_rotation: See `ClassificationView`.
+            max_rotation: See `PatchVariation`.
+            exposure: See `PatchVariation`.
+            rods: See `PatchVariation`.
 
         Raises:
-            ValueError: If a terminal is not a landmark, `background` is unknown or does not go with the patches, or `max_rotation` is no
-                angle to turn by.
+            ValueError: If a terminal is not a landmark, or `background` is unknown or does not go with the patches; see `PatchVariation`.
         """
         super().__init__(optimizer, scheduler, seed, augment)
         _check_background(background, patch_pixels)
-        check_variation(max_rotation)
         if not set(terminals) <= set(landmarks):
             raise ValueError(f"Expected `terminals` to be among the landmarks {list(landmarks)}, but got {list(terminals)}.")
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
         self.weights, self.repeats, self.label_smoothing = weights, known_repeats(repeats), label_smoothing
-        self.background, self.max_rotation = background, max_rotation
+        self.background, self.variation = background, PatchVariation(max_rotation, exposure, rods)
         self.model = PatchResNet(architecture, len(self.classes), normalise)
         self.accuracy = MeanAccuracy(len(self.classes))
 
@@ -110,7 +112,7 @@ class ResNetComponent(Component):
         """See `Component.view`."""
         return ClassificationView(
             films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats,
-            background=self.background, augment=self.augment, max_rotation=self.max_rotation,
+            background=self.background, augment=self.augment, variation=self.variation,
         )  # fmt: skip
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

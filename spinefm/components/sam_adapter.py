@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
-from spinefm.data.views import SegmentationView, check_variation, known_repeats, reader_index
+from spinefm.data.views import PatchVariation, SegmentationView, known_repeats, reader_index
 from spinefm.files.shipped_files import OWN, SHIPPED, WEIGHTS_KEY
 from spinefm.files.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
 from spinefm.geometry.patches import PatchRule
@@ -58,6 +58,7 @@ class SamAdapterComponent(Component):
         readers: Sequence[str] | None = None,
         max_rotation: float = 20.0,
         exposure: str = "usual",
+        rods: float = 0.0,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -80,8 +81,9 @@ class SamAdapterComponent(Component):
             loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
                 the mask decoder's own logits: a quarter as fine with tokens of 16 px.
             readers: Names of those who are told apart, none or at least two; outlines of anyone else are learnt, and drawn, as their mean.
-            max_rotation: See `SegmentationView`.
-            exposure: See `SegmentationView`.
+            max_rotation: See `PatchVariation`.
+            exposure: See `PatchVariation`.
+            rods: See `PatchVariation`.
 
         Raises:
             ValueError: If an option is unknown, or readers are not two different ones, or more than the network has mask tokens.
@@ -90,14 +92,13 @@ class SamAdapterComponent(Component):
         super().__init__(optimizer, scheduler, seed, augment)
         if loss_resolution not in ("input", "logits"):
             raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
-        check_variation(max_rotation, exposure)
         size, self.readers = SamSize(**sam), _told_apart(readers or ())
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
         self.model = Sam(size, max(1, len(self.readers)))
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
-        self.repeats, self.max_rotation, self.exposure = known_repeats(repeats), max_rotation, exposure
+        self.repeats, self.variation = known_repeats(repeats), PatchVariation(max_rotation, exposure, rods)
         self.positive_weight, self.dice_weight, self.loss_resolution = positive_weight, dice_weight, loss_resolution
         self.dice = MeanMetric()
 
@@ -196,7 +197,7 @@ class SamAdapterComponent(Component):
         size, rule, jitter = self.input_size, self.patch_rule, self.jitter
         return SegmentationView(
             films, training, self.seed, size, rule, self.prompt, jitter, self.repeats,
-            augment=self.augment, readers=self.readers, max_rotation=self.max_rotation, exposure=self.exposure,
+            augment=self.augment, readers=self.readers, variation=self.variation,
         )  # fmt: skip
 
     def training_step(self, batch: SegmentationBatch, batch_idx: int) -> Tensor:

@@ -7,6 +7,7 @@ from torchmetrics.functional.classification import multiclass_accuracy
 
 from spinefm.components import ResNetComponent
 from spinefm.components.resnet import MeanAccuracy
+from spinefm.data.views import PatchVariation
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.structures import PatchBox, Patches
 
@@ -105,5 +106,6 @@ def test_options_of_the_view_are_refused_by_name(build, options, said):
 def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
     films = tiny_dataset.split("val")
     assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
-    view = build("resnet", background="pixels", patch_pixels=40, augment=False, max_rotation=35.0).view(films, True)
-    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.max_rotation == 35
+    options = {"augment": False, "max_rotation": 35.0, "exposure": "wide", "rods": 0.1}
+    view = build("resnet", background="pixels", patch_pixels=40, **options).view(films, True)
+    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.variation == PatchVariation(35.0, "wide", 0.1)

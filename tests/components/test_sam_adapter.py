@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from spinefm.components.dice import soft_dice_loss
+from spinefm.data.views import PatchVariation
 from spinefm.data.views.sampling import ItemKey
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import foundation_key, is_added
@@ -275,9 +276,11 @@ def test_readers_are_two_different_ones_at_least(build, readers):
 
 
 def test_training_patches_are_varied_as_told(build, make_film):
-    view = build("sam_adapter", max_rotation=35.0, exposure="wide").view([make_film()], True)
-    assert (view.max_rotation, view.exposure) == (35.0, "wide")
+    view = build("sam_adapter", max_rotation=35.0, exposure="wide", rods=0.1).view([make_film()], True)
+    assert view.variation == PatchVariation(35.0, "wide", 0.1)
     with pytest.raises(ValueError, match="`exposure` to be one of usual, wide, but got `dim`"):
         build("sam_adapter", exposure="dim")
     with pytest.raises(ValueError, match="`max_rotation` to be 0 to 180 degrees, but got -1"):
         build("sam_adapter", max_rotation=-1.0)
+    with pytest.raises(ValueError, match="`rods` to be 0 to 1, but got 2"):
+        build("sam_adapter", rods=2.0)

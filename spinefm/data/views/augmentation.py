@@ -29,18 +29,6 @@ EXPOSURES = {"usual": Exposure((60, 160), (-0.35, 0.35)), "wide": Exposure((50, 
 """By name; the wide one also makes films on which hardly anything is to be seen, as in burnt-out abdomens and black chests."""
 
 
-def check_variation(max_rotation: float, exposure: str = "usual") -> None:
-    """Make sure that patches can be varied so; see `augment`.
-
-    Raises:
-        ValueError: If `max_rotation` is no angle to turn by, or `exposure` is unknown.
-    """
-    if not 0 <= max_rotation <= 180:
-        raise ValueError(f"Expected `max_rotation` to be 0 to 180 degrees, but got {max_rotation}.")
-    if exposure not in EXPOSURES:
-        raise ValueError(f"Expected `exposure` to be one of {', '.join(EXPOSURES)}, but got `{exposure}`.")
-
-
 @cache
 def _pipeline(max_rotation: float, max_zoom: float, size: int | None, exposure: Exposure) -> A.Compose:
     """Geometry first, then what exposure, processing and digitisation do to a film."""

@@ -7,15 +7,12 @@ from itertools import pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
 from spinefm.anatomy import check_level, level_index, steps_between
-from spinefm.data.views.augmentation import augment, with_surroundings
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.centroids import local_spacings
-from spinefm.geometry.patches import crop_mask, film_patch
-from spinefm.structures import CENTROID, Landmark, Mask, PatchBox, Pixels, Point, Radiograph, Vertebra
+from spinefm.structures import CENTROID, Landmark, Point, Radiograph
 
 ItemT = TypeVar("ItemT")
 
@@ -77,27 +74,6 @@ class VertebraRef:
     level: str | None
     centroid: Point
     spacing: float
-
-
-def grey_patch(film: Radiograph, box: PatchBox, size: int) -> Pixels:
-    """(size, size): the film under `box`, resized, in the 8 bits that `augment` works on."""
-    return film_patch(film.pixels, box, size).round().to(torch.uint8).numpy()
-
-
-def varied_patch(
-    film: Radiograph,
-    box: PatchBox,
-    size: int,
-    rng: np.random.Generator,
-    max_rotation: float,
-    max_zoom: float,
-    vertebrae: Sequence[Vertebra] = (),
-    exposure: str = "usual",
-) -> tuple[Pixels, list[Mask]]:
-    """(size, size): the film under `box`, and the masks there, as `augment` varies them; where a patch is turned, the film goes on."""
-    wide = with_surroundings(box, size, max_rotation, max_zoom)
-    masks = [crop_mask(vertebra, *wide).numpy() > 0.5 for vertebra in vertebrae]
-    return augment(grey_patch(film, *wide), masks, rng, max_rotation, max_zoom, size, exposure)
 
 
 def spine_points(film: Radiograph) -> list[tuple[int | None, str | None, Point]]:

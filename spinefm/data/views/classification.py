@@ -8,13 +8,13 @@ from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA, check_level
 from spinefm.data.views.background import BACKGROUNDS
-from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
+from spinefm.data.views.base import View, vertebra_refs
+from spinefm.data.views.patches import USUAL, PatchVariation, grey_patch, varied_patch
 from spinefm.geometry.patches import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
 
 CENTRE_JITTER = 0.12
 SCALE_JITTER = 0.15
-MAX_ZOOM = 1.1
 
 
 def class_names(landmarks: Sequence[str]) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         repeats: Mapping[str, int],
         background: str = "spacings",
         augment: bool = True,
-        max_rotation: float = 15.0,
+        variation: PatchVariation = USUAL,
     ) -> None:
         """Make a view; see `View`.
 
@@ -56,12 +56,12 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: a film has one of each landmark at most.
             background: A key of `BACKGROUNDS`: where background lies.
             augment: See `View`; without it vertebrae stand in the middle of their patches, at one scale, in validation too.
-            max_rotation: Of training patches, degrees to either side; 0 also leaves zoom and stretching alone, see `augmentation.augment`.
+            variation: Of training patches.
         """
         super().__init__(films, training, seed, augment)
         self.refs = vertebra_refs(films, repeats if training else {})
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
-        self.background_point, self.max_rotation = BACKGROUNDS[background], max_rotation
+        self.background_point, self.variation = BACKGROUNDS[background], variation
         self.centre_jitter, self.scale_jitter = (CENTRE_JITTER, SCALE_JITTER) if augment else (0.0, 0.0)
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
     def _patch(self, film: Radiograph, centre: Point, spacing: float, rng: np.random.Generator) -> Tensor:
         box, size = patch_box(centre, self.patch_rule.side(spacing)), self.input_size
         if self.augments:
-            pixels, _ = varied_patch(film, box, size, rng, self.max_rotation, MAX_ZOOM)
+            pixels, _ = varied_patch(film, box, size, rng, self.variation)
         else:
             pixels = grey_patch(film, box, size)
         return torch.from_numpy(pixels)[None].float() / 255

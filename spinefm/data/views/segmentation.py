@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spinefm.data.views.base import View, grey_patch, varied_patch, vertebra_refs
+from spinefm.data.views.base import View, vertebra_refs
+from spinefm.data.views.patches import USUAL, PatchVariation, grey_patch, varied_patch
 from spinefm.geometry.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import PatchBox, Pixels, Radiograph
-
-MAX_ZOOM = 1.1
 
 
 def reader_index(reader: str | None, readers: Sequence[str]) -> int:
@@ -38,8 +37,7 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
         repeats: Mapping[str, int],
         augment: bool = True,
         readers: Sequence[str] = (),
-        max_rotation: float = 20.0,
-        exposure: str = "usual",
+        variation: PatchVariation = USUAL,
     ) -> None:
         """Make a view; see `View`.
 
@@ -54,14 +52,13 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
             repeats: How often vertebrae of a level come in a training epoch: odd shapes are rare ones.
             augment: See `View`.
             readers: Names of those who are told apart.
-            max_rotation: Of training patches, degrees to either side; 0 also leaves zoom and stretching alone, see `augmentation.augment`.
-            exposure: Of training patches; see `augmentation.EXPOSURES`.
+            variation: Of training patches.
         """
         super().__init__(films, training, seed, augment)
         refs = vertebra_refs(films, repeats if training else {})
         self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
         self.input_size, self.patch_rule, self.prompt, self.jitter = input_size, patch_rule, prompt, jitter
-        self.readers, self.max_rotation, self.exposure = tuple(readers), max_rotation, exposure
+        self.readers, self.variation = tuple(readers), variation
 
     def __len__(self) -> int:
         return len(self.refs)
@@ -85,5 +82,5 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
         size, one = self.input_size, film.vertebrae[vertebra]
         if not self.augments:
             return grey_patch(film, box, size), crop_mask(one, box, size)
-        pixels, (mask,) = varied_patch(film, box, size, rng, self.max_rotation, MAX_ZOOM, [one], self.exposure)
+        pixels, (mask,) = varied_patch(film, box, size, rng, self.variation, [one])
         return pixels, torch.from_numpy(mask).float()

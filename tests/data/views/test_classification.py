@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.views import ClassificationView, class_names
+from spinefm.data.views import ClassificationView, PatchVariation, class_names
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.centroids import centroids_of
 from spinefm.geometry.patches import PatchRule
@@ -198,7 +198,7 @@ def test_patches_turn_as_far_as_they_are_told_to(make_film, max_rotation):
     film = make_film(spacing=30, size=(260, 120))
     stripes = np.where(np.arange(film.pixels.shape[1]) // 8 % 2, 200, 50).astype(np.uint8)
     film = replace(film, pixels=np.ascontiguousarray(np.broadcast_to(stripes, film.pixels.shape)))
-    view = ClassificationView([film], True, 0, CLASSES, 48, PatchRule(pixels=24), {}, max_rotation=max_rotation)
+    view = ClassificationView([film], True, 0, CLASSES, 48, PatchRule(pixels=24), {}, variation=PatchVariation(max_rotation))
     turned = [abs(_direction(patch[0].numpy())) for epoch in range(5) for patch, _ in items(view, epoch)[::2]]
     assert max(turned) < max_rotation + 3 and np.max(turned) > 0.7 * max_rotation
 
@@ -212,7 +212,7 @@ def _direction(patch):
 def test_a_patch_that_is_turned_shows_the_film_in_its_corners(make_film):
     film = make_film(spacing=30, size=(260, 120))
     film = replace(film, pixels=np.full_like(film.pixels, 200))
-    view = ClassificationView([film], True, 0, CLASSES, 32, PatchRule(pixels=12), {}, max_rotation=45.0)
+    view = ClassificationView([film], True, 0, CLASSES, 32, PatchRule(pixels=12), {}, variation=PatchVariation(45.0))
     patches = torch.stack([patch[0] for epoch in range(5) for patch, _ in items(view, epoch)[::2]])
     # Noise and exposure do not reach that far.
     assert not ((patches - patches.flatten(1).median(1).values[:, None, None]).abs() > 0.3).any()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.views import SegmentationView
+from spinefm.data.views import PatchVariation, SegmentationView
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.patches import PatchRule
 from spinefm.prompts import CentrePoint, ForegroundPoint, JitteredPoint, SpacingBox
@@ -180,7 +180,7 @@ def test_items_tell_who_drew_them(make_film):
 
 def contrasts(exposure, film):
     """Standard deviation of the grey values of many training patches."""
-    view = SegmentationView([film], True, 0, 32, PatchRule(3.0), CentrePoint(), 0.0, {}, exposure=exposure)
+    view = SegmentationView([film], True, 0, 32, PatchRule(3.0), CentrePoint(), 0.0, {}, variation=PatchVariation(20.0, exposure))
     return np.array([float(patch.std()) for epoch in range(15) for patch, *_ in items(view, epoch)])
 
 
@@ -195,7 +195,7 @@ def test_patches_turn_as_far_as_they_are_told_to(make_film):
     film = make_film(levels=("L1", "L2", "L3"), size=(200, 200), left=100, lean=0)
 
     def most(max_rotation):
-        view = SegmentationView([film], True, 0, 64, PatchRule(3.0), CentrePoint(), 0.0, {}, max_rotation=max_rotation)
+        view = SegmentationView([film], True, 0, 64, PatchRule(3.0), CentrePoint(), 0.0, {}, variation=PatchVariation(max_rotation))
         return max(tilt_of(mask) for epoch in range(40) for *_, mask, _ in items(view, epoch)[1:2])
 
     assert 14 < most(20.0) < 23 < 27 < most(35.0) < 38

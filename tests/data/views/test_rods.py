@@ -1,0 +1,71 @@
+"""Rods: where vertebrae are annotated, on either side of them, wherever the patch was cut."""
+
+import numpy as np
+import pytest
+
+from spinefm.data.views.rods import LEAST_VERTEBRAE, draw_rods
+from spinefm.structures import PatchBox
+
+LEVELS = ("T8", "T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
+SPACING, LEFT = 36, 200
+DARK = np.zeros((400, 400), dtype=np.uint8)
+WHOLE = PatchBox(0, 0, 400)
+
+
+@pytest.fixture(scope="module")
+def spine(make_film):
+    return make_film(levels=LEVELS, size=(400, 400), spacing=SPACING, left=LEFT, lean=6)
+
+
+def drawn(film, seed, box=WHOLE, pixels=DARK):
+    return draw_rods(pixels, film, box, np.random.default_rng(seed))
+
+
+def offsets(metal, film):
+    """How far to the right of the spine each pixel of metal lies, in spacings; rows between the vertebrae that are always fused."""
+    x, y = np.array([vertebra.centroid for vertebra in film.vertebrae]).T
+    rows, columns = np.nonzero(metal > 40)
+    fused = (rows > y[len(y) // 3]) & (rows < y[-len(y) // 3 - 1])
+    return (columns[fused] - np.interp(rows[fused], y, x)) / SPACING
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rod_runs_on_either_side_of_the_spine(spine, seed):
+    beside = offsets(drawn(spine, seed), spine)
+    for side in (-1, 1):
+        assert 0.25 < np.median(beside[np.sign(beside) == side] * side) < 0.75
+    assert np.abs(beside).max() < 1.1
+
+
+def test_screws_reach_from_the_rods_towards_the_midline(spine):
+    nearest = np.array([np.abs(offsets(drawn(spine, seed), spine)).min() for seed in range(20)])
+    assert (nearest < 0.15).mean() > 0.5
+
+
+def test_rods_hold_a_part_of_the_spine(spine):
+    heights = [np.nonzero(drawn(spine, seed).max(1) > 40)[0] for seed in range(30)]
+    tops, bottoms = {rows[0] // SPACING for rows in heights}, {rows[-1] // SPACING for rows in heights}
+    assert len(tops) == len(bottoms) == 3
+
+
+def test_the_same_rods_wherever_a_patch_is_cut(spine):
+    whole = drawn(spine, 3)
+    part = drawn(spine, 3, PatchBox(120, 100, 200), np.zeros((200, 200), np.uint8))
+    inner = (slice(4, -4), slice(4, -4))  # a blur sees beyond the border
+    np.testing.assert_allclose(part[inner].astype(int), whole[100:300, 120:320][inner], atol=2)
+    small = drawn(spine, 3, WHOLE, np.zeros((200, 200), np.uint8))
+    assert small.mean() == pytest.approx(whole.mean(), rel=0.5)  # thin lines come out a little wide
+
+
+def test_metal_is_brighter_than_any_tissue_and_hides_no_shadow(spine):
+    film = np.random.default_rng(0).integers(0, 255, DARK.shape, dtype=np.uint8)
+    bright = [drawn(spine, seed, pixels=film) for seed in range(20)]
+    assert all((picture >= film).all() for picture in bright)
+    assert len({picture.max() for picture in (drawn(spine, seed) for seed in range(20))}) > 15
+    np.testing.assert_array_equal(bright[4], drawn(spine, 4, pixels=film))
+
+
+def test_a_short_spine_stays_as_it_is(make_film):
+    levels = LEVELS[:LEAST_VERTEBRAE]
+    assert drawn(make_film(levels=levels, size=(400, 400), spacing=SPACING, left=LEFT), 0).any()
+    assert not drawn(make_film(levels=levels[1:], size=(400, 400), spacing=SPACING, left=LEFT), 0).any()
