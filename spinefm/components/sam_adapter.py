@@ -90,8 +90,6 @@ class SamAdapterComponent(Component):
         """
         weights = absolute_reference(weights) if weights else None  # whoever loads the checkpoint may stand in another folder
         super().__init__(optimizer, scheduler, seed, augment)
-        if loss_resolution not in ("input", "logits"):
-            raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{loss_resolution}`.")
         size, self.readers = SamSize(**sam), _told_apart(readers or ())
         self.weights, self.jitter, self.foundation_sha256 = weights, jitter, ""
         self.input_size, self.patch_rule, self.prompt = size.image_size, PatchRule(patch_scale, patch_pixels), build_prompt(**prompt)
@@ -99,7 +97,7 @@ class SamAdapterComponent(Component):
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
         self.repeats, self.variation = known_repeats(repeats), PatchVariation(max_rotation, exposure, rods)
-        self.positive_weight, self.dice_weight, self.loss_resolution = positive_weight, dice_weight, loss_resolution
+        self.positive_weight, self.dice_weight, self.loss_resolution = positive_weight, dice_weight, _known_resolution(loss_resolution)
         self.dice = MeanMetric()
 
     @property
@@ -236,6 +234,12 @@ class SamAdapterComponent(Component):
         inputs = (patches.pixels, torch.stack(prompts), readers)
         logits: Tensor = self.model.low_resolution(*(each.to(self.device) for each in inputs))
         return logits.cpu()
+
+
+def _known_resolution(name: str) -> str:
+    if name not in ("input", "logits"):
+        raise ValueError(f"Expected `loss_resolution` to be input or logits, but got `{name}`.")
+    return name
 
 
 def _told_apart(readers: Sequence[str]) -> tuple[str, ...]:

@@ -51,9 +51,12 @@ def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Ge
     Returns:
         (S, S), nowhere darker.
     """
-    if len(spine_centroids(film)) < LEAST_VERTEBRAE:
+    centroids = spine_centroids(film)
+    if len(centroids) < LEAST_VERTEBRAE:
         return pixels
-    held = _held(film, box, len(pixels), rng)
+    scale = len(pixels) / box.side
+    spacings = local_spacings(centroids, spine_strides(film))
+    held = _held((centroids - (box.x, box.y)) * scale, spacings * scale, rng)
     metal, offset = np.zeros(pixels.shape, np.float32), rng.uniform(0.32, 0.6)
     for side in _SIDES:
         _add_rod(metal, held, side * offset, rng)
@@ -62,14 +65,12 @@ def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Ge
     return drawn
 
 
-def _held(film: Radiograph, box: PatchBox, size: int, rng: np.random.Generator) -> _Instrumented:
-    centroids, scale = spine_centroids(film), size / box.side
+def _held(centroids: Points, spacings: Points, rng: np.random.Generator) -> _Instrumented:
+    """Those of a whole spine, (N, 2) and (N,), pixels of the patch, that are left when both ends are freed."""
     third = len(centroids) // 3
     held = slice(int(rng.integers(0, third)), len(centroids) - int(rng.integers(0, third)))
-    points = (centroids[held] - (box.x, box.y)) * scale
-    down = np.gradient(points, axis=0)
-    spacings = local_spacings(centroids, spine_strides(film))[held, None] * scale
-    return _Instrumented(points, spacings, down / np.linalg.norm(down, axis=1, keepdims=True))
+    down = np.gradient(centroids[held], axis=0)
+    return _Instrumented(centroids[held], spacings[held, None], down / np.linalg.norm(down, axis=1, keepdims=True))
 
 
 def _add_rod(metal: Metal, held: _Instrumented, offset: float, rng: np.random.Generator) -> None:
