@@ -41,6 +41,7 @@ class MaskRCNNComponent(Component):
         coco_weights: bool = False,
         score_threshold: float = 0.6,
         mask_threshold: float = 0.5,
+        cut: float = 0.0,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -53,13 +54,14 @@ class MaskRCNNComponent(Component):
             coco_weights: Start training from torchvision's COCO weights; see `load_coco_weights`.
             score_threshold: Detections below it are no detections, 0..1.
             mask_threshold: Probability above which a pixel belongs to a detection's mask.
+            cut: See `DetectionView`.
 
         Raises:
-            ValueError: If a threshold is not 0..1.
+            ValueError: If a threshold or share is not 0..1.
         """
         super().__init__(optimizer, scheduler, seed, augment)
-        check_shares(score_threshold=score_threshold, mask_threshold=mask_threshold)
-        self.coco_weights = coco_weights
+        check_shares(score_threshold=score_threshold, mask_threshold=mask_threshold, cut=cut)
+        self.coco_weights, self.cut = coco_weights, cut
         self.score_threshold, self.mask_threshold = score_threshold, mask_threshold
         self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), pretrained=coco_weights)
         self.recall = MeanMetric()
@@ -83,7 +85,7 @@ class MaskRCNNComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> DetectionView:
         """See `Component.view`."""
-        return DetectionView(films, training, self.seed, self.augment)
+        return DetectionView(films, training, self.seed, self.augment, self.cut)
 
     @staticmethod
     def collate(batch: Any) -> Any:

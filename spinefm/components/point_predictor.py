@@ -16,7 +16,8 @@ from spinefm.data.views import TrailView
 from spinefm.data.views.patches import grey_patch
 from spinefm.data.views.trails import TrailBatch
 from spinefm.geometry.patches import film_to_patch, patch_box
-from spinefm.models.point_predictor import PointPredictor, to_frame
+from spinefm.models.point_predictor import Frame, PointPredictor, to_frame
+from spinefm.options import check_shares
 from spinefm.structures import Mask, Radiograph, Trails
 
 PICTURE_SIZE = 256
@@ -44,14 +45,21 @@ class PointPredictorComponent(Component):
         hidden_size: int = 50,
         coordinates: str = "local_position",
         jitter: float = 0.0,
+        reframed: float = 0.0,
     ) -> None:
-        """Build the component; see `Component`, `PointPredictor` for context, hidden size and frame, and `TrailView` for jitter.
+        """Build the component; see `Component`, `PointPredictor` for context, hidden size and frame, `TrailView` for jitter and reframed.
 
         The frame is called `coordinates` here, because Lightning would leave an argument named `frame` out of the checkpoint.
+
+        Raises:
+            ValueError: If `reframed` is no share, or does nothing in this frame; see `PointPredictor`.
         """
         super().__init__(optimizer, scheduler, seed, augment)
+        check_shares(reframed=reframed)
+        if reframed and coordinates == Frame.LOCAL:
+            raise ValueError(f"Expected `coordinates` that see the film with `reframed`, but got `{coordinates}`: it would do nothing.")
         self.model = PointPredictor(context, hidden_size, coordinates)
-        self.context, self.jitter = context, jitter
+        self.context, self.jitter, self.reframed = context, jitter, reframed
         self.step_error, self.mse = MeanMetric(), MeanMetric()
 
     @property
@@ -60,7 +68,7 @@ class PointPredictorComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> TrailView:
         """See `Component.view`."""
-        return TrailView(films, training, self.seed, self.context, self.jitter, self.augment)
+        return TrailView(films, training, self.seed, self.context, self.jitter, self.augment, self.reframed)
 
     @staticmethod
     def collate(batch: Any) -> Any:

@@ -10,7 +10,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from spinefm.components.base import Component
 from spinefm.components.samples import Sample, picture_of
-from spinefm.data.views import ClassificationView, PatchVariation, class_names, known_repeats
+from spinefm.data.views import ClassificationView, class_names, known_repeats, patch_variation
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.geometry.patches import PatchRule
 from spinefm.models.resnet import PatchResNet, pretrained_resnet
@@ -54,9 +54,7 @@ class ResNetComponent(Component):
         repeats: Mapping[str, int] | None = None,
         label_smoothing: float = 0.0,
         background: str = "spacings",
-        max_rotation: float = 15.0,
-        exposure: str = "usual",
-        rods: float = 0.0,
+        variation: Mapping[str, Any] | None = None,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -76,12 +74,10 @@ class ResNetComponent(Component):
             repeats: See `ClassificationView`.
             label_smoothing: See `torch.nn.functional.cross_entropy`.
             background: See `ClassificationView`.
-            max_rotation: See `PatchVariation`.
-            exposure: See `PatchVariation`.
-            rods: See `PatchVariation`.
+            variation: Fields of `PatchVariation`; see `patch_variation`.
 
         Raises:
-            ValueError: If a terminal is not a landmark, or `background` is unknown or does not go with the patches; see `PatchVariation`.
+            ValueError: If a terminal is not a landmark, or `background` is unknown or does not go with the patches; see `patch_variation`.
         """
         super().__init__(optimizer, scheduler, seed, augment)
         _check_background(background, patch_pixels)
@@ -90,7 +86,7 @@ class ResNetComponent(Component):
         self.classes, self.terminals = class_names(landmarks), tuple(terminals)
         self.input_size, self.patch_rule = input_size, PatchRule(patch_scale, patch_pixels)
         self.weights, self.repeats, self.label_smoothing = weights, known_repeats(repeats), label_smoothing
-        self.background, self.variation = background, PatchVariation(max_rotation, exposure, rods)
+        self.background, self.variation = background, patch_variation(variation)
         self.model = PatchResNet(architecture, len(self.classes), normalise)
         self.accuracy = MeanAccuracy(len(self.classes))
 

@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from spinefm.components.base import PATH_KEY, Component, read_checkpoint
 from spinefm.components.dice import dice, mask_loss
 from spinefm.components.samples import Sample, mask_of, picture_of
-from spinefm.data.views import PatchVariation, SegmentationView, known_repeats, reader_index
+from spinefm.data.views import SegmentationView, known_repeats, patch_variation, reader_index
 from spinefm.files.shipped_files import OWN, SHIPPED, WEIGHTS_KEY
 from spinefm.files.weight_files import absolute_reference, beside, find_weights, read_weights, sha256_of
 from spinefm.geometry.patches import PatchRule
@@ -56,9 +56,7 @@ class SamAdapterComponent(Component):
         dice_weight: float = 1.0,
         loss_resolution: Literal["input", "logits"] = "input",
         readers: Sequence[str] | None = None,
-        max_rotation: float = 20.0,
-        exposure: str = "usual",
-        rods: float = 0.0,
+        variation: Mapping[str, Any] | None = None,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -81,9 +79,7 @@ class SamAdapterComponent(Component):
             loss_resolution: "input" compares logits, enlarged, with masks in pixels of the input; "logits" compares masks, shrunk, with
                 the mask decoder's own logits: a quarter as fine with tokens of 16 px.
             readers: Names of those who are told apart, none or at least two; outlines of anyone else are learnt, and drawn, as their mean.
-            max_rotation: See `PatchVariation`.
-            exposure: See `PatchVariation`.
-            rods: See `PatchVariation`.
+            variation: Fields of `PatchVariation`; see `patch_variation`.
 
         Raises:
             ValueError: If an option is unknown, or readers are not two different ones, or more than the network has mask tokens.
@@ -96,7 +92,7 @@ class SamAdapterComponent(Component):
         self.model = Sam(size, max(1, len(self.readers)))
         apply_tuning(self.model, self.prompt.is_box, **tuning)
         self.tunes_foundation = tuning["method"] != "full"
-        self.repeats, self.variation = known_repeats(repeats), PatchVariation(max_rotation, exposure, rods)
+        self.repeats, self.variation = known_repeats(repeats), patch_variation(variation)
         self.positive_weight, self.dice_weight, self.loss_resolution = positive_weight, dice_weight, _known_resolution(loss_resolution)
         self.dice = MeanMetric()
 

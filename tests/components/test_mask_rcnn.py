@@ -142,3 +142,9 @@ def test_coco_weights_are_loaded_once_before_training(build, monkeypatch):
     assert loaded == [component.model]
     build("mask_rcnn").setup("fit")
     assert len(loaded) == 1
+
+
+def test_parts_of_as_many_films_are_shown_as_told(build, tiny_dataset):
+    assert build("mask_rcnn", cut=0.4).view(tiny_dataset.split("val"), training=True).cut == 0.4
+    with pytest.raises(ValueError, match=r"`cut` to be 0\.\.1, but got 2"):
+        build("mask_rcnn", cut=2.0)

@@ -58,3 +58,19 @@ def test_context_reaches_network_and_view(build, tiny_dataset):
     batch = component.view(tiny_dataset.split("val"), training=False).item(0, None)
     assert component.context == 4 and batch.centroids.shape == (1, 4, 2)
     assert component.model(batch.centroids, batch.sizes).shape == (1, 2)
+
+
+def test_as_many_trails_are_reframed_as_told(build, tiny_dataset):
+    assert build("point_predictor", reframed=0.4).view(tiny_dataset.split("val"), training=True).reframed == 0.4
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"reframed": 2.0}, "`reframed` to be 0..1, but got 2"),
+        ({"reframed": 0.5, "coordinates": "local"}, "`coordinates` that see the film with `reframed`, but got `local`"),
+    ],
+)
+def test_reframing_that_does_nothing_or_too_much_is_refused(build, options, said):
+    with pytest.raises(ValueError, match=said):
+        build("point_predictor", **options)

@@ -95,7 +95,7 @@ def test_pretrained_weights_are_loaded_before_training_only(build, monkeypatch):
     [
         ({"background": "ring"}, "`background` to be one of spacings, pixels, but got `ring`"),
         ({"background": "pixels"}, "`patch_pixels` with `background=pixels`.*but got none"),
-        ({"max_rotation": -1.0}, "`max_rotation` to be 0 to 180 degrees, but got -1"),
+        ({"variation": {"max_rotation": -1.0}}, "`max_rotation` to be 0 to 180 degrees, but got -1"),
     ],
 )
 def test_options_of_the_view_are_refused_by_name(build, options, said):
@@ -106,6 +106,6 @@ def test_options_of_the_view_are_refused_by_name(build, options, said):
 def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
     films = tiny_dataset.split("val")
     assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
-    options = {"augment": False, "max_rotation": 35.0, "exposure": "wide", "rods": 0.1}
+    options = {"augment": False, "variation": {"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2}}
     view = build("resnet", background="pixels", patch_pixels=40, **options).view(films, True)
-    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.variation == PatchVariation(35.0, "wide", 0.1)
+    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.variation == PatchVariation(35.0, "wide", 0.1, 0.2)

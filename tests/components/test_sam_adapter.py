@@ -276,11 +276,5 @@ def test_readers_are_two_different_ones_at_least(build, readers):
 
 
 def test_training_patches_are_varied_as_told(build, make_film):
-    view = build("sam_adapter", max_rotation=35.0, exposure="wide", rods=0.1).view([make_film()], True)
-    assert view.variation == PatchVariation(35.0, "wide", 0.1)
-    with pytest.raises(ValueError, match="`exposure` to be one of usual, wide, but got `dim`"):
-        build("sam_adapter", exposure="dim")
-    with pytest.raises(ValueError, match="`max_rotation` to be 0 to 180 degrees, but got -1"):
-        build("sam_adapter", max_rotation=-1.0)
-    with pytest.raises(ValueError, match="`rods` to be 0 to 1, but got 2"):
-        build("sam_adapter", rods=2.0)
+    view = build("sam_adapter", variation={"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2}).view([make_film()], True)
+    assert view.variation == PatchVariation(35.0, "wide", 0.1, 0.2)

@@ -259,12 +259,12 @@ def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, chan
 
 def test_a_run_resumes_that_was_begun_before_a_setting_came(tuned, build, foundation, tmp_path):
     content = stored(tuned("lora")[1])
-    del content["hyper_parameters"]["rods"]
+    del content["hyper_parameters"]["variation"]
     torch.save(content, tmp_path / "last.ckpt")
     settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}, "readers": READERS}
     check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings))
-    with pytest.raises(ValueError, match=r"they were other ones: rods=0\.0\."):
-        check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings, rods=0.5))
+    with pytest.raises(ValueError, match=r"they were other ones: variation=None\."):
+        check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings, variation={"rods": 0.5}))
 
 
 @every_tuning

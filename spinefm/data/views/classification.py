@@ -87,7 +87,7 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
     def _patch(self, film: Radiograph, centre: Point, spacing: float, rng: np.random.Generator) -> Tensor:
         box, size = patch_box(centre, self.patch_rule.side(spacing)), self.input_size
         if self.augments:
-            pixels, _ = varied_patch(film, box, size, rng, self.variation)
+            pixels, _ = varied_patch(film, box, spacing, size, rng, self.variation)
         else:
             pixels = grey_patch(film, box, size)
         return torch.from_numpy(pixels)[None].float() / 255

@@ -74,13 +74,13 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
         x, y = np.asarray(ref.centroid) + rng.normal(0, self.jitter, 2) * ref.spacing
         spacing = ref.spacing * np.exp(rng.normal(0, self.jitter))
         box = patch_box((float(x), float(y)), self.patch_rule.side(spacing))
-        pixels, mask = self._patch(film, vertebra, box, rng)
+        pixels, mask = self._patch(film, vertebra, box, spacing, rng)
         prompt = self.prompt(self.input_size, spacing * self.input_size / box.side, rng if self.training else None, mask)
         return torch.from_numpy(pixels)[None].float() / 255, prompt, mask, torch.tensor(reader_index(film.reader, self.readers))
 
-    def _patch(self, film: Radiograph, vertebra: int, box: PatchBox, rng: np.random.Generator) -> tuple[Pixels, Tensor]:
+    def _patch(self, film: Radiograph, vertebra: int, box: PatchBox, spacing: float, rng: np.random.Generator) -> tuple[Pixels, Tensor]:
         size, one = self.input_size, film.vertebrae[vertebra]
         if not self.augments:
             return grey_patch(film, box, size), crop_mask(one, box, size)
-        pixels, (mask,) = varied_patch(film, box, size, rng, self.variation, [one])
+        pixels, (mask,) = varied_patch(film, box, spacing, size, rng, self.variation, [one])
         return pixels, torch.from_numpy(mask).float()

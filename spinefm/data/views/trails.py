@@ -11,6 +11,9 @@ from spinefm.data.views.base import View, spine_centroids, spine_strides
 from spinefm.data.views.sampling import ItemKey
 from spinefm.structures import Radiograph
 
+BEYOND = 0.25
+"""How far beyond its edges a film may go on in training, in its width and height."""
+
 
 class TrailBatch(NamedTuple):
     """N runs of k centroids and the one that follows.
@@ -29,7 +32,16 @@ class TrailBatch(NamedTuple):
 class TrailView(View[TrailBatch]):
     """Every run of k + 1 consecutive centroids, forwards and backwards; batches come whole, from `__getitems__`."""
 
-    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, context: int, jitter: float, augment: bool = True) -> None:
+    def __init__(
+        self,
+        films: Sequence[Radiograph],
+        training: bool,
+        seed: int,
+        context: int,
+        jitter: float,
+        augment: bool = True,
+        reframed: float = 0.0,
+    ) -> None:
         """Make a view; see `View`.
 
         Args:
@@ -38,13 +50,14 @@ class TrailView(View[TrailBatch]):
             seed: See `View`.
             context: k.
             jitter: Standard deviation of a training trail's centroids, in its last steps: a walk's centroids are estimates.
-            augment: Whether training trails are mirrored at random.
+            augment: Whether training trails are varied: half of them are mirrored, and some reframed.
+            reframed: Share, 0..1, of those that lie on a film that ends elsewhere; see `reframe`.
 
         Raises:
             ValueError: If no film has k + 1 vertebrae.
         """
         super().__init__(films, training, seed, augment)
-        self.context, self.jitter = context, jitter
+        self.context, self.jitter, self.reframed = context, jitter, reframed
         runs = [(run, film.size[::-1], i) for i, film in enumerate(films) for run in _runs(film, context + 1)]
         if not runs:
             raise ValueError(f"Expected a film with at least {context + 1} vertebrae, but found none. Check the annotations.")
@@ -73,11 +86,33 @@ class TrailView(View[TrailBatch]):
         if self.augments:
             mirrored = rng.random(len(runs)) < 0.5
             runs[mirrored, :, 0] = sizes[mirrored, :1] - runs[mirrored, :, 0]
+        if self.augments and self.reframed:
+            chosen = rng.random(len(runs)) < self.reframed
+            runs[chosen], sizes[chosen] = reframe(runs[chosen], sizes[chosen], rng)
         if self.training:
             step = np.linalg.norm(runs[:, -2] - runs[:, -3], axis=1)[:, None, None]
             runs[:, :-1] += rng.normal(0, self.jitter, runs[:, :-1].shape) * step
         tensors = (torch.from_numpy(array).float() for array in (runs[:, :-1], sizes, runs[:, -1]))
         return TrailBatch(*tensors)
+
+
+def reframe(runs: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The same places on a film of a part of the spine, or of more.
+
+    Its edges lie anywhere from the trail to `BEYOND` those of the true film. What comes after the trail may lie beyond them: a walk that
+    leaves the film is to say so.
+
+    Args:
+        runs: (N, k + 1, 2) as (x, y), pixels: trails, and what comes after them.
+        sizes: (N, 2) as (width, height), pixels.
+        rng: Source of all randomness.
+
+    Returns:
+        Both on the new film.
+    """
+    trails = runs[:, :-1]
+    first, last = rng.uniform(-BEYOND * sizes, trails.min(1)), rng.uniform(trails.max(1), (1 + BEYOND) * sizes)
+    return runs - first[:, None], last - first
 
 
 def _runs(film: Radiograph, length: int) -> list[np.ndarray]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.views import ClassificationView, PatchVariation, class_names
+from spinefm.data.views import ClassificationView, PatchVariation, class_names, classification
+from spinefm.data.views.patches import varied_patch
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.centroids import centroids_of
 from spinefm.geometry.patches import PatchRule
@@ -216,3 +217,14 @@ def test_a_patch_that_is_turned_shows_the_film_in_its_corners(make_film):
     patches = torch.stack([patch[0] for epoch in range(5) for patch, _ in items(view, epoch)[::2]])
     # Noise and exposure do not reach that far.
     assert not ((patches - patches.flatten(1).median(1).values[:, None, None]).abs() > 0.3).any()
+
+
+def test_a_film_ends_beside_the_vertebra_in_the_middle_however_large_patches_are(make_film, monkeypatch):
+    seen = []
+    monkeypatch.setattr(classification, "varied_patch", lambda *given: seen.append(given) or varied_patch(*given))
+    film = make_film()
+    view = ClassificationView([film], True, 0, CLASSES, 48, PatchRule(4.0), {}, variation=PatchVariation(cut=1.0))
+    for index in range(len(view)):
+        view[ItemKey(0, index)]
+    assert [box.side for _, box, *_ in seen] == pytest.approx([4 * spacing for _, _, spacing, *_ in seen], abs=1)
+    assert {given[5].cut for given in seen} == {1.0}

@@ -1,11 +1,13 @@
 """The detector's view: boxes and masks that fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from spinefm.data.views import DetectionView
-from spinefm.data.views.detection import detection_target
+from spinefm.data.views.detection import LEAST_VERTEBRAE, detection_target, part_of
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.masks import paste_mask
 
@@ -61,3 +63,59 @@ def test_a_film_without_vertebrae_has_an_empty_target(make_film):
     _, target = DetectionView([make_film(levels=())], training=True, seed=0)[ItemKey(0, 0)]
     assert {key: tuple(value.shape) for key, value in target.items()} == {"boxes": (0, 4), "labels": (0,), "masks": (0, 160, 96)}
     assert target["boxes"].dtype == torch.float32 and target["labels"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_training_shows_a_part_of_as_many_films_as_told(make_film, share):
+    film = make_film()
+    view = DetectionView([film], training=True, seed=0, cut=share)
+    parts = [view[ItemKey(epoch, 0)][0].shape[1:] != film.size for epoch in range(60)]
+    assert np.mean(parts) == pytest.approx(share, abs=0.15)
+
+
+@pytest.mark.parametrize("fault", ["empty", "upside down"])
+def test_no_part_of_a_film_whose_vertebrae_do_not_follow_each_other_downwards(make_film, fault):
+    film = make_film()
+    if fault == "empty":
+        gone = replace(film.vertebrae[2], mask=np.zeros_like(film.vertebrae[2].mask))
+        film = replace(film, vertebrae=(*film.vertebrae[:2], gone, *film.vertebrae[3:]))
+    else:
+        film = replace(film, vertebrae=film.vertebrae[::-1])
+    view = DetectionView([film], True, 0, cut=1.0)
+    assert all(view[ItemKey(epoch, 0)][0].shape[1:] == film.size for epoch in range(5))
+
+
+def test_no_part_of_too_few_vertebrae_and_none_without_training(make_film):
+    few, whole = make_film(levels=("L1", "L2", "L3")), make_film()
+    for view in (
+        DetectionView([few], True, 0, cut=1.0),
+        DetectionView([whole], False, 0, cut=1.0),
+        DetectionView([whole], True, 0, False, 1.0),
+    ):
+        assert all(view[ItemKey(epoch, 0)][0].shape[1:] == view.films[0].size for epoch in range(5))
+
+
+def test_a_part_shows_vertebrae_one_after_the_other_where_they_lie(make_film):
+    film = make_film()
+    masks = [paste_mask(vertebra, film.size) for vertebra in film.vertebrae]
+    numbered = sum(np.uint8(i) * mask for i, mask in enumerate(masks, start=1))
+    seen = set()
+    for seed in range(80):
+        pixels, parts = part_of(numbered, masks, np.random.default_rng(seed))
+        shown = [i for i, part in enumerate(parts) if part.any()]
+        seen.add(tuple(shown))
+        assert len(shown) >= LEAST_VERTEBRAE and shown == list(range(shown[0], shown[-1] + 1))
+        assert all((pixels[parts[i]] == i + 1).all() for i in shown)
+    assert len(seen) == 10  # every run of 4 to 7 of the seven
+
+
+def test_a_vertebra_of_which_less_than_half_is_on_the_part_is_none(make_film):
+    film = make_film(levels=("L1", "L2", "L3", "L4", "L5"), lean=0)
+    masks = [paste_mask(vertebra, film.size) for vertebra in film.vertebrae]
+    masks[4] = masks[4] | np.roll(masks[4], -film.vertebrae[4].mask.shape[0], 0)  # so high that a cut goes through it
+    left_out = 0
+    for seed in range(40):
+        pixels, parts = part_of(masks[4].astype(np.uint8), masks, np.random.default_rng(seed))
+        assert all(part.sum() == 0 or part.sum() >= 0.5 * mask.sum() for part, mask in zip(parts, masks, strict=True))
+        left_out += bool(pixels.any() and not parts[4].any())
+    assert left_out

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.data.views import PatchVariation, SegmentationView
+from spinefm.data.views import PatchVariation, SegmentationView, segmentation
+from spinefm.data.views.patches import varied_patch
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.patches import PatchRule
 from spinefm.prompts import CentrePoint, ForegroundPoint, JitteredPoint, SpacingBox
@@ -206,3 +207,14 @@ def tilt_of(mask):
     rows, columns = np.nonzero(mask.numpy() > 0.5)
     along = np.linalg.eigh(np.cov(columns, rows))[1][:, -1]
     return abs(np.degrees(np.arctan(along[1] / along[0])))
+
+
+def test_a_film_ends_beside_the_vertebra_in_the_middle_however_large_patches_are(make_film, monkeypatch):
+    seen = []
+    monkeypatch.setattr(segmentation, "varied_patch", lambda *given: seen.append(given) or varied_patch(*given))
+    film = make_film()
+    view = SegmentationView([film], True, 0, 48, PatchRule(4.0), CentrePoint(), 0.1, {}, variation=PatchVariation(cut=1.0))
+    for index in range(len(view)):
+        view[ItemKey(0, index)]
+    assert [box.side for _, box, *_ in seen] == pytest.approx([4 * spacing for _, _, spacing, *_ in seen], abs=1)
+    assert {given[5].cut for given in seen} == {1.0}

@@ -8,6 +8,7 @@ import torch
 
 from spinefm.data.views import TrailView
 from spinefm.data.views.sampling import ItemKey
+from spinefm.data.views.trails import BEYOND, reframe
 from spinefm.geometry.centroids import centroids_of
 from spinefm.structures import Landmark
 
@@ -118,3 +119,36 @@ def test_only_the_centroid_of_a_landmark_counts(make_film):
     marked = replace(film, landmarks=(Landmark("S1", "top left", (40.0, 140.0)), Landmark("C2", "bottom right", (60.0, 5.0))))
     view = TrailView([marked], training=False, seed=0, context=3, jitter=0.0)
     assert ordered(whole(view)) == ordered(runs_of(film, 4))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_training_shows_as_many_trails_as_told_on_a_film_that_ends_elsewhere(make_film, share):
+    film = make_film()
+    view = TrailView([film], training=True, seed=0, context=3, jitter=0.0, reframed=share)
+    batches = [view.__getitems__([ItemKey(epoch, index) for index in range(len(view))]) for epoch in range(60)]
+    elsewhere = torch.cat([(batch.sizes != torch.tensor(film.size[::-1])).any(1) for batch in batches])
+    assert elsewhere.float().mean() == pytest.approx(share, abs=0.1)
+
+
+def test_another_frame_moves_and_cuts_but_neither_bends_nor_stretches(make_film):
+    runs, sizes = np.tile(runs_of(make_film(), 4), (50, 1, 1)), np.tile([[96.0, 160.0]], (400, 1))
+    moved, on = reframe(runs, sizes, np.random.default_rng(0))
+    np.testing.assert_allclose(np.diff(moved, axis=1), np.diff(runs, axis=1))
+    trails = moved[:, :-1]
+    assert (trails >= 0).all() and (trails <= on[:, None]).all() and (on <= (1 + 2 * BEYOND) * sizes).all()
+    smaller = (on < sizes).mean(0)
+    assert (smaller > 0.4).all() and (smaller < 1).all()
+
+
+def test_what_comes_next_may_lie_beyond_another_frame_as_where_a_walk_leaves_the_film(make_film):
+    runs, sizes = np.tile(runs_of(make_film(), 4), (50, 1, 1)), np.tile([[96.0, 160.0]], (400, 1))
+    moved, on = reframe(runs, sizes, np.random.default_rng(0))
+    beyond = ((moved[:, -1] < 0) | (moved[:, -1] > on)).any(1)
+    assert 0.05 < beyond.mean() < 0.5
+
+
+def test_without_augmentation_films_end_where_they_do(make_film):
+    film = make_film()
+    view = TrailView([film], training=True, seed=0, context=3, jitter=0.0, augment=False, reframed=1.0)
+    np.testing.assert_allclose(whole(view), runs_of(film, 4), atol=1e-3)
+    assert (view[ItemKey(0, 0)].sizes == torch.tensor(film.size[::-1])).all()
