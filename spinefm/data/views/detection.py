@@ -61,7 +61,7 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
 
 def can_be_cut(masks: Sequence[Mask]) -> bool:
     """Whether `part_of` can take these masks: enough of them, none empty, from above to below."""
-    heights = [np.flatnonzero(mask.any(1)).mean() for mask in masks if mask.any()]
+    heights = [_height(mask) for mask in masks if mask.any()]
     return len(masks) == len(heights) >= LEAST_VERTEBRAE and bool((np.diff(heights) > 0).all())
 
 
@@ -89,7 +89,12 @@ def part_of(pixels: Pixels, masks: Sequence[Mask], rng: np.random.Generator) -> 
 
 def _between(upper: Mask, lower: Mask) -> int:
     """The row midway between two masks."""
-    return int(np.mean([np.flatnonzero(mask.any(1)).mean() for mask in (upper, lower)]).round())
+    return round((_height(upper) + _height(lower)) / 2)
+
+
+def _height(mask: Mask) -> float:
+    """The mean row of a mask that is not empty."""
+    return float(np.flatnonzero(mask.any(1)).mean())
 
 
 def detection_target(masks: list[Mask], size: tuple[int, int]) -> dict[str, Any]:
