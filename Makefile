@@ -24,8 +24,9 @@ help:
 	.venv/bin/pip install -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# A process for each core: a test computes in one thread, and many wait for a process of their own.
 test: .venv/.installed
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n logical --dist worksteal
 
 lint: .venv/.installed
 	.venv/bin/ruff check .
