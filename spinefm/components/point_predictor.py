@@ -52,10 +52,10 @@ class PointPredictorComponent(Component):
         The frame is called `coordinates` here, because Lightning would leave an argument named `frame` out of the checkpoint.
 
         Raises:
-            ValueError: If `reframed` is no share, or does nothing in this frame; see `PointPredictor`.
+            ValueError: If `jitter` or `reframed` is not 0..1, or `reframed` does nothing in this frame; see `PointPredictor`.
         """
         super().__init__(optimizer, scheduler, seed, augment)
-        check_shares(reframed=reframed)
+        check_shares(jitter=jitter, reframed=reframed)
         if reframed and coordinates == Frame.LOCAL:
             raise ValueError(f"Expected `coordinates` that see the film with `reframed`, but got `{coordinates}`: it would do nothing.")
         self.model = PointPredictor(context, hidden_size, coordinates)

@@ -67,10 +67,11 @@ def test_as_many_trails_are_reframed_as_told(build, tiny_dataset):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"jitter": -0.1}, "`jitter` to be 0..1, but got -0.1"),
         ({"reframed": 2.0}, "`reframed` to be 0..1, but got 2"),
         ({"reframed": 0.5, "coordinates": "local"}, "`coordinates` that see the film with `reframed`, but got `local`"),
     ],
 )
-def test_reframing_that_does_nothing_or_too_much_is_refused(build, options, said):
+def test_trails_varied_by_nothing_or_too_much_are_refused(build, options, said):
     with pytest.raises(ValueError, match=said):
         build("point_predictor", **options)

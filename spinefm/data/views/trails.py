@@ -14,6 +14,9 @@ from spinefm.structures import Radiograph
 BEYOND = 0.25
 """How far beyond its edges a film may go on in training, in its width and height."""
 
+FARTHEST = 0.6
+"""How far off a training trail's centroid may be along either axis, in its last steps: a walk ends before it misses by more."""
+
 
 class TrailBatch(NamedTuple):
     """N runs of k centroids and the one that follows.
@@ -49,7 +52,7 @@ class TrailView(View[TrailBatch]):
             training: See `View`.
             seed: See `View`.
             context: k.
-            jitter: Standard deviation of a training trail's centroids, in its last steps: a walk's centroids are estimates.
+            jitter: How far off a training trail's centroids are, in its last steps: a walk's centroids are estimates; see `astray`.
             augment: Whether training trails are varied: half of them are mirrored, and some reframed.
             reframed: Share, 0..1, of those that lie on a film that ends elsewhere; see `reframe`.
 
@@ -91,9 +94,25 @@ class TrailView(View[TrailBatch]):
             runs[chosen], sizes[chosen] = reframe(runs[chosen], sizes[chosen], rng)
         if self.training:
             step = np.linalg.norm(runs[:, -2] - runs[:, -3], axis=1)[:, None, None]
-            runs[:, :-1] += rng.normal(0, self.jitter, runs[:, :-1].shape) * step
+            runs[:, :-1] += astray(runs[:, :-1].shape, self.jitter, rng) * step
         tensors = (torch.from_numpy(array).float() for array in (runs[:, :-1], sizes, runs[:, -1]))
         return TrailBatch(*tensors)
+
+
+def astray(shape: tuple[int, ...], jitter: float, rng: np.random.Generator) -> np.ndarray:
+    """How far estimated centroids lie from the true ones, most of them close and a few far off: Student's t of two degrees of freedom.
+
+    With `jitter` 0.04, half of them lie within 0.06 and 95 % within 0.25; 0.06 and 0.23 it is for what walks find on AASCE's films.
+
+    Args:
+        shape: Of what is wanted.
+        jitter: Its scale: three of five values lie within it.
+        rng: Source of all randomness.
+
+    Returns:
+        Array of that shape, each value at most `FARTHEST`.
+    """
+    return np.clip(jitter * rng.standard_t(2, shape), -FARTHEST, FARTHEST)
 
 
 def reframe(runs: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

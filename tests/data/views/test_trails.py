@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest, t
 
 from spinefm.data.views import TrailView
 from spinefm.data.views.sampling import ItemKey
-from spinefm.data.views.trails import BEYOND, reframe
+from spinefm.data.views.trails import BEYOND, FARTHEST, astray, reframe
 from spinefm.geometry.centroids import centroids_of
 from spinefm.structures import Landmark
 
@@ -84,8 +85,15 @@ def test_jitter_moves_the_trail_by_shares_of_its_last_step_and_never_the_target(
     errors = np.concatenate([whole(view, epoch) - truth for epoch in range(40)])
     # The spine stands in the middle of the film, so that mirroring changes nothing.
     np.testing.assert_allclose(errors[:, -1], 0, atol=1e-3)
-    assert errors[:, :-1].std() / 18 == pytest.approx(0.1, rel=0.1)
-    assert np.abs(errors[:, :-1].mean()) < 0.1
+    assert np.median(np.abs(errors[:, :-1])) / 18 == pytest.approx(0.0816, rel=0.1)
+    assert np.abs(np.median(errors[:, :-1])) < 0.1
+
+
+def test_centroids_that_are_estimated_lie_astray_as_students_t_does():
+    errors = astray((20000, 2), 0.04, np.random.default_rng(0))
+    assert kstest(errors.ravel(), t(2, scale=0.04).cdf).statistic < 0.01
+    assert np.abs(errors).max() == FARTHEST
+    assert not astray((5,), 0.0, np.random.default_rng(0)).any()
 
 
 def test_without_training_there_is_no_jitter(make_film):
