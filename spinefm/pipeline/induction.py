@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from spinefm.options import check_shares
 from spinefm.pipeline.examination import Finding, Place
 from spinefm.pipeline.wavefront import Examine, Predict, Procedure
 from spinefm.structures import Direction, Point, Radiograph, StopReason
+
+Look = tuple[Place, Finding | StopReason]
+"""A place that was examined, and what stands there or why a walk would end there."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class InductionRules:
         terminals: Classes that are kept and end a walk.
         patience: How many steps a walk goes on beyond a first background or terminal; an ordinary vertebra there lets it go
             on as if nothing had been. 0 is arXiv:2411.00326, where one wrong answer of the classifier loses the rest of the spine.
+        swing: How far to either side of its step a walk looks, and half as far, degrees, where it would see a first background or finds no
+            mask: in a sharp turn the spine goes on there. 0 does not look.
         lookahead: How many steps are examined at once, all but the first where predictions of predictions lead.
         tolerance: How far a centroid may lie from its prediction, in spacings, for steps that were predicted from it to count.
     """
@@ -38,6 +43,7 @@ class InductionRules:
     max_step_ratio: float = 2.5
     terminals: tuple[str, ...] = ()
     patience: int = 0
+    swing: float = 0.0
     lookahead: int = 1
     tolerance: float = 0.1
 
@@ -48,6 +54,8 @@ class InductionRules:
         check_shares(max_overlap=self.max_overlap)
         if not 1 <= self.reach < math.inf:
             raise ValueError(f"Expected `reach` to be a number of at least 1, but got {self.reach}.")
+        if not 0 <= self.swing <= 90:
+            raise ValueError(f"Expected `swing` to be 0..90 degrees, but got {self.swing}.")
 
 
 @dataclass(eq=False)
@@ -137,10 +145,10 @@ def walk_on(walks: Sequence[Walk], context: int, rules: InductionRules) -> Proce
         walk.weigh(walk.findings[-1], rules)
     while alive := [walk for walk in walks if walk.stop is None]:
         plans = yield from _plan(alive, context, rules)
-        places = [place for plan in plans for place in plan]
-        findings = iter((yield Examine(places)) if places else ())
-        for walk, plan in zip(alive, plans, strict=True):
-            _follow(walk, [(place, next(findings)) for place in plan], rules)
+        ahead = yield from _look_at(plans)
+        aside = yield from _look_at([_swung(*each, rules) for each in zip(alive, ahead, strict=True)])
+        for walk, looks, others in zip(alive, ahead, aside, strict=True):
+            _follow(walk, _surest(walk, others, rules) or looks, rules)
 
 
 def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedure[list[list[Place]]]:
@@ -160,6 +168,41 @@ def _plan(walks: Sequence[Walk], context: int, rules: InductionRules) -> Procedu
     return plans
 
 
+def _look_at(plans: Sequence[Sequence[Place]]) -> Procedure[list[list[Look]]]:
+    """Examine the places of all walks of a film together."""
+    places = [place for plan in plans for place in plan]
+    findings = iter((yield Examine(places)) if places else ())
+    return [[(place, next(findings)) for place in plan] for plan in plans]
+
+
+def _swung(walk: Walk, looks: Sequence[Look], rules: InductionRules) -> list[Place]:
+    """Where else a walk might go on that is about to leave the spine; nowhere if it is not."""
+    if not looks or not _is_lost(walk, looks[0][1], rules):
+        return []
+    angles = rules.swing * np.array([-1, -0.5, 0.5, 1])
+    return [aside for angle in angles if (aside := _turned(looks[0][0], walk.centroids[-1], float(angle))).is_on_film]
+
+
+def _is_lost(walk: Walk, finding: Finding | StopReason, rules: InductionRules) -> bool:
+    """Whether a walk that has been in no doubt finds no vertebra, and is to look aside."""
+    finds_none = isinstance(finding, StopReason) or finding.is_background
+    return rules.swing > 0 and finds_none and not walk.doubts and walk.reach == 1
+
+
+def _turned(place: Place, last: NDArray[np.float64], degrees: float) -> Place:
+    """The place where a step from the last centroid, (2,), to another place leads once it is turned."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    step = np.array([[cos, -sin], [sin, cos]]) @ (np.asarray(place.centre) - last)
+    x, y = (last + step).tolist()
+    return replace(place, centre=(x, y), lean=lean_of(step))
+
+
+def _surest(walk: Walk, looks: Sequence[Look], rules: InductionRules) -> list[Look]:
+    """Of what stands aside, the one vertebra whose mask is surest and to which a step can lead; none if there is no such."""
+    steps = [(place, finding) for place, finding in looks if isinstance(finding, Finding) and _is_step(walk, finding, rules)]
+    return [max(steps, key=lambda look: look[1].vertebra.confidence)] if steps else []
+
+
 def _farther(last: NDArray[np.float64], point: Point, reach: float) -> Point:
     """(x, y) of a prediction, or beyond it as seen from the last centroid, (2,)."""
     if reach == 1:
@@ -175,9 +218,14 @@ def _obstacle(place: Place, steps: int, rules: InductionRules) -> StopReason | N
     return None if place.is_on_film else StopReason.BORDER
 
 
-def _follow(walk: Walk, looks: Sequence[tuple[Place, Finding | StopReason]], rules: InductionRules) -> None:
-    """Take the steps that were examined, as long as each centroid is near the place from which the next step was predicted."""
-    for place, finding in looks:
+def _follow(walk: Walk, looks: Sequence[Look], rules: InductionRules) -> None:
+    """Take the steps that were examined, as long as each centroid is near the place from which the next step was predicted.
+
+    A later one that finds no vertebra is examined anew, to look aside.
+    """
+    for i, (place, finding) in enumerate(looks):
+        if i and _is_lost(walk, finding, rules):
+            return
         _take_step(walk, finding, rules)
         if walk.stop is not None or walk.reach > 1:
             return
@@ -185,11 +233,21 @@ def _follow(walk: Walk, looks: Sequence[tuple[Place, Finding | StopReason]], rul
             return
 
 
+def _is_step(walk: Walk, finding: Finding, rules: InductionRules) -> bool:
+    """Whether it is a vertebra, a new one that lies farther along the spine."""
+    return not finding.is_background and not _overlaps(walk, finding, rules.max_overlap) and _goes_on(walk, finding, rules.max_step_ratio)
+
+
+def _overlaps(walk: Walk, finding: Finding, most: float) -> bool:
+    """Whether either walk of the film has that already."""
+    return any(mask_iou(finding.vertebra, earlier.vertebra) > most for earlier in walk.taken)
+
+
 def _take_step(walk: Walk, finding: Finding | StopReason, rules: InductionRules) -> None:
     walk.steps += 1
     if isinstance(finding, StopReason):
         walk.end(finding)
-    elif any(mask_iou(finding.vertebra, earlier.vertebra) > rules.max_overlap for earlier in walk.taken):
+    elif _overlaps(walk, finding, rules.max_overlap):
         walk.look_farther(rules.reach)
     elif not _goes_on(walk, finding, rules.max_step_ratio):
         walk.end(StopReason.IRREGULAR_STEP)

@@ -45,6 +45,7 @@ class InductivePipeline(SpinePipeline):
         max_overlap: float = 0.1,
         reach: float = 1.5,
         patience: int = 4,
+        swing: float = 60.0,
         lookahead: int = 1,
         tolerance: float = 0.1,
         anomaly_rate: float = 0.02,
@@ -67,6 +68,7 @@ class InductivePipeline(SpinePipeline):
             max_overlap: See `InductionRules`.
             reach: See `InductionRules`.
             patience: See `InductionRules`.
+            swing: See `InductionRules`.
             lookahead: See `InductionRules`.
             tolerance: How far a centroid may lie from where it was looked for, in spacings: farther, it is looked at again
                 (`refinements`; see `Examiner`) and steps predicted from it do not count (`lookahead`; see `InductionRules`).
@@ -85,7 +87,14 @@ class InductivePipeline(SpinePipeline):
         examiner = Examiner(segmenter, resnet, mask_threshold, refinements, tolerance, background_above)
         self.crew = Crew(mask_rcnn, point_predictor, examiner)
         self.rules = InductionRules(
-            max_steps, max_overlap, reach, terminals=resnet.terminals, patience=patience, lookahead=lookahead, tolerance=tolerance
+            max_steps,
+            max_overlap,
+            reach,
+            terminals=resnet.terminals,
+            patience=patience,
+            swing=swing,
+            lookahead=lookahead,
+            tolerance=tolerance,
         )
         self.base_attempts, self.films_at_once = base_attempts, films_at_once
         self.level_rules = LevelRules(anomaly_rate, unknown_below)

@@ -280,8 +280,38 @@ def test_a_reach_that_is_none_is_refused(reach):
         InductionRules(reach=reach)
 
 
+def swerving(degrees, after):
+    """Right but for the step beyond one vertebra of SPINE, which it turns."""
+    right, (cos, sin) = OraclePredictor([SPINE]), (np.cos(np.radians(degrees)), np.sin(np.radians(degrees)))
+
+    def predict(film_id, trail):
+        step = np.array(right.next_point(film_id, torch.from_numpy(trail))) - trail[-1]
+        turned = np.allclose(trail[-1], SPINE.vertebrae[after].centroid, atol=2)
+        return trail[-1] + (np.array([[cos, -sin], [sin, cos]]) @ step if turned else step)
+
+    return FunctionPredictor(predict)
+
+
+@pytest.mark.parametrize("segmenter", [None, DiscSegmenter(2)], ids=["no mask", "background"])
+@pytest.mark.parametrize("lookahead", [1, 3])
+@pytest.mark.parametrize(("turn", "swing", "found"), [(50, 0, 2), (50, 20, 2), (50, 45, 7), (-50, 45, 7), (15, 0, 7)])
+def test_a_walk_that_leaves_the_spine_looks_aside(turn, swing, found, lookahead, segmenter):
+    _, down = walk(SPINE, slice(7, 10), swerving(turn, after=11), segmenter, swing=swing, lookahead=lookahead)
+    assert len(down.new_findings) == found
+
+
+@pytest.mark.parametrize("max_steps", [1, 2, 9])
+def test_looking_aside_in_vain_changes_nothing(max_steps):
+    """Beyond the last vertebra."""
+    beyond = (SPINE, slice(14, 17), FunctionPredictor(straight), DiscSegmenter(2))
+    _, plain = walk(*beyond, patience=3, max_steps=max_steps)
+    _, aside = walk(*beyond, patience=3, max_steps=max_steps, swing=45)
+    assert (aside.stop, aside.steps, aside.new_findings) == (plain.stop, plain.steps, plain.new_findings)
+
+
 @pytest.mark.parametrize(
-    ("rule", "value"), [("lookahead", 0), ("max_steps", -3), ("patience", -1), ("max_overlap", -0.1), ("max_overlap", 10)]
+    ("rule", "value"),
+    [("lookahead", 0), ("max_steps", -3), ("patience", -1), ("max_overlap", -0.1), ("max_overlap", 10), ("swing", -1), ("swing", 91)],
 )
 def test_rules_out_of_range_are_refused(rule, value):
     with pytest.raises(ValueError, match=f"Expected `{rule}` to be .* but got {value}"):
@@ -351,10 +381,10 @@ def any_pipeline(predictor, discs, max_overlap=0.1, **settings):
 
 
 @settings(max_examples=50, deadline=None)
-@given(predictors(), st.booleans(), st.sampled_from([0.0, 0.1, 0.3]), st.integers(1, 3))
-def test_whatever_the_predictor_says(predictor, discs, max_overlap, lookahead):
+@given(predictors(), st.booleans(), st.sampled_from([0.0, 0.1, 0.3]), st.integers(1, 3), st.sampled_from([0.0, 45.0]))
+def test_whatever_the_predictor_says(predictor, discs, max_overlap, lookahead, swing):
     """Defect 6: every walk ends with a reason, on the film, within its steps, without finding anything twice."""
-    for spine in any_pipeline(predictor, discs, max_overlap, lookahead=lookahead)(TRIO):
+    for spine in any_pipeline(predictor, discs, max_overlap, lookahead=lookahead, swing=swing)(TRIO):
         assert spine.failure is None
         assert set(spine.stops) == set(Direction)
         assert 3 <= len(spine.vertebrae) <= 3 + 2 * 12
