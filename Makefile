@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 SEED ?= 0
+WORKERS ?= logical
 RUN = .venv/bin/python
 COMPONENTS = sam_adapter mask_rcnn resnet point_predictor
 
@@ -14,6 +15,7 @@ help:
 	@echo "make clean   remove build products and caches; runs/, checkpoints/ and .venv/ stay"
 	@echo "PYTHON=...   the interpreter that makes .venv (default: python3)"
 	@echo "SEED=...     the seed of the demo's trainings (default: 0)"
+	@echo "WORKERS=...  the number of processes of make test (default: one for each core)"
 
 # The stamp is written last, so that an interrupted installation is taken up again.
 .venv/.installed: pyproject.toml constraints.txt
@@ -26,7 +28,7 @@ help:
 
 # A process for each core: a test computes in one thread, and many wait for a process of their own.
 test: .venv/.installed
-	$(RUN) -m pytest -q -n logical --dist worksteal
+	$(RUN) -m pytest -q -n $(WORKERS) --dist worksteal
 
 lint: .venv/.installed
 	.venv/bin/ruff check .

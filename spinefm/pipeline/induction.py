@@ -31,8 +31,9 @@ class InductionRules:
         terminals: Classes that are kept and end a walk.
         patience: How many steps a walk goes on beyond a first background or terminal; an ordinary vertebra there lets it go
             on as if nothing had been. 0 is arXiv:2411.00326, where one wrong answer of the classifier loses the rest of the spine.
-        swing: How far to either side of its step a walk looks, and half as far, degrees, where it would see a first background or finds no
-            mask: in a sharp turn the spine goes on there. 0 does not look.
+        swing: How far to either side of its step a walk looks, and half as far, degrees, where it has been in no doubt and would see
+            background or find no mask: in a sharp turn the spine goes on there. It takes the surest vertebra that it sees, a terminal,
+            too. Four more places at a walk's end, which are no steps; a step off the film ends it as ever. 0 does not look.
         lookahead: How many steps are examined at once, all but the first where predictions of predictions lead.
         tolerance: How far a centroid may lie from its prediction, in spacings, for steps that were predicted from it to count.
     """
@@ -67,7 +68,7 @@ class Walk:
         direction: Which way.
         findings: The base case in the order of walking, then what was found since.
         taken: What both walks of the film have found; one list, shared by the two.
-        steps: Places looked at.
+        steps: Places looked at; those aside of one are not counted.
         reach: How far the next look goes, in predicted steps.
         doubts: The stop reasons that the latest findings gave, one after the other; empty after an ordinary vertebra.
         stop: Why it ended; None while it is under way.

@@ -1,5 +1,6 @@
 """Walks along the spine: they end, say why, and find nothing twice, whatever the predictor says."""
 
+from dataclasses import replace
 from itertools import combinations
 from zlib import crc32
 
@@ -167,6 +168,16 @@ class Counted(OracleSegmenter):
         return super().segment(patches)
 
 
+class CountedDiscs(DiscSegmenter):
+    """Counts its patches."""
+
+    patches = 0
+
+    def segment(self, patches):
+        self.patches += len(patches.boxes)
+        return super().segment(patches)
+
+
 @pytest.mark.parametrize("lookahead", [2, 3, 30])
 def test_looking_ahead_finds_the_same_in_fewer_calls(lookahead):
     plain, ahead = Counted([SPINE]), Counted([SPINE])
@@ -294,19 +305,49 @@ def swerving(degrees, after):
 
 @pytest.mark.parametrize("segmenter", [None, DiscSegmenter(2)], ids=["no mask", "background"])
 @pytest.mark.parametrize("lookahead", [1, 3])
-@pytest.mark.parametrize(("turn", "swing", "found"), [(50, 0, 2), (50, 20, 2), (50, 45, 7), (-50, 45, 7), (15, 0, 7)])
+@pytest.mark.parametrize(("turn", "swing", "found"), [(50, 0, 2), (50, 20, 2), (50, 45, 7), (-50, 45, 7), (45, 90, 7), (15, 0, 7)])
 def test_a_walk_that_leaves_the_spine_looks_aside(turn, swing, found, lookahead, segmenter):
     _, down = walk(SPINE, slice(7, 10), swerving(turn, after=11), segmenter, swing=swing, lookahead=lookahead)
     assert len(down.new_findings) == found
 
 
-@pytest.mark.parametrize("max_steps", [1, 2, 9])
-def test_looking_aside_in_vain_changes_nothing(max_steps):
-    """Beyond the last vertebra."""
-    beyond = (SPINE, slice(14, 17), FunctionPredictor(straight), DiscSegmenter(2))
-    _, plain = walk(*beyond, patience=3, max_steps=max_steps)
-    _, aside = walk(*beyond, patience=3, max_steps=max_steps, swing=45)
-    assert (aside.stop, aside.steps, aside.new_findings) == (plain.stop, plain.steps, plain.new_findings)
+@pytest.mark.parametrize(("max_steps", "reason", "steps"), [(1, StopReason.MAX_STEPS, 1), (9, StopReason.BACKGROUND, 4)])
+def test_looking_aside_in_vain_costs_four_places_once(max_steps, reason, steps):
+    """Below the last vertebra, where a walk sees background until its patience ends."""
+    film = replace(SPINE, vertebrae=SPINE.vertebrae[:8])
+    seen = []
+    for swing in (0, 45):
+        counted = CountedDiscs(2)
+        _, down = walk(film, slice(5, 8), FunctionPredictor(straight), counted, patience=3, max_steps=max_steps, swing=swing)
+        assert (down.stop, down.steps, down.new_findings) == (reason, steps, [])
+        seen.append(counted.patches)
+    assert seen[1] - seen[0] == 4
+
+
+class Aside(SameClassifier):
+    """Vertebrae everywhere but on a vertical line."""
+
+    def __init__(self, line):
+        super().__init__(0.1, 0.9)
+        self.line = line
+
+    def classify(self, patches):
+        aside = torch.tensor([abs(box.x + box.side / 2 - self.line) > 5 for box in patches.boxes])
+        return torch.where(aside[:, None], self.probabilities, self.probabilities.flip(0))
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_aside_a_walk_takes_the_surest_vertebra(side):
+    film = make_film(levels=levels_between("T1", "L5"), size=(700, 120))
+    line = film.vertebrae[0].centroid[0]
+
+    class SurerOnOneSide(DiscSegmenter):
+        def segment(self, patches):
+            sure = torch.tensor([1.0 if side * (box.x + box.side / 2 - line) > 0 else 0.5 for box in patches.boxes])
+            return sure[:, None, None] * super().segment(patches)
+
+    _, down = walk(film, slice(7, 10), FunctionPredictor(straight), SurerOnOneSide(2), Aside(line), swing=45, max_steps=1)
+    assert np.sign(down.centroids[-1, 0] - line) == side and len(down.new_findings) == 1
 
 
 @pytest.mark.parametrize(

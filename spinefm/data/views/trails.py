@@ -15,7 +15,7 @@ BEYOND = 0.25
 """How far beyond its edges a film may go on in training, in its width and height."""
 
 FARTHEST = 0.6
-"""How far off a training trail's centroid may be along either axis, in its last steps: a walk ends before it misses by more."""
+"""How far off a training trail's centroid may be along either axis, in its last steps: farther, it is a neighbour's."""
 
 
 class TrailBatch(NamedTuple):
@@ -102,7 +102,7 @@ class TrailView(View[TrailBatch]):
 def astray(shape: tuple[int, ...], jitter: float, rng: np.random.Generator) -> np.ndarray:
     """How far estimated centroids lie from the true ones, most of them close and a few far off: Student's t of two degrees of freedom.
 
-    With `jitter` 0.04, half of them lie within 0.06 and 95 % within 0.25; 0.06 and 0.23 it is for what walks find on AASCE's films.
+    With `jitter` 0.04, half of the points of a plane lie within 0.06 and 95 % within 0.25; 0.06 and 0.23 it is for walks on AASCE's films.
 
     Args:
         shape: Of what is wanted.
@@ -110,7 +110,7 @@ def astray(shape: tuple[int, ...], jitter: float, rng: np.random.Generator) -> n
         rng: Source of all randomness.
 
     Returns:
-        Array of that shape, each value at most `FARTHEST`.
+        Array of that shape, no value farther from 0 than `FARTHEST`.
     """
     return np.clip(jitter * rng.standard_t(2, shape), -FARTHEST, FARTHEST)
 
