@@ -180,8 +180,9 @@ def _swung(walk: Walk, looks: Sequence[Look], rules: InductionRules) -> list[Pla
     """Where else a walk might go on that is about to leave the spine; nowhere if it is not."""
     if not looks or not _is_lost(walk, looks[0][1], rules):
         return []
-    angles = rules.swing * np.array([-1, -0.5, 0.5, 1])
-    return [aside for angle in angles if (aside := _turned(looks[0][0], walk.centroids[-1], float(angle))).is_on_film]
+    place, last = looks[0][0], walk.centroids[-1]
+    turned = [_turned(place, last, share * rules.swing) for share in (-1, -0.5, 0.5, 1)]
+    return [aside for aside in turned if aside.is_on_film]
 
 
 def _is_lost(walk: Walk, finding: Finding | StopReason, rules: InductionRules) -> bool:
