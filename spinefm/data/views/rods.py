@@ -40,7 +40,10 @@ class _Instrumented:
 
 
 def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Generator) -> Pixels:
-    """Put two rods along the annotated spine, held by screws in most vertebrae. Up to a quarter of it stays free at either end.
+    """Put two rods along the annotated spine, held by screws in most vertebrae. Up to a third of it stays free at either end.
+
+    Rods lie as wide apart as bodies are, or a little wider, and off the middle to one side where the spine is turned about itself;
+    metal is as bright as the film gets, or brighter, and the less so the less the film shows of it. Sizes are those of five films of AASCE.
 
     Args:
         pixels: (S, S), the film under `box`.
@@ -57,11 +60,12 @@ def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Ge
     scale = len(pixels) / box.side
     spacings = local_spacings(centroids, spine_strides(film))
     held = _held((centroids - (box.x, box.y)) * scale, spacings * scale, rng)
-    metal, offset = np.zeros(pixels.shape, np.float32), rng.uniform(0.32, 0.6)
+    metal, offset, turn = np.zeros(pixels.shape, np.float32), rng.uniform(0.55, 0.85), rng.normal(0, 0.1)
     for side in _SIDES:
-        _add_rod(metal, held, side * offset, rng)
+        _add_rod(metal, held, side * offset + turn, -side, rng)
     cover = np.asarray(cv2.GaussianBlur(metal, (0, 0), rng.uniform(0.3, 0.9))).clip(0, 1) * rng.uniform(0.4, 1.0)
-    drawn: Pixels = (pixels + cover * (255 - pixels.astype(np.float32))).round().astype(np.uint8)
+    bright = rng.uniform(film.pixels.max(), 255)
+    drawn: Pixels = (pixels + cover * (bright - pixels.astype(np.float32)).clip(0)).round().astype(np.uint8)
     return drawn
 
 
@@ -73,35 +77,37 @@ def _held(centroids: Points, spacings: Points, rng: np.random.Generator) -> _Ins
     return _Instrumented(centroids[held], spacings[held, None], down / np.linalg.norm(down, axis=1, keepdims=True))
 
 
-def _add_rod(metal: Metal, held: _Instrumented, offset: float, rng: np.random.Generator) -> None:
+def _add_rod(metal: Metal, held: _Instrumented, offset: float, inwards: int, rng: np.random.Generator) -> None:
     """A rod `offset` local spacings beside the spine, and its screws; it is stiff, and takes no part in each vertebra's place."""
     beside = held.points + held.across * held.spacings * (offset + rng.normal(0, 0.03, held.spacings.shape))
-    t, mean = np.linspace(-1, 1, len(beside)), float(held.spacings.mean())
+    t, end = np.linspace(-1, 1, len(beside)), rng.uniform(1.02, 1.06)
     rod = np.asarray(polynomial.polyfit(t, beside, 4), dtype=np.float64)
-    bright = rng.uniform(0.7, 1.0)
-    _add_lines(metal, _along(rod, np.linspace(-1.02, 1.02, 80))[None], bright, mean * rng.uniform(0.08, 0.15))
-    _add_screws(metal, held, _along(rod, t), -np.copysign(1.0, offset), bright, rng)
+    opacity = rng.uniform(0.7, 1.0)
+    _add_lines(metal, _along(rod, np.linspace(-end, end, 80))[None], opacity, float(held.spacings.mean()) * rng.uniform(0.17, 0.28))
+    _add_screws(metal, held, _along(rod, t), inwards, opacity, rng)
 
 
 def _along(rod: Points, t: Points) -> Points:
     return np.asarray(polynomial.polyval(t, rod).T, dtype=np.float64)
 
 
-def _add_screws(metal: Metal, held: _Instrumented, heads: Points, inwards: float, bright: float, rng: np.random.Generator) -> None:
-    """Screws in some vertebrae: heads along the rod, shafts that run towards the midline, or nearly along the rays."""
-    size, mean = held.spacings, float(held.spacings.mean())
-    chosen = rng.random(len(heads)) < rng.uniform(0.5, 1.0)
-    half = held.down * size * 0.14
-    _add_lines(metal, np.stack([heads - half, heads + half], axis=1)[chosen], bright * 0.5, mean * rng.uniform(0.22, 0.36))
-    shafts = inwards * rng.uniform(-0.1, 0.5, size.shape) * held.across + rng.uniform(-0.2, 0.2, size.shape) * held.down
-    _add_lines(metal, np.stack([heads, heads + shafts * size], axis=1)[chosen], bright * rng.uniform(0.5, 1.0), mean * 0.15)
+def _add_screws(metal: Metal, held: _Instrumented, heads: Points, inwards: int, opacity: float, rng: np.random.Generator) -> None:
+    """Screws in some vertebrae: round heads on the rod, shafts towards the midline, short where they run nearly along the rays."""
+    mean, chosen = float(held.spacings.mean()), rng.random(len(heads)) < rng.uniform(0.5, 1.0)
+    slopes = rng.normal(0, 0.3) + rng.normal(0, 0.12, held.spacings.shape)
+    along = (inwards * held.across + slopes * held.down) * held.spacings
+    back, length = rng.uniform(0.0, 0.2), rng.uniform(0.1, 0.9) * rng.uniform(0.8, 1.2, held.spacings.shape)
+    round_heads = np.stack([heads - back * along, heads + 0.1 * along], axis=1)[chosen]
+    _add_lines(metal, round_heads, opacity * rng.uniform(0.6, 1.0), mean * rng.uniform(0.36, 0.5))
+    shafts = np.stack([heads, heads + length * along], axis=1)[chosen]
+    _add_lines(metal, shafts, opacity * rng.uniform(0.6, 1.0), mean * rng.uniform(0.12, 0.19))
 
 
-def _add_lines(metal: Metal, paths: Points, bright: float, thickness: float) -> None:
+def _add_lines(metal: Metal, paths: Points, opacity: float, thickness: float) -> None:
     """Add (M, K, 2) open paths, pixels with edges at whole numbers.
 
     OpenCV draws smooth lines half a pixel to two and a half wider than told; thinner than a pixel they fade.
     """
     cover, fixed = np.zeros(metal.shape, np.uint8), np.rint((paths - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     cv2.polylines(cover, list(fixed), False, 255, max(1, round(thickness)), cv2.LINE_AA, _SUBPIXEL_BITS)
-    metal += cover * np.float32(bright * min(1.0, thickness) / 255)
+    metal += cover * np.float32(opacity * min(1.0, thickness) / 255)

@@ -13,7 +13,9 @@ from spinefm.structures import PatchBox, View
 @pytest.fixture
 def film(make_film):
     film = make_film(levels=("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5"), size=(200, 200), left=100, spacing=22)
-    return replace(film, pixels=np.full_like(film.pixels, 60), view=View.AP_SPINE)
+    pixels = np.full_like(film.pixels, 60)
+    pixels[0, 0] = 255  # metal is at least as bright
+    return replace(film, pixels=pixels, view=View.AP_SPINE)
 
 
 def share_with_metal(film, variation):
