@@ -11,10 +11,11 @@ from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, places_along
-from spinefm.pipeline.induction import InductionRules, Walk, both_walks, walk_on
+from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
+from spinefm.pipeline.walk import InductionRules, Walk, both_walks
 from spinefm.pipeline.wavefront import Crew, Detect, Examine, Procedure, run_wavefront
 from spinefm.structures import Detections, Failure, Radiograph, Spine, StopReason
 
@@ -108,8 +109,8 @@ class InductivePipeline(SpinePipeline):
         base = yield from self._find_base(film, detections)
         if isinstance(base, Failure):
             return Spine(film.film_id, film.size, failure=base)
-        up, down = both_walks(film, base)
-        yield from walk_on((up, down), self.crew.predictor.context, self.rules)
+        up, down = both_walks(film, base, self.rules)
+        yield from walk_on((up, down), self.crew.predictor.context)
         return self._spine(up, down)
 
     def _find_base(self, film: Radiograph, detections: Detections) -> Procedure[list[Finding] | Failure]:
