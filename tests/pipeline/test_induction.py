@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from torch.nn.functional import max_pool2d
 
 from spinefm.anatomy import levels_between
-from spinefm.geometry.centroids import last_spacing
 from spinefm.geometry.masks import mask_iou, mask_to_vertebra
 from spinefm.geometry.patches import PatchRule, crop_mask
 from spinefm.pipeline.examination import Examiner, Finding
@@ -66,7 +65,6 @@ def test_up_and_down_from_the_base_case():
     assert (up.direction, indices(up), up.base_length) == (Direction.UP, [2, 1, 0], 3)
     assert (down.direction, indices(down)) == (Direction.DOWN, [6])
     assert np.array_equal(up.centroids[:3], down.centroids[:3][::-1])
-    assert last_spacing(up.centroids) == pytest.approx(np.linalg.norm(np.diff([v.centroid for v in FILM.vertebrae[:3]], axis=0), axis=1).mean())
 
 
 @pytest.mark.parametrize("point", [(np.nan, np.nan), (np.inf, 50), (-np.inf, 50), (50, -0.01), (-0.01, 50), (160, 50), (50, 240), (9e9, 1)])
