@@ -21,6 +21,7 @@ from spinefm.data.problems import DataError
 from spinefm.evaluation.evaluator import Evaluator
 from spinefm.evaluation.tables import angles_table, component_table, results_table
 from spinefm.files.atomic import write_json
+from spinefm.options import check_options
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
@@ -143,6 +144,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
         raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
     if config.reader != OWN:
         raise ValueError(f"Expected `reader={OWN}` for a single component, but got `{config.reader}`. Leave it out.")
+    check_options(FilmDataModule, {"batch_size": config.batch_size})
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)

@@ -162,6 +162,11 @@ def test_a_single_component_is_asked_for_each_films_own_reader(workplace):
     assert told.startswith("Error: Expected `reader=own` for a single component, but got `None`. Leave it out.")
 
 
+def test_a_single_component_takes_a_whole_number_of_items_at_once(workplace):
+    told = fails("evaluate", workplace, "dataset=synthetic", "component=resnet", "batch_size=many")
+    assert told.startswith("Error: Expected `batch_size` to be a whole number, but got `many`.")
+
+
 def test_readers_who_were_not_learnt_cannot_be_asked_for(workplace, own):
     assert "`reader` to be left out, as these networks tell no readers apart" in fails("evaluate", workplace, *own, "reader=anna")
 
