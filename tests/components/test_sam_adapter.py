@@ -1,18 +1,20 @@
 """The segmenter's loss, metric, what of it is trained, and what it asks its network."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from spinefm.anatomy import levels_between
 from spinefm.components.dice import soft_dice_loss
 from spinefm.data.views import PatchVariation
 from spinefm.data.views.sampling import ItemKey
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import foundation_key, is_added
 from spinefm.pipeline.examination import cut_patches, places_along
-from spinefm.structures import PatchBox, Patches
+from spinefm.structures import PatchBox, Patches, View
 from spinefm.training.films import FilmDataModule
 
 
@@ -276,5 +278,9 @@ def test_readers_are_two_different_ones_at_least(build, readers):
 
 
 def test_training_patches_are_varied_as_told(build, make_film):
-    view = build("sam_adapter", variation={"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2}).view([make_film()], True)
-    assert view.variation == PatchVariation(35.0, "wide", 0.1, 0.2)
+    component = build("sam_adapter", variation={"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2})
+    levels = levels_between("T10", "L5")
+    assert component.view([replace(make_film(levels=levels), view=View.AP_SPINE)], True).variation == PatchVariation(35.0, "wide", 0.1, 0.2)
+    with pytest.raises(ValueError, match=r"films from the front .* for `rods=0.1`, but none of 1 is one"):
+        component.view([make_film(levels=levels)], True)
+    component.view([make_film(levels=levels)], False)

@@ -9,7 +9,7 @@ from torch import Tensor
 from spinefm.anatomy import BACKGROUND, VERTEBRA, check_level
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.data.views.base import View, vertebra_refs
-from spinefm.data.views.patches import USUAL, PatchVariation, grey_patch, varied_patch
+from spinefm.data.views.patches import USUAL, PatchVariation, check_variation, grey_patch, varied_patch
 from spinefm.geometry.patches import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
 
@@ -57,8 +57,13 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
             background: A key of `BACKGROUNDS`: where background lies.
             augment: See `View`; without it vertebrae stand in the middle of their patches, at one scale, in validation too.
             variation: Of training patches.
+
+        Raises:
+            ValueError: If there are no films, or none that can be varied so.
         """
         super().__init__(films, training, seed, augment)
+        if self.augments:
+            check_variation(variation, films)
         self.refs = vertebra_refs(films, repeats if training else {})
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
         self.background_point, self.variation = BACKGROUNDS[background], variation

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from spinefm.data.views.augmentation import EXPOSURES, augment, with_surroundings
-from spinefm.data.views.rods import draw_rods
+from spinefm.data.views.rods import LEAST_VERTEBRAE, draw_rods, takes_rods
 from spinefm.geometry.patches import crop_mask, film_patch
 from spinefm.options import check_options, check_shares
-from spinefm.structures import Mask, PatchBox, Pixels, Radiograph, Vertebra, View
+from spinefm.structures import Mask, PatchBox, Pixels, Radiograph, Vertebra
 
 MAX_ZOOM = 1.1
 NEAREST_EDGE = 0.5
@@ -58,6 +58,17 @@ def patch_variation(options: Mapping[str, Any] | None) -> PatchVariation:
     return PatchVariation(**(options or {}))
 
 
+def check_variation(variation: PatchVariation, films: Sequence[Radiograph]) -> None:
+    """Make sure that films can be varied so.
+
+    Raises:
+        ValueError: If rods are to be drawn and none of them takes any.
+    """
+    if variation.rods and not any(map(takes_rods, films)):
+        expected = f"films from the front (`view` ap_spine) with at least {LEAST_VERTEBRAE} annotated vertebrae for `rods={variation.rods}`"
+        raise ValueError(f"Expected {expected}, but none of {len(films)} is one. Leave `rods` out, or set `dataset.view`.")
+
+
 def grey_patch(film: Radiograph, box: PatchBox, size: int) -> Pixels:
     """(size, size): the film under `box`, resized, in the 8 bits that `augment` works on."""
     return film_patch(film.pixels, box, size).round().to(torch.uint8).numpy()
@@ -89,7 +100,7 @@ def varied_patch(
     wide = with_surroundings(box, size, variation.max_rotation, MAX_ZOOM)
     masks = [crop_mask(vertebra, *wide).numpy() > 0.5 for vertebra in vertebrae]
     pixels = grey_patch(film, *wide)
-    if film.view is View.AP_SPINE and variation.rods and rng.random() < variation.rods:
+    if variation.rods and takes_rods(film) and rng.random() < variation.rods:
         pixels = draw_rods(pixels, film, wide[0], rng)
     if variation.cut and rng.random() < variation.cut:
         shown = shown_part(len(pixels), NEAREST_EDGE * spacing * len(pixels) / wide[0].side, rng)

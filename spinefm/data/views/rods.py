@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spinefm.data.views.base import spine_centroids, spine_strides
 from spinefm.geometry.centroids import local_spacings
-from spinefm.structures import PatchBox, Pixels, Radiograph
+from spinefm.structures import PatchBox, Pixels, Radiograph, View
 
 LEAST_VERTEBRAE = 8
 _SIDES = (-1, 1)
@@ -39,6 +39,11 @@ class _Instrumented:
         return np.stack([-self.down[:, 1], self.down[:, 0]], axis=1)
 
 
+def takes_rods(film: Radiograph) -> bool:
+    """Whether rods can be drawn onto a film: it is from the front, where they lie beside the bodies, and enough of its spine annotated."""
+    return film.view is View.AP_SPINE and len(spine_centroids(film)) >= LEAST_VERTEBRAE
+
+
 def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Generator) -> Pixels:
     """Put two rods along the annotated spine, held by screws in most vertebrae. Up to a third of it stays free at either end.
 
@@ -47,17 +52,14 @@ def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Ge
 
     Args:
         pixels: (S, S), the film under `box`.
-        film: Annotated, from the front, with bright bone; one of fewer than `LEAST_VERTEBRAE` stays as it is.
+        film: One that takes rods, with bright bone.
         box: Where the patch lies.
         rng: Source of all randomness.
 
     Returns:
         (S, S), nowhere darker.
     """
-    centroids = spine_centroids(film)
-    if len(centroids) < LEAST_VERTEBRAE:
-        return pixels
-    scale = len(pixels) / box.side
+    centroids, scale = spine_centroids(film), len(pixels) / box.side
     spacings = local_spacings(centroids, spine_strides(film))
     held = _held((centroids - (box.x, box.y)) * scale, spacings * scale, rng)
     metal, offset, turn = np.zeros(pixels.shape, np.float32), rng.uniform(0.55, 0.85), rng.normal(0, 0.1)

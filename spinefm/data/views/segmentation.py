@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spinefm.data.views.base import View, vertebra_refs
-from spinefm.data.views.patches import USUAL, PatchVariation, grey_patch, varied_patch
+from spinefm.data.views.patches import USUAL, PatchVariation, check_variation, grey_patch, varied_patch
 from spinefm.geometry.patches import PatchRule, crop_mask, patch_box
 from spinefm.prompts import Prompt
 from spinefm.structures import PatchBox, Pixels, Radiograph
@@ -53,8 +53,13 @@ class SegmentationView(View[tuple[Tensor, Tensor, Tensor, Tensor]]):
             augment: See `View`.
             readers: Names of those who are told apart.
             variation: Of training patches.
+
+        Raises:
+            ValueError: If there are no films, or none that can be varied so.
         """
         super().__init__(films, training, seed, augment)
+        if self.augments:
+            check_variation(variation, films)
         refs = vertebra_refs(films, repeats if training else {})
         self.refs = [(ref, vertebra) for ref in refs if (vertebra := ref.vertebra) is not None]
         self.input_size, self.patch_rule, self.prompt, self.jitter = input_size, patch_rule, prompt, jitter

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spinefm.data.views import patches
-from spinefm.data.views.patches import USUAL, PatchVariation, grey_patch, patch_variation, shown_part, varied_patch
+from spinefm.data.views.patches import USUAL, PatchVariation, check_variation, grey_patch, patch_variation, shown_part, varied_patch
 from spinefm.structures import PatchBox, View
 
 
@@ -42,6 +42,14 @@ def test_rods_are_drawn_where_the_patch_lies(film, monkeypatch):
 @pytest.mark.parametrize("view", [view for view in View if view is not View.AP_SPINE])
 def test_no_rods_where_they_would_lie_behind_the_bodies_or_nobody_knows(film, view):
     assert share_with_metal(replace(film, view=view), PatchVariation(20.0, rods=1.0)) == 0
+
+
+def test_rods_for_which_there_is_no_film_are_refused(film):
+    lateral = replace(film, view=View.LATERAL_LUMBAR)
+    check_variation(PatchVariation(rods=0.2), [lateral, film])
+    check_variation(USUAL, [lateral])
+    with pytest.raises(ValueError, match=r"films from the front .* for `rods=0.2`, but none of 1 is one\. Leave `rods` out"):
+        check_variation(PatchVariation(rods=0.2), [lateral])
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinefm.data.views.rods import LEAST_VERTEBRAE, draw_rods
-from spinefm.structures import PatchBox
+from spinefm.data.views.rods import LEAST_VERTEBRAE, draw_rods, takes_rods
+from spinefm.structures import PatchBox, View
 
 LEVELS = ("T8", "T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 SPACING, LEFT = 36, 200
@@ -72,7 +72,8 @@ def test_metal_of_a_dim_film_is_dim(spine):
     assert np.mean(levels[::2]) < 0.75 * np.mean(levels[1::2])
 
 
-def test_a_short_spine_stays_as_it_is(make_film):
-    levels = LEVELS[:LEAST_VERTEBRAE]
-    assert drawn(make_film(levels=levels, size=(400, 400), spacing=SPACING, left=LEFT), 0).any()
-    assert not drawn(make_film(levels=levels[1:], size=(400, 400), spacing=SPACING, left=LEFT), 0).any()
+@pytest.mark.parametrize("view", View)
+@pytest.mark.parametrize("number", [0, LEAST_VERTEBRAE - 1, LEAST_VERTEBRAE])
+def test_a_film_from_the_front_with_enough_of_a_spine_takes_rods(make_film, view, number):
+    film = replace(make_film(levels=LEVELS[:number], size=(400, 400), spacing=SPACING, left=LEFT), view=view)
+    assert takes_rods(film) == (view is View.AP_SPINE and number == LEAST_VERTEBRAE)
