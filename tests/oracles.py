@@ -170,8 +170,8 @@ def answered(procedure, crew):
         (answer,) = crew.answer(type(question), [question])
 
 
-EXACT = {"upright": False, "refinements": 0}
-"""A patch that is turned or cut again shows a mask only nearly as it is."""
+EXACT = {"upright": False, "mirrored": False, "refinements": 0}
+"""A patch that is turned or cut again shows a mask only nearly as it is; what an oracle knows of it does not show in the mirror."""
 
 
 def inductive_pipeline(films, detector=None, classifier=None, predictor=None, segmenter=None, **settings):

@@ -23,7 +23,7 @@ from spinefm.pipeline import InductivePipeline
 from spinefm.pipeline.examination import Examiner, Finding, Place, classify_places, cut_patches
 from spinefm.structures import Detections, Radiograph, Spine, StopReason, Vertebra
 
-DECISIONS = {"upright": False, "refinements": 0, "reach": 1.0, "patience": 2, "swing": 0.0}
+DECISIONS = {"upright": False, "mirrored": False, "refinements": 0, "reach": 1.0, "patience": 2, "swing": 0.0}
 """Of the engine, too: what it decides otherwise by now takes more than one look, which the reference does not."""
 
 

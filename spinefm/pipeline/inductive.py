@@ -13,6 +13,7 @@ from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, places_along
 from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
+from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.pipeline.walk import InductionRules, Walk, both_walks
@@ -39,6 +40,7 @@ class InductivePipeline(SpinePipeline):
         sam_adapter: Segmenter,
         mask_threshold: float = 0.5,
         upright: bool = True,
+        mirrored: bool = True,
         refinements: int = 1,
         background_above: float | None = None,
         base_attempts: int = 5,
@@ -62,6 +64,7 @@ class InductivePipeline(SpinePipeline):
             sam_adapter: Draws the masks.
             mask_threshold: See `Examiner`.
             upright: Whether the segmenter's patches are turned so that the spine stands upright in them; see `UprightSegmenter`.
+            mirrored: Whether the segmenter sees each patch in the mirror, too; see `MirroredSegmenter`.
             refinements: See `Examiner`.
             background_above: See `Examiner`.
             base_attempts: How many base cases of a film are tried, the most promising first.
@@ -84,8 +87,7 @@ class InductivePipeline(SpinePipeline):
             if number < 1:
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {number}.")
         self.classifier = resnet
-        segmenter = UprightSegmenter(sam_adapter) if upright else sam_adapter
-        examiner = Examiner(segmenter, resnet, mask_threshold, refinements, tolerance, background_above)
+        examiner = Examiner(self._shown(sam_adapter, upright, mirrored), resnet, mask_threshold, refinements, tolerance, background_above)
         self.crew = Crew(mask_rcnn, point_predictor, examiner)
         self.rules = InductionRules(
             max_steps,
@@ -99,6 +101,11 @@ class InductivePipeline(SpinePipeline):
         )
         self.base_attempts, self.films_at_once = base_attempts, films_at_once
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
+
+    def _shown(self, segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
+        """A segmenter that is shown patches so."""
+        seeing: Segmenter = MirroredSegmenter(segmenter) if mirrored else segmenter
+        return UprightSegmenter(seeing) if upright else seeing
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""

@@ -14,7 +14,6 @@ from spinefm.geometry.patches import crop_mask
 from spinefm.options import check_options
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
-from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.structures import CENTROID, Detections, Patches, Point, Radiograph, Spine, Trails, Vertebra
 
 MASK_SIZE = 256
@@ -156,11 +155,8 @@ class OraclePipeline(InductivePipeline):
         names = {oracle} if isinstance(oracle, str) else set(oracle)
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
-        self.truth = Truth()
-        if "sam_adapter" in names and parts.get("upright"):
-            # The truth is drawn as it lies on the film; what is not annotated, as ever.
-            parts |= {"upright": False, "sam_adapter": UprightSegmenter(parts["sam_adapter"])}
-        super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none"}})
+        self.truth, self.has_true_masks = Truth(), "sam_adapter" in names
+        super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none", "sam_adapter"}})
 
     def _oracle(self, name: str, component: Any) -> Any:
         if name == "mask_rcnn":
@@ -168,7 +164,12 @@ class OraclePipeline(InductivePipeline):
         if name == "point_predictor":
             predictor: NextPoint = component
             return TruePoints(self.truth, predictor.context)
-        return TrueClasses(self.truth, component) if name == "resnet" else TrueMasks(self.truth, component)
+        return TrueClasses(self.truth, component)
+
+    def _shown(self, segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
+        """The truth is drawn as it lies on the film; what is not annotated, as ever."""
+        shown = super()._shown(segmenter, upright, mirrored)
+        return TrueMasks(self.truth, shown) if self.has_true_masks else shown
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`; films have to be annotated."""

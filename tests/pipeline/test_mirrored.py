@@ -1,0 +1,86 @@
+"""Every patch seen twice, once in the mirror: masks lie as the vertebrae do, and what errs to one side errs to neither."""
+
+import pytest
+import torch
+from torch.nn.functional import avg_pool2d
+
+from spinefm.geometry.patches import PatchRule
+from spinefm.pipeline.mirrored import MirroredSegmenter
+from spinefm.pipeline.oracle import OraclePipeline
+from spinefm.structures import PatchBox, Patches
+from tests.oracles import OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
+
+
+class Brightness:
+    """Segments what is bright, half as finely as it sees it, and so many pixels too far to the right."""
+
+    input_size, device, patch_rule = 32, torch.device("cpu"), PatchRule(scale=4.0)
+
+    def __init__(self, shift=0):
+        self.shift, self.seen = shift, []
+
+    def segment(self, patches):
+        self.seen.append(patches)
+        return avg_pool2d(patches.pixels, 2)[:, 0].roll(self.shift, -1) * 12 - 6
+
+
+def patches_of(*pixels):
+    number = len(pixels)
+    boxes, ids = tuple(PatchBox(i, 2 * i, 40) for i in range(number)), tuple(f"film_{i}" for i in range(number))
+    return Patches(torch.stack(pixels)[:, None], boxes, (10.0,) * number, ids, (0.0,) * number, ("anna",) * number)
+
+
+def bright(columns):
+    """A patch with a bright block in some of its 32 columns."""
+    pixels = torch.zeros(32, 32)
+    pixels[8:24, columns] = 1.0
+    return pixels
+
+
+def test_masks_lie_where_they_are_seen():
+    patches, plain = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), Brightness()
+    torch.testing.assert_close(MirroredSegmenter(plain).segment(patches), plain.segment(patches))
+
+
+def test_what_errs_to_one_side_errs_to_neither():
+    logits = MirroredSegmenter(Brightness(shift=2)).segment(patches_of(bright(slice(8, 24))))[0]
+    torch.testing.assert_close(logits, logits.flip(-1))
+    assert (logits > 0).sum() == 4 * 8 and (logits == 0).any()  # both looks agree on the middle, and on nothing else
+
+
+def test_both_looks_are_asked_for_together_with_all_that_is_known_of_a_patch():
+    patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), Brightness()
+    MirroredSegmenter(segmenter).segment(patches)
+    (seen,) = segmenter.seen
+    torch.testing.assert_close(seen.pixels[2:], patches.pixels.flip(-1))
+    assert seen.film_ids == patches.film_ids * 2 and seen.boxes == patches.boxes * 2 and seen.readers == ("anna",) * 4
+
+
+FILM = make_film()
+
+
+class Counting(OracleSegmenter):
+    """Counts the patches that it segments."""
+
+    number = 0
+
+    def segment(self, patches):
+        self.number += len(patches.boxes)
+        return super().segment(patches)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_pipeline_shows_each_patch_twice_if_told(upright):
+    once, twice = Counting([FILM]), Counting([FILM])
+    for segmenter, mirrored in ((once, False), (twice, True)):
+        # What an oracle draws of a patch in the mirror is no mirror image; steps are counted, not masks.
+        inductive_pipeline([FILM], segmenter=segmenter, mirrored=mirrored, upright=upright, max_steps=0)([FILM])
+    assert twice.number == 2 * once.number > 0
+
+
+def test_true_masks_are_not_mirrored():
+    parts = {"mask_rcnn": None, "resnet": OracleClassifier([FILM]), "point_predictor": OraclePredictor([FILM])}
+    for mirrored in (False, True):
+        pipeline = OraclePipeline(["mask_rcnn", "sam_adapter"], mirrored=mirrored, sam_adapter=OracleSegmenter([FILM]), **parts)
+        (spine,) = pipeline([FILM])
+        assert [vertebra.box for vertebra in spine.vertebrae] == [vertebra.box for vertebra in FILM.vertebrae]
