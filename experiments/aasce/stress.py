@@ -17,7 +17,7 @@ from rich.console import Console
 from spinefm.composition import load_pipeline
 from spinefm.data.datasets.aasce import CAMPAIGNS, AasceDataset
 from spinefm.data.shrink import shrink
-from spinefm.data.views.rods import draw_rods
+from spinefm.data.views.rods import draw_rods, takes_rods
 from spinefm.evaluation.metrics import headline
 from spinefm.evaluation.records import record_film
 from spinefm.pipeline import InductivePipeline
@@ -31,6 +31,8 @@ NOISE = 25.0
 
 def with_rods(film: Radiograph, rng: np.random.Generator) -> Radiograph:
     """After a fusion."""
+    if not takes_rods(film):
+        return film
     height, width = film.size
     square = np.zeros((max(film.size),) * 2, np.uint8)
     square[:height, :width] = film.pixels

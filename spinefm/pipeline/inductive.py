@@ -103,7 +103,7 @@ class InductivePipeline(SpinePipeline):
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
     def _shown(self, segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
-        """A segmenter that is shown patches so."""
+        """The segmenter, shown patches upright and in the mirror as told."""
         seeing: Segmenter = MirroredSegmenter(segmenter) if mirrored else segmenter
         return UprightSegmenter(seeing) if upright else seeing
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from spinefm.pipeline.protocols import Segmenter
@@ -12,7 +11,7 @@ from spinefm.structures import Patches
 class MirroredSegmenter:
     """Has every patch segmented as it is and with left and right exchanged, and takes the mean of both logits.
 
-    Bodies are nearly symmetric, errors of a network are not: a side that one look draws too steep the other draws too level.
+    What a network errs to one side in one look it errs to the other in the mirror.
 
     Attributes:
         segmenter: Draws the masks.
@@ -22,13 +21,11 @@ class MirroredSegmenter:
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
-        """Wrap a segmenter whose prompt is symmetric, as points and boxes around the middle of a patch are."""
+        """Wrap a segmenter that has learnt from mirror images, as `augment` shows them, and whose prompt is symmetric, as a centre's is."""
         self.segmenter, self.device = segmenter, segmenter.device
         self.input_size, self.patch_rule = segmenter.input_size, segmenter.patch_rule
 
     def segment(self, patches: Patches) -> Tensor:
-        """(N, L, L) logits; see `Segmenter`."""
-        twice = patches.select([*range(len(patches.boxes))] * 2)
-        both = torch.cat([patches.pixels, patches.pixels.flip(-1)])
-        own, mirrored = self.segmenter.segment(replace(twice, pixels=both)).chunk(2)
-        return (own + mirrored.flip(-1)) / 2
+        """(N, L, L) logits; see `Segmenter`. Two calls of N patches, so that no batch is larger than a caller thinks."""
+        mirrored = replace(patches, pixels=patches.pixels.flip(-1), leans=tuple(-lean for lean in patches.leans))
+        return (self.segmenter.segment(patches) + self.segmenter.segment(mirrored).flip(-1)) / 2

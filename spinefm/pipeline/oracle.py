@@ -155,7 +155,7 @@ class OraclePipeline(InductivePipeline):
         names = {oracle} if isinstance(oracle, str) else set(oracle)
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
-        self.truth, self.has_true_masks = Truth(), "sam_adapter" in names
+        self.truth, self._has_true_masks = Truth(), "sam_adapter" in names  # the constructor below asks for both, see `_shown`
         super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none", "sam_adapter"}})
 
     def _oracle(self, name: str, component: Any) -> Any:
@@ -169,7 +169,7 @@ class OraclePipeline(InductivePipeline):
     def _shown(self, segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
         """The truth is drawn as it lies on the film; what is not annotated, as ever."""
         shown = super()._shown(segmenter, upright, mirrored)
-        return TrueMasks(self.truth, shown) if self.has_true_masks else shown
+        return TrueMasks(self.truth, shown) if self._has_true_masks else shown
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`; films have to be annotated."""

@@ -284,3 +284,4 @@ def test_training_patches_are_varied_as_told(build, make_film):
     with pytest.raises(ValueError, match=r"films from the front .* for `rods=0.1`, but none of 1 is one"):
         component.view([make_film(levels=levels)], True)
     component.view([make_film(levels=levels)], False)
+    build("sam_adapter", augment=False, variation={"rods": 0.1}).view([make_film(levels=levels)], True)

@@ -52,10 +52,11 @@ def test_a_step_leads_to_a_new_vertebra_farther_on(index, reason):
 
 def test_what_one_walk_has_is_no_step_of_the_other():
     up, down = walks()
-    up.step(found(1))
-    assert not down.is_step(found(1)) and len(down.new_findings) == 0
-    down.step(found(1))
-    assert down.stop is StopReason.OVERLAP
+    assert down.is_step(found(5))
+    up.taken.append(found(5))
+    assert not down.is_step(found(5))
+    down.step(found(5))
+    assert (down.stop, down.new_findings) == (StopReason.OVERLAP, [])
 
 
 @pytest.mark.parametrize("patience", [0, 1])
@@ -65,6 +66,13 @@ def test_doubts_end_a_walk_when_its_patience_is_over(patience):
         assert down.stop is None and not down.doubts[patience:]
         down.step(found(index, "background"))
     assert down.stop is StopReason.BACKGROUND and not down.new_findings
+
+
+def test_the_first_doubt_is_why_a_walk_ended():
+    _, down = walks(patience=1)
+    down.step(found(5, "C2"))
+    down.step(found(6, "background"))
+    assert down.stop is StopReason.LANDMARK
 
 
 def test_an_ordinary_vertebra_ends_all_doubts():
@@ -93,6 +101,13 @@ def test_it_looks_farther_once():
     assert down.stop is StopReason.OVERLAP
 
 
+def test_a_step_after_it_looked_farther_is_as_long_as_any():
+    _, down = walks(reach=1.5)
+    down.step(found(4))
+    down.step(found(5))
+    assert (down.stop, down.reach, len(down.new_findings)) == (None, 1.0, 1)
+
+
 @pytest.mark.parametrize("swing", [0.0, 60.0])
 def test_it_is_lost_where_it_was_in_no_doubt_and_finds_no_vertebra(swing):
     _, down = walks(swing=swing, patience=2)
@@ -100,4 +115,10 @@ def test_it_is_lost_where_it_was_in_no_doubt_and_finds_no_vertebra(swing):
         assert down.is_lost(finding) == (swing > 0)
     assert not down.is_lost(found(5))
     down.step(found(5, "background"))
+    assert not down.is_lost(StopReason.EMPTY_MASK)
+
+
+def test_it_is_not_lost_while_it_looks_farther():
+    _, down = walks(swing=60.0, reach=1.5)
+    down.step(found(4))
     assert not down.is_lost(StopReason.EMPTY_MASK)

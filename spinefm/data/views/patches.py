@@ -66,7 +66,8 @@ def check_variation(variation: PatchVariation, films: Sequence[Radiograph]) -> N
     """
     if variation.rods and not any(map(takes_rods, films)):
         expected = f"films from the front (`view` ap_spine) with at least {LEAST_VERTEBRAE} annotated vertebrae for `rods={variation.rods}`"
-        raise ValueError(f"Expected {expected}, but none of {len(films)} is one. Leave `rods` out, or set `dataset.view`.")
+        remedy = "Leave `rods` out, or tell which films are from the front, by `dataset.view` or the column `view` of films.csv."
+        raise ValueError(f"Expected {expected}, but none of {len(films)} is one. {remedy}")
 
 
 def grey_patch(film: Radiograph, box: PatchBox, size: int) -> Pixels:

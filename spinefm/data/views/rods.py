@@ -45,10 +45,11 @@ def takes_rods(film: Radiograph) -> bool:
 
 
 def draw_rods(pixels: Pixels, film: Radiograph, box: PatchBox, rng: np.random.Generator) -> Pixels:
-    """Put two rods along the annotated spine, held by screws in most vertebrae. Up to a third of it stays free at either end.
+    """Put two rods along the annotated spine, held by screws in most vertebrae. Up to a quarter of a whole one stays free at either end.
 
-    Rods lie as wide apart as bodies are, or a little wider, and off the middle to one side where the spine is turned about itself;
-    metal is as bright as the film gets, or brighter, and the less so the less the film shows of it. Sizes are those of five films of AASCE.
+    Rods lie as wide apart as bodies are, or a little wider, and off the middle to one side, as where a spine is turned about itself. They
+    are as bright as the film's brightest pixel, which may be a letter's, or brighter, and let more or less of the film through. Sizes are
+    those of five films of AASCE.
 
     Args:
         pixels: (S, S), the film under `box`.

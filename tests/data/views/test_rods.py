@@ -39,6 +39,20 @@ def test_a_rod_runs_on_either_side_of_the_spine(spine, seed):
     assert np.abs(beside).max() < 1.5
 
 
+def test_rods_are_thick_heads_thicker_and_both_may_lie_off_the_middle(spine):
+    """Of the whole spine, in spacings: how wide the metal of either side is from row to row, and where the middle between the rods is."""
+    widths, middles = [], []
+    for seed in range(30):
+        metal = drawn(spine, seed) > 40
+        beside = offsets(metal * 255, spine)
+        middles.append(sum(np.median(beside[np.sign(beside) == side]) for side in (-1, 1)) / 2)
+        rows = metal[150:250].sum(1) / 2 / SPACING
+        widths.append((np.quantile(rows, 0.1), np.quantile(rows, 0.95)))
+    thin, wide = np.mean(widths, axis=0)
+    assert 0.17 < thin < 0.35 and 0.4 < wide < 1.2
+    assert 0.05 < np.std(middles) < 0.2
+
+
 def test_screws_reach_from_the_rods_towards_the_midline(spine):
     nearest = np.array([np.abs(offsets(drawn(spine, seed), spine)).min() for seed in range(20)])
     assert (nearest < 0.15).mean() > 0.5
