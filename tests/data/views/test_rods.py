@@ -44,7 +44,7 @@ def test_rods_are_thick_heads_thicker_and_both_may_lie_off_the_middle(spine):
     widths, middles = [], []
     for seed in range(30):
         metal = drawn(spine, seed) > 40
-        beside = offsets(metal * 255, spine)
+        beside = offsets(255 * metal, spine)
         middles.append(sum(np.median(beside[np.sign(beside) == side]) for side in (-1, 1)) / 2)
         rows = metal[150:250].sum(1) / 2 / SPACING
         widths.append((np.quantile(rows, 0.1), np.quantile(rows, 0.95)))
