@@ -170,6 +170,16 @@ def answered(procedure, crew):
         (answer,) = crew.answer(type(question), [question])
 
 
+class Counting:
+    """Beside a segmenter: counts its calls and patches."""
+
+    calls = patches = 0
+
+    def segment(self, patches):
+        self.calls, self.patches = self.calls + 1, self.patches + len(patches.boxes)
+        return super().segment(patches)
+
+
 EXACT = {"upright": False, "mirrored": False, "refinements": 0}
 """A patch that is turned or cut again shows a mask only nearly as it is; what an oracle knows of it does not show in the mirror."""
 

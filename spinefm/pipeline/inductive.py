@@ -87,7 +87,7 @@ class InductivePipeline(SpinePipeline):
             if number < 1:
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {number}.")
         self.classifier = resnet
-        examiner = Examiner(self._shown(sam_adapter, upright, mirrored), resnet, mask_threshold, refinements, tolerance, background_above)
+        examiner = Examiner(_shown(sam_adapter, upright, mirrored), resnet, mask_threshold, refinements, tolerance, background_above)
         self.crew = Crew(mask_rcnn, point_predictor, examiner)
         self.rules = InductionRules(
             max_steps,
@@ -101,11 +101,6 @@ class InductivePipeline(SpinePipeline):
         )
         self.base_attempts, self.films_at_once = base_attempts, films_at_once
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
-
-    def _shown(self, segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
-        """The segmenter, shown patches upright and in the mirror as told."""
-        seeing: Segmenter = MirroredSegmenter(segmenter) if mirrored else segmenter
-        return UprightSegmenter(seeing) if upright else seeing
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
@@ -150,3 +145,9 @@ class InductivePipeline(SpinePipeline):
         )
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
         return Spine(up.film.film_id, up.film.size, vertebrae, stops=stops)
+
+
+def _shown(segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
+    """The segmenter, shown patches upright and in the mirror as told."""
+    seeing: Segmenter = MirroredSegmenter(segmenter) if mirrored else segmenter
+    return UprightSegmenter(seeing) if upright else seeing

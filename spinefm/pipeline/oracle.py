@@ -155,8 +155,12 @@ class OraclePipeline(InductivePipeline):
         names = {oracle} if isinstance(oracle, str) else set(oracle)
         if unknown := names - {"none", *self.components}:
             raise ValueError(f"Expected `oracle` to be none or of {list(self.components)}, but got {sorted(unknown)}.")
-        self.truth, self._has_true_masks = Truth(), "sam_adapter" in names  # the constructor below asks for both, see `_shown`
+        self.truth = Truth()
         super().__init__(**parts | {name: self._oracle(name, parts[name]) for name in names - {"none", "sam_adapter"}})
+        if "sam_adapter" in names:
+            # The truth is drawn as it lies on the film; what is not annotated, as ever.
+            examiner = self.crew.examiner
+            self.crew = replace(self.crew, examiner=replace(examiner, segmenter=TrueMasks(self.truth, examiner.segmenter)))
 
     def _oracle(self, name: str, component: Any) -> Any:
         if name == "mask_rcnn":
@@ -165,11 +169,6 @@ class OraclePipeline(InductivePipeline):
             predictor: NextPoint = component
             return TruePoints(self.truth, predictor.context)
         return TrueClasses(self.truth, component)
-
-    def _shown(self, segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:
-        """The truth is drawn as it lies on the film; what is not annotated, as ever."""
-        shown = super()._shown(segmenter, upright, mirrored)
-        return TrueMasks(self.truth, shown) if self._has_true_masks else shown
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`; films have to be annotated."""

@@ -108,6 +108,9 @@ def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
     assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
     options = {"augment": False, "variation": {"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2}}
     view = build("resnet", background="pixels", patch_pixels=40, **options).view(films, True)
-    with pytest.raises(ValueError, match="films from the front"):
-        build("resnet", variation={"rods": 0.1}).view(films, True)
     assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.variation == PatchVariation(35.0, "wide", 0.1, 0.2)
+
+
+def test_rods_for_which_there_is_no_film_are_refused(build, tiny_dataset):
+    with pytest.raises(ValueError, match="films from the front"):
+        build("resnet", variation={"rods": 0.1}).view(tiny_dataset.split("val"), True)

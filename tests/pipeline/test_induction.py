@@ -21,6 +21,7 @@ from spinefm.pipeline.wavefront import Crew
 from spinefm.structures import Direction, Failure, StopReason
 from tests.oracles import (
     CERVICAL,
+    Counting,
     DiscSegmenter,
     FunctionPredictor,
     OracleClassifier,
@@ -155,16 +156,6 @@ def test_ended_walks_ask_no_component():
 
 
 SPINE = make_film(levels=levels_between("T1", "L5"), size=(700, 120), bend=0.3)
-
-
-class Counting:
-    """Beside a segmenter: counts its calls and patches."""
-
-    calls = patches = 0
-
-    def segment(self, patches):
-        self.calls, self.patches = self.calls + 1, self.patches + len(patches.boxes)
-        return super().segment(patches)
 
 
 class Counted(Counting, OracleSegmenter):

@@ -43,10 +43,10 @@ def test_rods_are_thick_heads_thicker_and_both_may_lie_off_the_middle(spine):
     """Of the whole spine, in spacings: how wide the metal of either side is from row to row, and where the middle between the rods is."""
     widths, middles = [], []
     for seed in range(30):
-        metal = drawn(spine, seed) > 40
-        beside = offsets(255 * metal, spine)
+        metal = drawn(spine, seed)
+        beside = offsets(metal, spine)
         middles.append(sum(np.median(beside[np.sign(beside) == side]) for side in (-1, 1)) / 2)
-        rows = metal[150:250].sum(1) / 2 / SPACING
+        rows = (metal[150:250] > 40).sum(1) / 2 / SPACING
         widths.append((np.quantile(rows, 0.1), np.quantile(rows, 0.95)))
     thin, wide = np.mean(widths, axis=0)
     assert 0.17 < thin < 0.35 and 0.4 < wide < 1.2
