@@ -13,7 +13,7 @@ from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.examination import Examiner, Finding, places_along
 from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
-from spinefm.pipeline.mirrored import MirroredClassifier, MirroredSegmenter
+from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.pipeline.walk import InductionRules, Walk, both_walks
@@ -64,7 +64,7 @@ class InductivePipeline(SpinePipeline):
             sam_adapter: Draws the masks.
             mask_threshold: See `Examiner`.
             upright: Whether the segmenter's patches are turned so that the spine stands upright in them; see `UprightSegmenter`.
-            mirrored: Whether segmenter and classifier see each patch in the mirror, too; see `spinefm.pipeline.mirrored`.
+            mirrored: Whether the segmenter sees each patch in the mirror, too; see `MirroredSegmenter`.
             refinements: See `Examiner`.
             background_above: See `Examiner`.
             base_attempts: How many base cases of a film are tried, the most promising first.
@@ -86,9 +86,8 @@ class InductivePipeline(SpinePipeline):
         for name, number in (("films_at_once", films_at_once), ("base_attempts", base_attempts)):
             if number < 1:
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {number}.")
-        self.classifier: Classifier = MirroredClassifier(resnet) if mirrored else resnet
-        segmenter = _shown(sam_adapter, upright, mirrored)
-        examiner = Examiner(segmenter, self.classifier, mask_threshold, refinements, tolerance, background_above)
+        self.classifier = resnet
+        examiner = Examiner(_shown(sam_adapter, upright, mirrored), resnet, mask_threshold, refinements, tolerance, background_above)
         self.crew = Crew(mask_rcnn, point_predictor, examiner)
         self.rules = InductionRules(
             max_steps,

@@ -1,4 +1,4 @@
-"""Every patch seen twice, once in the mirror: masks lie as the vertebrae do, what errs to one side errs to neither, both names count."""
+"""Every patch seen twice, once in the mirror: masks lie as the vertebrae do, and what errs to one side errs to neither."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch.nn.functional import avg_pool2d
 
 from spinefm.geometry.masks import mask_iou
 from spinefm.geometry.patches import PatchRule
-from spinefm.pipeline.mirrored import MirroredClassifier, MirroredSegmenter
+from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.structures import PatchBox, Patches
 from tests.oracles import Counting, OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
@@ -23,22 +23,6 @@ class Brightness:
     def segment(self, patches):
         self.seen.append(patches)
         return avg_pool2d(patches.pixels, 2)[:, 0].roll(self.shift, -1) * 12 - 6
-
-
-class Sided:
-    """Is surer of a vertebra the farther to the right of a patch it is bright."""
-
-    classes, terminals, input_size = ("background", "vertebra"), ("vertebra",), 32
-    device, patch_rule = torch.device("cpu"), PatchRule(scale=10.0)
-
-    def __init__(self):
-        self.seen = []
-
-    def classify(self, patches):
-        self.seen.append(patches)
-        columns = patches.pixels.mean((1, 2))
-        share = (columns * torch.linspace(0, 1, columns.shape[1])).sum(1) / columns.sum(1)
-        return torch.stack([1 - share, share], dim=1)
 
 
 def patches_of(*pixels):
@@ -68,25 +52,7 @@ def test_what_errs_to_one_side_errs_to_neither():
 def test_the_second_look_is_at_the_mirror_image_with_all_that_is_known_of_a_patch():
     patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), Brightness()
     MirroredSegmenter(segmenter).segment(patches)
-    assert_both_seen(patches, *segmenter.seen)
-
-
-def test_a_classifier_sees_both_too_and_the_mean_counts():
-    patches, classifier = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), Sided()
-    plain, mirrored = classifier.classify(patches), MirroredClassifier(classifier)
-    assert not torch.allclose(plain, torch.tensor(0.5), atol=0.1)
-    torch.testing.assert_close(mirrored.classify(patches), torch.full((2, 2), 0.5))
-    assert_both_seen(patches, *classifier.seen[1:])
-
-
-def test_a_classifier_keeps_what_it_knows_and_how_it_sees():
-    mirrored = MirroredClassifier(Sided())
-    for name in ("classes", "terminals", "input_size", "device", "patch_rule"):
-        assert getattr(mirrored, name) == getattr(Sided, name)
-
-
-def assert_both_seen(patches, first, second):
-    """First the patches themselves, then their mirror images with all that is known of them."""
+    first, second = segmenter.seen
     assert first is patches
     torch.testing.assert_close(second.pixels, patches.pixels.flip(-1))
     assert second.leans == (-10.0, -10.0) and second.readers == ("anna", "anna")
@@ -100,22 +66,13 @@ class Counted(Counting, OracleSegmenter):
     pass
 
 
-class CountedClassifier(OracleClassifier):
-    patches = 0
-
-    def classify(self, patches):
-        self.patches += len(patches.boxes)
-        return super().classify(patches)
-
-
 @pytest.mark.parametrize("upright", [False, True])
 def test_a_pipeline_shows_each_patch_twice_if_told(upright):
-    once, twice = (Counted([FILM]), CountedClassifier([FILM])), (Counted([FILM]), CountedClassifier([FILM]))
-    for (segmenter, classifier), mirrored in ((once, False), (twice, True)):
+    once, twice = Counted([FILM]), Counted([FILM])
+    for segmenter, mirrored in ((once, False), (twice, True)):
         # What an oracle draws of a patch in the mirror is no mirror image; steps are counted, not masks.
-        parts = {"segmenter": segmenter, "classifier": classifier}
-        inductive_pipeline([FILM], **parts, mirrored=mirrored, upright=upright, max_steps=0)([FILM])
-    assert all(seen.patches == 2 * before.patches > 0 for before, seen in zip(once, twice, strict=True))
+        inductive_pipeline([FILM], segmenter=segmenter, mirrored=mirrored, upright=upright, max_steps=0)([FILM])
+    assert twice.patches == 2 * once.patches > 0
 
 
 def test_true_masks_are_not_mirrored():
