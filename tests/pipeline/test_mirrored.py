@@ -2,27 +2,12 @@
 
 import pytest
 import torch
-from torch.nn.functional import avg_pool2d
 
 from spinefm.geometry.masks import mask_iou
-from spinefm.geometry.patches import PatchRule
 from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.structures import PatchBox, Patches
-from tests.oracles import Counting, OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
-
-
-class Brightness:
-    """Segments what is bright, half as finely as it sees it, and so many pixels too far to the right."""
-
-    input_size, device, patch_rule = 32, torch.device("cpu"), PatchRule(scale=4.0)
-
-    def __init__(self, shift=0):
-        self.shift, self.seen = shift, []
-
-    def segment(self, patches):
-        self.seen.append(patches)
-        return avg_pool2d(patches.pixels, 2)[:, 0].roll(self.shift, -1) * 12 - 6
+from tests.oracles import BrightSegmenter, Counting, OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
 
 
 def patches_of(*pixels):
@@ -39,18 +24,18 @@ def bright(columns):
 
 
 def test_masks_lie_where_they_are_seen():
-    patches, plain = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), Brightness()
+    patches, plain = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter()
     torch.testing.assert_close(MirroredSegmenter(plain).segment(patches), plain.segment(patches))
 
 
 def test_what_errs_to_one_side_errs_to_neither():
-    logits = MirroredSegmenter(Brightness(shift=2)).segment(patches_of(bright(slice(8, 24))))[0]
+    logits = MirroredSegmenter(BrightSegmenter(shift=2)).segment(patches_of(bright(slice(8, 24))))[0]
     torch.testing.assert_close(logits, logits.flip(-1))
     assert (logits > 0).sum() == 4 * 8 and (logits == 0).any()  # both looks agree on the middle, and on nothing else
 
 
 def test_the_second_look_is_at_the_mirror_image_with_all_that_is_known_of_a_patch():
-    patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), Brightness()
+    patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter()
     MirroredSegmenter(segmenter).segment(patches)
     first, second = segmenter.seen
     assert first is patches

@@ -13,22 +13,9 @@ from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.pipeline.postprocess import patch_vertebra
 from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.structures import CENTROID, Landmark, Radiograph
-from tests.oracles import OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
+from tests.oracles import BrightSegmenter, OracleClassifier, OraclePredictor, OracleSegmenter, inductive_pipeline, make_film
 
 CENTRE = (120.0, 90.0)
-
-
-class Brightness:
-    """Segments what is bright, half as finely as it sees it; notes what it was shown."""
-
-    input_size, device = 64, torch.device("cpu")
-
-    def __init__(self, rule=None):
-        self.patch_rule = rule or PatchRule(scale=4.0)
-
-    def segment(self, patches):
-        self.seen = patches
-        return torch.nn.functional.avg_pool2d(patches.pixels, 2)[:, 0] * 12 - 6
 
 
 def leaning_film(lean):
@@ -50,17 +37,17 @@ def found(segmenter, film, lean):
 
 @pytest.mark.parametrize("lean", [-70.0, -35.0, 0.0, 20.0, 60.0])
 def test_a_vertebra_is_seen_level_and_drawn_as_it_lies(lean):
-    film, segmenter = leaning_film(lean), Brightness()
+    film, segmenter = leaning_film(lean), BrightSegmenter()
     vertebra = found(UprightSegmenter(segmenter), film, lean)
     assert mask_iou(vertebra, film.vertebrae[0]) > 0.9
     np.testing.assert_allclose(vertebra.centroid, CENTRE, atol=0.5)
-    rows, columns = np.nonzero(segmenter.seen.pixels[0, 0].numpy() > 0.5)
+    rows, columns = np.nonzero(segmenter.seen[0].pixels[0, 0].numpy() > 0.5)
     # The patch has 80 pixels of the film, brought to 64.
     assert abs(np.ptp(rows) + 1 - 16 * 0.8) <= 2 and abs(np.ptp(columns) + 1 - 40 * 0.8) <= 2
 
 
 def test_upright_spines_are_segmented_as_before():
-    film, segmenter = leaning_film(12.0), Brightness()
+    film, segmenter = leaning_film(12.0), BrightSegmenter()
     patches = cut_patches([Place(film, CENTRE, 20.0)], UprightSegmenter(segmenter))
     wide = UprightSegmenter(segmenter).segment(patches)
     plain = segmenter.segment(cut_patches([Place(film, CENTRE, 20.0)], segmenter))
@@ -71,15 +58,15 @@ def test_upright_spines_are_segmented_as_before():
 
 @pytest.mark.parametrize(("rule", "side"), [(PatchRule(scale=4.0), 80), (PatchRule(pixels=100), 100)])
 def test_the_segmenter_is_shown_patches_of_its_own_size(rule, side):
-    film, segmenter = leaning_film(0.0), Brightness(rule)
+    film, segmenter = leaning_film(0.0), BrightSegmenter(patch_rule=rule)
     found(UprightSegmenter(segmenter), film, 30.0)
-    (box,) = segmenter.seen.boxes
-    assert box.side == side and segmenter.seen.pixels.shape == (1, 1, 64, 64) and segmenter.seen.leans == (0.0,)
+    (seen,), (box,) = segmenter.seen, segmenter.seen[0].boxes
+    assert box.side == side and seen.pixels.shape == (1, 1, 64, 64) and seen.leans == (0.0,)
     assert (box.x + box.side / 2, box.y + box.side / 2) == CENTRE
 
 
 def test_patches_that_lean_differently_do_not_disturb_each_other():
-    film, segmenter = leaning_film(25.0), UprightSegmenter(Brightness())
+    film, segmenter = leaning_film(25.0), UprightSegmenter(BrightSegmenter())
     places = [Place(film, CENTRE, 20.0, lean) for lean in (25.0, -40.0, 0.0)]
     together = segmenter.segment(cut_patches(places, segmenter))
     for place, logits in zip(places, together, strict=True):
@@ -119,7 +106,7 @@ def test_only_an_upright_pipeline_turns_patches():
 
 
 def test_patches_have_to_be_quartered():
-    segmenter = Brightness()
+    segmenter = BrightSegmenter()
     segmenter.input_size = 30
     with pytest.raises(ValueError, match=r"a multiple of 4 pixels along a side, but it has 30\. Set `pipeline\.upright=false`"):
         UprightSegmenter(segmenter)
