@@ -25,9 +25,9 @@ _SLANT = (("C4", 12.0), ("T1", 20.0), ("T4", 11.0), ("T7", 0.0), ("T11", -9.0), 
           ("S1", 38.0))  # fmt: skip
 """How far the endplates of a usual spine, seen from the side, are from level, degrees."""
 
-_DENSITIES = (("T1", 1.4), ("T4", 1.3), ("T11", 1.15), ("L1", 0.85))
+_DENSITIES = (("T1", 1.3), ("T4", 1.2), ("T11", 1.1), ("L1", 0.9))
 """How clearly bodies show: least before gut and muscle."""
-_ARCHES = (("T1", 1.2), ("T4", 1.1), ("T6", 0.7), ("T11", 0.7), ("L1", 1.0))
+_ARCHES = (("T1", 1.0), ("T4", 1.0), ("T6", 0.7), ("T11", 0.7), ("L1", 1.0))
 """How clearly arches and processes show behind the bodies: least behind the heart."""
 
 
