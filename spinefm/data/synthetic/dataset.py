@@ -14,7 +14,7 @@ from spinefm.data.splits.grouping import check_split
 from spinefm.data.synthetic.radiographs import simulate
 from spinefm.structures import SPLITS, Radiograph, Split, View
 
-GENERATOR_VERSION = 7
+GENERATOR_VERSION = 5
 """Raise it whenever the same arguments give other films."""
 
 VIEWS: tuple[View, ...] = (View.LATERAL_CERVICAL, View.LATERAL_LUMBAR, View.AP_SPINE)

@@ -25,11 +25,6 @@ _SLANT = (("C4", 12.0), ("T1", 20.0), ("T4", 11.0), ("T7", 0.0), ("T11", -9.0), 
           ("S1", 38.0))  # fmt: skip
 """How far the endplates of a usual spine, seen from the side, are from level, degrees."""
 
-_DENSITIES = (("T1", 1.3), ("T4", 1.2), ("T11", 1.1), ("L1", 0.9))
-"""How clearly bodies show: least before gut and muscle."""
-_ARCHES = (("T1", 1.0), ("T4", 1.0), ("T6", 0.7), ("T11", 0.7), ("L1", 1.0))
-"""How clearly arches and processes show behind the bodies: least behind the heart."""
-
 
 def draw_frontal_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Add every vertebra of a spine and the discs between them, the un-annotated neighbours included."""
@@ -40,7 +35,7 @@ def draw_frontal_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.rando
         share = 2.0 if region(upper.level) == "lumbar" else 1.0
         field.add(_disc(upper, lower), share * disc, depth_mm=0.1 * upper.breadth, blur_mm=0.6)
     for body in spine.bodies:
-        own = density * _between(_DENSITIES, body.level) * rng.normal(1.0, 0.06)
+        own = density * rng.normal(1.0, 0.06)
         _draw_body(field, body, core * own, wall * own, np.radians(curved * slant(body.level) + rng.normal(0, 3)), rng)
         if body.level != "S1":
             _draw_posterior(field, body, own, rng)
@@ -50,11 +45,7 @@ def draw_frontal_vertebrae(field: RayField, spine: SimulatedSpine, rng: np.rando
 
 def slant(level: str) -> float:
     """Degrees from level of a usual body's endplates, seen from the side; positive where its front is the lower."""
-    return _between(_SLANT, level)
-
-
-def _between(table: tuple[tuple[str, float], ...], level: str) -> float:
-    return float(np.interp(level_index(level), [level_index(name) for name, _ in table], [value for _, value in table]))
+    return float(np.interp(level_index(level), [level_index(name) for name, _ in _SLANT], [angle for _, angle in _SLANT]))
 
 
 def _disc(upper: Body, lower: Body) -> Points:
@@ -69,53 +60,38 @@ def _draw_body(field: RayField, body: Body, core: float, wall: float, angle: flo
         core, wall = 0.4 * core, 0.4 * wall
     if region(body.level) == "lumbar":
         wall *= 1.2
-    field.add(body.outline, core, 0.4 * wall, rng.uniform(1.0, 2.5), 0.12 * body.breadth)
-    field.stroke(_side_walls(body), rng.uniform(0.5, 1.1) * wall, rng.uniform(1.5, 3.5), rng.uniform(0.6, 1.2))
+    field.add(body.outline, core, wall, rng.uniform(1.0, 2.5), 0.12 * body.breadth)
     depth = 0.28 * body.breadth
     half = np.array([body.breadth / 2, max(depth * abs(np.sin(angle)), 0.5)])
     plates = np.stack([place(_CIRCLE * half, body.centre + v * body.height / 2 * body.down, body.across, body.down) for v in SIDES])
-    field.add(plates, 0.15 * core, rng.uniform(0.1, 0.8) * wall, rng.uniform(0.7, 1.3), blur_mm=rng.uniform(0.3, 0.9))
-
-
-def _side_walls(body: Body) -> Points:
-    """(2, K, 2) left and right edge of the body, where rays run along its wall and along what lies behind it."""
-    right, left = (body.outline[edge * POINTS_PER_EDGE : (edge + 1) * POINTS_PER_EDGE] for edge in (1, 3))
-    return np.stack([right, left])
+    field.add(plates, 0.15 * core, rng.uniform(0.5, 1.0) * wall, rng.uniform(0.7, 1.3), blur_mm=rng.uniform(0.2, 0.7))
 
 
 def _draw_posterior(field: RayField, body: Body, density: float, rng: np.random.Generator) -> None:
     """Pedicles as rings on the body, laminae and facets down to the next one, spinous process in the midline, transverse processes."""
     lumbar, shift = region(body.level) == "lumbar", 0.35 * body.twist
-    bold = density * _between(_ARCHES, body.level) * rng.uniform(0.5, 1.3)
-    pedicles = np.stack([_oval(side * 0.66 + shift, -0.2, 0.19 - 0.05 * side * body.twist, 0.42) for side in SIDES])
-    field.add(_placed(pedicles, body, rng, 0.03), 0.1 * bold, 0.26 * bold, 1.4, 0.0, 0.6)
+    bold = density * (1.0 if lumbar else 0.5) * rng.uniform(0.6, 1.2)
+    pedicles = np.stack([_oval(side * 0.68 + shift, -0.28, 0.15 - 0.04 * side * body.twist, 0.38) for side in SIDES])
+    field.add(_placed(pedicles, body, rng, 0.02), 0.06 * bold, 0.28 * bold, 1.2, 0.0, 0.5)
     wings = rounded(np.stack([_TRANSVERSE * (side, 1.0) for side in SIDES]))
-    field.add(_placed(wings, body, rng, 0.12), 0.08 * bold, 0.05 * bold, 0.7, 2.5, 0.5)
-    facets = np.stack([_oval(side * 0.7 + shift, 1.05, 0.2, 0.7) for side in SIDES])
-    field.add(_placed(facets, body, rng, 0.06), 0.17 * bold, 0.08 * bold, 0.8, 2.0, 0.6)
-    field.add(_placed(rounded(_LAMINAE + (shift, 0)), body, rng, 0.1), 0.05 * bold, 0.05 * bold, 0.8, 2.0, 0.6)
+    field.add(_placed(wings, body, rng, 0.06), 0.09 * bold, 0.07 * bold, 0.7, 2.5, 0.4)
+    facets = np.stack([_oval(side * 0.62 + shift, 1.12, 0.2, 0.62) for side in SIDES])
+    field.add(_placed(facets, body, rng, 0.05), 0.11 * bold, 0.06 * bold, 0.8, 2.0, 0.6)
+    field.add(_placed(rounded(_LAMINAE + (shift, 0)), body, rng, 0.06), 0.05 * bold, 0.03 * bold, 0.8, 2.0, 0.6)
     spinous = _oval(1.2 * shift, 0.75 if lumbar else 0.95, 0.1, 0.6 if lumbar else 0.42)
-    field.add(_placed(spinous, body, rng, 0.04), 0.05 * bold, 0.2 * bold, 1.0, 0.0, 0.4)
+    field.add(_placed(spinous, body, rng, 0.02), 0.05 * bold, 0.12 * bold, 1.0, 0.0, 0.4)
 
 
 def _draw_rods(field: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> None:
-    """Two rods beside the bodies from a thoracic level to a lumbar one, and their screws; sizes are those of AASCE's films."""
+    """Two rods on the spine from a thoracic level to a lumbar one, held by a screw in most pedicles."""
     held = [body for body in spine.bodies if region(body.level) in ("thoracic", "lumbar")]
     held = held[int(rng.integers(1, 5)) : len(held) - int(rng.integers(0, 6))]
-    centres, across = np.array([body.centre for body in held]), np.array([body.breadth * body.across for body in held])
-    apart, turn = rng.uniform(0.42, 0.62), rng.normal(0, 0.07)
     for side in SIDES:
-        heads = centres + (apart * side + turn) * across
-        field.stroke(curve(heads, 40), rng.uniform(0.8, 2.5), rng.uniform(4.5, 7.0))
-        _draw_screws(field, heads, -side * across, rng)
-
-
-def _draw_screws(field: RayField, heads: Points, inwards: Points, rng: np.random.Generator) -> None:
-    """Round heads on a rod, (N, 2), and shafts towards the midline, `inwards` (N, 2) a breadth; most vertebrae have one."""
-    shafts = np.stack([heads, heads + rng.uniform(0.1, 0.5, (len(heads), 1)) * inwards + rng.normal(0, 2, heads.shape)], axis=1)
-    if (chosen := rng.random(len(heads)) < rng.uniform(0.5, 1.0)).any():
-        field.stroke(shafts[chosen], rng.uniform(0.5, 2.0), rng.uniform(4.0, 6.0))
-        field.add(heads[chosen, None] + _CIRCLE * rng.uniform(4.5, 6.5), rng.uniform(0.5, 2.0))
+        path = np.array([body.centre + 0.3 * side * body.breadth * body.across for body in held])
+        field.stroke(curve(path, 40), rng.uniform(1.5, 3.5), rng.uniform(4.5, 6.5))
+        screws = np.stack([path, path + rng.uniform((0, -3), (9, 3), path.shape) * (side, 1.0)], axis=1)
+        if (chosen := rng.random(len(path)) < 0.7).any():
+            field.stroke(screws[chosen], rng.uniform(1.5, 3.5), 5.5)
 
 
 def _oval(u: float, v: float, radius_u: float, radius_v: float) -> Points:

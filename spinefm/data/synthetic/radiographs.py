@@ -117,7 +117,7 @@ def _top(view: View, rows: NDArray[np.float64], height: int, rng: np.random.Gene
         return min(margin * float(rows[1] - rows[0]), room)
     if view is View.LATERAL_CERVICAL:
         return max(room - margin * float(rows[-1] - rows[-2]), 0.0)
-    return room * rng.uniform(0.2, 0.42)
+    return room * rng.uniform(0.24, 0.48)
 
 
 def _take(spine: SimulatedSpine, frame: FilmFrame, rng: np.random.Generator) -> Pixels:

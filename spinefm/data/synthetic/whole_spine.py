@@ -70,7 +70,7 @@ def _trunk(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, r
 def _lungs(soft: RayField, middle: float, chest: float, spine: SimulatedSpine, rng: np.random.Generator) -> None:
     """Air on both sides of the mediastinum, above the domes of the diaphragm, with vessels that thin out from the hilum."""
     t1, t4, t10 = (_y(spine, level) for level in ("T1", "T4", "T10"))
-    air = rng.uniform(0.4, 1.15)
+    air = rng.uniform(0.5, 1.25)
     for side in SIDES:
         base = t10 + rng.uniform(-10, 28) + (6 if side > 0 else 0)
         inner = rng.uniform(11, 20) if side < 0 else rng.uniform(16, 26)
@@ -199,7 +199,7 @@ def _pelvis(soft: RayField, spine: SimulatedSpine, rng: np.random.Generator) -> 
         arc = np.stack([np.linspace(-30, 30, 12), 10 + 23 * row + 3 * np.cos(np.linspace(-3, 3, 12))], axis=1)
         soft.stroke(place(arc, centre, across, down), 0.16, 1.2, 0.3)
     for side in SIDES:
-        crest = rng.uniform(-52, -18)
+        crest = rng.uniform(-30, -14)
         wing = np.array([(40, -6), (52, crest + 8), (80, crest - 4), (112, crest + 6), (134, crest + 40), (128, 62), (96, 92), (70, 100),
                          (52, 70), (46, 36)]) * (side, 1.0)  # fmt: skip
         soft.add(rounded(wing + rng.normal(0, 2, wing.shape), 2) + hips, 0.26, 0.3, 1.8, 8, 0.5)

@@ -55,25 +55,10 @@ def test_endplates_are_met_at_the_slant_of_their_level() -> None:
     assert slant("T2") == pytest.approx((2 * slant("T1") + slant("T4")) / 3)
 
 
-def metal_across(spine: SimulatedSpine, monkeypatch: pytest.MonkeyPatch, seed: int, shares: np.ndarray) -> np.ndarray:
-    """What rods add to the film at so many breadths to the right of T9 to T12, in the mean."""
-    fields = []
-    for rate in (0.0, 1.0):
-        monkeypatch.setattr(frontal_vertebrae, "RODS_RATE", rate)
-        fields.append(drawn(spine, seed))
-    metal, bodies = fields[1] - fields[0], [spine.body(level) for level in ("T9", "T10", "T11", "T12")]
-    rows = [[at(spine, metal, body.centre + share * body.breadth * body.across, 0) for share in shares] for body in bodies]
-    return np.mean(rows, axis=0)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_rods_lie_along_both_sides_of_the_bodies(spine: SimulatedSpine, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    shares = np.linspace(-0.8, 0.8, 65)
-    metal = metal_across(spine, monkeypatch, seed, shares)
-    for side in (-1, 1):
-        beside = np.where(side * shares > 0, metal, 0)
-        assert beside.max() > 0.7 and 0.25 < abs(shares[beside.argmax()]) < 0.8
-    assert metal[np.abs(shares) < 0.1].mean() < 0.5 * metal.max()
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_rods_are_denser_than_any_bone(spine: SimulatedSpine, monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
+    monkeypatch.setattr(frontal_vertebrae, "RODS_RATE", rate)
+    assert all((drawn(spine, seed).max() > 1.4) == bool(rate) for seed in range(6))
 
 
 def test_what_lies_beside_a_bent_spine_goes_along_with_it(spine: SimulatedSpine) -> None:
