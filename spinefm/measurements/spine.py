@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.anatomy import level_index, levels_between, order_with, region
+from spinefm.anatomy import AROUND_ABSENT, absent_levels, level_index, levels_between, order_with, region, steps_between
 from spinefm.measurements.axes import lean_deg, spine_axes
 from spinefm.measurements.corners import corners
 from spinefm.measurements.curves import Curve, main_ends, spine_curves
@@ -21,6 +22,9 @@ LEVELS = levels_between("T1", "L5")
 
 MOST_MISSING = 3
 """With more of these levels missing, the largest angle of the others need not be that of the spine."""
+
+LONGEST_STEP = 1.5
+"""From one vertebra to the next, as a multiple of the steps beside it: a longer one leads over a vertebra that was not found."""
 
 MAX_TILT_DEG, MAX_LEAN_DEG = 90.0, 75.0
 """Of a vertebra's midline from the horizontal, and of the spine's axis there from its chord: beyond, sides are not told apart. Of the
@@ -87,7 +91,7 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> 
     """Measure a spine: the corners and tilts of its vertebrae on any film, and its curves on a film from the front.
 
     A curve is left out, with the reason, where a vertebra next to one of its ends is missing, from T1 to L5: whether the spine tilts
-    on beyond such an end nobody can tell. A gap elsewhere leaves a curve as it is.
+    on beyond such an end nobody can tell. A gap elsewhere leaves a curve as it is, and a T12 or L5 that the spine lacks is not missing.
 
     Args:
         vertebrae: From head to foot, any number.
@@ -99,11 +103,12 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> 
         return SpineMeasurements(measured, reason, left_out=(reason,))
     chain = _chain(measured)
     levels, tilts = _levels(chain), np.array([its.tilt_deg for its in chain])
+    accounted = {*levels, *_lacked(best_of_levels(vertebrae))}
     found = spine_curves(tilts, np.array([its.vertebra.centroid for its in chain]))
-    reasons = [_doubt(curve, levels) for curve in found]
+    reasons = [_doubt(curve, levels, accounted) for curve in found]
     curves = [curve for curve, reason in zip(found, reasons, strict=True) if not reason]
     left_out = [*_unmeasured(vertebrae, measured), *_short(levels), *filter(None, reasons)]
-    return SpineMeasurements(measured, doubtful_largest(tilts, levels), chain, tuple(curves), tuple(left_out))
+    return SpineMeasurements(measured, _doubtful_largest(tilts, levels, accounted), chain, tuple(curves), tuple(left_out))
 
 
 def _measured(vertebrae: Sequence[Vertebra]) -> tuple[MeasuredVertebra | None, ...]:
@@ -139,6 +144,20 @@ def _levels(chain: Sequence[MeasuredVertebra]) -> tuple[str, ...]:
     return tuple(str(its.vertebra.level) for its in chain)
 
 
+def _lacked(named: Sequence[Vertebra]) -> set[str]:
+    """The levels without which vertebrae, from head to foot by level, follow each other as closely as those beside them do."""
+    levels = [str(vertebra.level) for vertebra in named]
+    strides = [steps_between(*pair) for pair in pairwise(levels)]
+    steps = np.linalg.norm(np.diff([vertebra.centroid for vertebra in named], axis=0), axis=1) / strides if strides else np.zeros(0)
+    return {level for level in absent_levels(levels) if _is_ordinary(steps, levels.index(AROUND_ABSENT[level][0]))}
+
+
+def _is_ordinary(steps: Points, index: int) -> bool:
+    """Whether one of N steps, (N,), is hardly longer than those before and after it."""
+    beside = [*steps[max(index - 1, 0) : index], *steps[index + 1 : index + 2]]
+    return bool(beside) and bool(steps[index] < LONGEST_STEP * np.mean(beside))
+
+
 def missing_levels(levels: Collection[str]) -> tuple[str, ...]:
     """Those of `LEVELS` that are not among `levels`."""
     return tuple(level for level in LEVELS if level not in levels)
@@ -160,17 +179,18 @@ def doubtful_end(upper: str, lower: str, levels: Collection[str]) -> str | None:
     return None
 
 
-def doubtful_largest(tilts: Points, levels: Sequence[str]) -> str | None:
+def _doubtful_largest(tilts: Points, levels: Sequence[str], accounted: Collection[str]) -> str | None:
     """Why the largest angle between N vertebrae need not be that of the spine; None where it is.
 
     Args:
         tilts: (N,) degrees.
         levels: N, from head to foot.
+        accounted: These levels, and those that the spine lacks.
     """
     if too_few := _too_few(levels):
         return too_few
     upper, lower = main_ends(tilts)
-    return doubtful_end(levels[upper], levels[lower], levels)
+    return doubtful_end(levels[upper], levels[lower], accounted)
 
 
 def _too_few(levels: Collection[str]) -> str | None:
@@ -178,9 +198,9 @@ def _too_few(levels: Collection[str]) -> str | None:
     return f"{missing} of {len(LEVELS)} vertebrae are missing" if missing > MOST_MISSING else None
 
 
-def _doubt(curve: Curve, levels: Sequence[str]) -> str | None:
+def _doubt(curve: Curve, levels: Sequence[str], accounted: Collection[str]) -> str | None:
     upper, lower = levels[curve.upper], levels[curve.lower]
-    reason = doubtful_end(upper, lower, levels)
+    reason = doubtful_end(upper, lower, accounted)
     return reason and f"The curve from {upper} to {lower} is left out: {reason}, so that it may end elsewhere."
 
 

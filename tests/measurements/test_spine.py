@@ -43,6 +43,17 @@ def test_a_curve_is_left_out_where_a_vertebra_next_to_its_end_is_missing(missing
     assert reason in " ".join(measured.left_out) if reason else not measured.left_out
 
 
+@pytest.mark.parametrize(("lacking", "end"), [("T12", "T11"), ("L5", "L4")])
+def test_a_level_that_the_spine_lacks_is_not_missing(lacking, end):
+    """The largest curve ends above it. Where its neighbours lie apart it was there, and was not found."""
+    whole = levels_between("T1", "S1")
+    tilts = np.where(np.arange(18) <= whole.index(end), 1.5 * np.arange(18), 8.0)
+    lacked = measure_spine(spine(np.delete(tilts, whole.index(lacking)), [level for level in whole if level != lacking]))
+    assert lacked.curves and lacked.left_out == () and lacked.largest_left_out is None
+    missed = measure_spine([vertebra for vertebra in spine(tilts, whole) if vertebra.level != lacking])
+    assert missed.largest_left_out == f"{lacking}, next to {end}, is missing" and missed.largest_left_out in missed.left_out[0]
+
+
 def test_the_supernumerary_and_what_is_no_part_of_the_thoracolumbar_spine():
     levels = ("C7", *levels_between("T1", "T12"), "T13", *levels_between("L1", "L3"))
     measured = measure_spine(spine(levels=levels))

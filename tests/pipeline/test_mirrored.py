@@ -24,18 +24,18 @@ def bright(columns):
 
 
 def test_masks_lie_where_they_are_seen():
-    patches, plain = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter()
+    patches, plain = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter(input_size=32)
     torch.testing.assert_close(MirroredSegmenter(plain).segment(patches), plain.segment(patches))
 
 
 def test_what_errs_to_one_side_errs_to_neither():
-    logits = MirroredSegmenter(BrightSegmenter(shift=2)).segment(patches_of(bright(slice(8, 24))))[0]
+    logits = MirroredSegmenter(BrightSegmenter(input_size=32, shift=2)).segment(patches_of(bright(slice(8, 24))))[0]
     torch.testing.assert_close(logits, logits.flip(-1))
     assert (logits > 0).sum() == 4 * 8 and (logits == 0).any()  # both looks agree on the middle, and on nothing else
 
 
 def test_the_second_look_is_at_the_mirror_image_with_all_that_is_known_of_a_patch():
-    patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter()
+    patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter(input_size=32)
     MirroredSegmenter(segmenter).segment(patches)
     first, second = segmenter.seen
     assert first is patches

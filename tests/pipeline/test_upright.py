@@ -41,7 +41,8 @@ def test_a_vertebra_is_seen_level_and_drawn_as_it_lies(lean):
     vertebra = found(UprightSegmenter(segmenter), film, lean)
     assert mask_iou(vertebra, film.vertebrae[0]) > 0.9
     np.testing.assert_allclose(vertebra.centroid, CENTRE, atol=0.5)
-    rows, columns = np.nonzero(segmenter.seen[0].pixels[0, 0].numpy() > 0.5)
+    (seen,) = segmenter.seen
+    rows, columns = np.nonzero(seen.pixels[0, 0].numpy() > 0.5)
     # The patch has 80 pixels of the film, brought to 64.
     assert abs(np.ptp(rows) + 1 - 16 * 0.8) <= 2 and abs(np.ptp(columns) + 1 - 40 * 0.8) <= 2
 
@@ -60,7 +61,8 @@ def test_upright_spines_are_segmented_as_before():
 def test_the_segmenter_is_shown_patches_of_its_own_size(rule, side):
     film, segmenter = leaning_film(0.0), BrightSegmenter(patch_rule=rule)
     found(UprightSegmenter(segmenter), film, 30.0)
-    (seen,), (box,) = segmenter.seen, segmenter.seen[0].boxes
+    (seen,) = segmenter.seen
+    (box,) = seen.boxes
     assert box.side == side and seen.pixels.shape == (1, 1, 64, 64) and seen.leans == (0.0,)
     assert (box.x + box.side / 2, box.y + box.side / 2) == CENTRE
 
@@ -106,10 +108,8 @@ def test_only_an_upright_pipeline_turns_patches():
 
 
 def test_patches_have_to_be_quartered():
-    segmenter = BrightSegmenter()
-    segmenter.input_size = 30
     with pytest.raises(ValueError, match=r"a multiple of 4 pixels along a side, but it has 30\. Set `pipeline\.upright=false`"):
-        UprightSegmenter(segmenter)
+        UprightSegmenter(BrightSegmenter(input_size=30))
 
 
 def test_true_masks_need_no_turning():
