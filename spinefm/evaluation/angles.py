@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinefm.measurements.challenge import challenge_angles
-from spinefm.measurements.spine import SpineMeasurements, missing_levels
+from spinefm.measurements.spine import SpineMeasurements
 from spinefm.structures import CobbAngles
 
 
@@ -17,7 +17,7 @@ class AngleRecord:
         true: The known ones.
         found: Those of the vertebrae that were found and named, however many; 0 of fewer than two.
         left_out: Why the largest one is not measured; None where it is.
-        missing: Levels from T1 to L5 that were not found, or whose masks are in no chain.
+        missing: Levels from T1 to L5 that were not found, or whose masks are in no chain, but for those that the spine lacks.
     """
 
     true: CobbAngles
@@ -32,7 +32,7 @@ class AngleRecord:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all three are measured: every vertebra from T1 to L5 was found."""
+        """Whether all three are measured: no vertebra from T1 to L5 is missing."""
         return not self.missing
 
     @property
@@ -61,4 +61,4 @@ def record_angles(known: CobbAngles, measured: SpineMeasurements, height: int) -
     """
     corners = [its.corners for its in measured.chain]
     found = challenge_angles(measured.tilts, np.array(corners), height) if len(corners) > 1 else (0.0, 0.0, 0.0)
-    return AngleRecord(known, found, measured.largest_left_out, missing_levels(measured.levels))
+    return AngleRecord(known, found, measured.largest_left_out, measured.missing)

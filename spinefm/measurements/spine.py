@@ -68,6 +68,7 @@ class SpineMeasurements:
         chain: The vertebrae between which angles are taken, from head to foot: thoracic and lumbar ones with a level.
         curves: Of at least 10 degrees, from head to foot; their indices are those of the chain.
         left_out: Why others were not measured, one sentence each.
+        missing: Levels from T1 to L5 that are not in the chain, but for those that the spine lacks.
     """
 
     vertebrae: tuple[MeasuredVertebra | None, ...]
@@ -75,6 +76,7 @@ class SpineMeasurements:
     chain: tuple[MeasuredVertebra, ...] = ()
     curves: tuple[Curve, ...] = ()
     left_out: tuple[str, ...] = ()
+    missing: tuple[str, ...] = LEVELS
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -107,8 +109,9 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> 
     found = spine_curves(tilts, np.array([its.vertebra.centroid for its in chain]))
     reasons = [_doubt(curve, levels, accounted) for curve in found]
     curves = [curve for curve, reason in zip(found, reasons, strict=True) if not reason]
-    left_out = [*_unmeasured(vertebrae, measured), *_short(levels), *filter(None, reasons)]
-    return SpineMeasurements(measured, _doubtful_largest(tilts, levels, accounted), chain, tuple(curves), tuple(left_out))
+    left_out = (*_unmeasured(vertebrae, measured), *_short(levels, accounted), *filter(None, reasons))
+    largest_left_out = _doubtful_largest(tilts, levels, accounted)
+    return SpineMeasurements(measured, largest_left_out, chain, tuple(curves), left_out, _missing(accounted))
 
 
 def _measured(vertebrae: Sequence[Vertebra]) -> tuple[MeasuredVertebra | None, ...]:
@@ -158,9 +161,8 @@ def _is_ordinary(steps: Points, index: int) -> bool:
     return bool(beside) and bool(steps[index] < LONGEST_STEP * np.mean(beside))
 
 
-def missing_levels(levels: Collection[str]) -> tuple[str, ...]:
-    """Those of `LEVELS` that are not among `levels`."""
-    return tuple(level for level in LEVELS if level not in levels)
+def _missing(accounted: Collection[str]) -> tuple[str, ...]:
+    return tuple(level for level in LEVELS if level not in accounted)
 
 
 def missing_neighbour(level: str, levels: Collection[str]) -> str | None:
@@ -187,14 +189,14 @@ def _doubtful_largest(tilts: Points, levels: Sequence[str], accounted: Collectio
         levels: N, from head to foot.
         accounted: These levels, and those that the spine lacks.
     """
-    if too_few := _too_few(levels):
+    if too_few := _too_few(accounted):
         return too_few
     upper, lower = main_ends(tilts)
     return doubtful_end(levels[upper], levels[lower], accounted)
 
 
-def _too_few(levels: Collection[str]) -> str | None:
-    missing = len(missing_levels(levels))
+def _too_few(accounted: Collection[str]) -> str | None:
+    missing = len(_missing(accounted))
     return f"{missing} of {len(LEVELS)} vertebrae are missing" if missing > MOST_MISSING else None
 
 
@@ -204,11 +206,11 @@ def _doubt(curve: Curve, levels: Sequence[str], accounted: Collection[str]) -> s
     return reason and f"The curve from {upper} to {lower} is left out: {reason}, so that it may end elsewhere."
 
 
-def _short(levels: Sequence[str]) -> list[str]:
+def _short(levels: Sequence[str], accounted: Collection[str]) -> list[str]:
     """What there is to say of a spine of which much is missing."""
     if len(levels) < 2:
         return [f"No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are {len(levels)}."]
-    too_few = _too_few(levels)
+    too_few = _too_few(accounted)
     return [f"The largest curve may not be among those measured: {too_few}, from T1 to L5."] if too_few else []
 
 

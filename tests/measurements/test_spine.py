@@ -49,9 +49,10 @@ def test_a_level_that_the_spine_lacks_is_not_missing(lacking, end):
     whole = levels_between("T1", "S1")
     tilts = np.where(np.arange(18) <= whole.index(end), 1.5 * np.arange(18), 8.0)
     lacked = measure_spine(spine(np.delete(tilts, whole.index(lacking)), [level for level in whole if level != lacking]))
-    assert lacked.curves and lacked.left_out == () and lacked.largest_left_out is None
+    assert lacked.curves and lacked.left_out == () == lacked.missing and lacked.largest_left_out is None
     missed = measure_spine([vertebra for vertebra in spine(tilts, whole) if vertebra.level != lacking])
     assert missed.largest_left_out == f"{lacking}, next to {end}, is missing" and missed.largest_left_out in missed.left_out[0]
+    assert missed.missing == (lacking,)
 
 
 def test_the_supernumerary_and_what_is_no_part_of_the_thoracolumbar_spine():
