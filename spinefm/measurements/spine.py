@@ -107,11 +107,12 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> 
     levels, tilts = _levels(chain), np.array([its.tilt_deg for its in chain])
     accounted = {*levels, *_lacked(best_of_levels(vertebrae))}
     found = spine_curves(tilts, np.array([its.vertebra.centroid for its in chain]))
+    missing = tuple(level for level in LEVELS if level not in accounted)
+    too_few = _too_few(missing)
     reasons = [_doubt(curve, levels, accounted) for curve in found]
-    curves = [curve for curve, reason in zip(found, reasons, strict=True) if not reason]
-    left_out = (*_unmeasured(vertebrae, measured), *_short(levels, accounted), *filter(None, reasons))
-    largest_left_out = _doubtful_largest(tilts, levels, accounted)
-    return SpineMeasurements(measured, largest_left_out, chain, tuple(curves), left_out, _missing(accounted))
+    curves = tuple(curve for curve, reason in zip(found, reasons, strict=True) if not reason)
+    left_out = (*_unmeasured(vertebrae, measured), *_short(levels, too_few), *filter(None, reasons))
+    return SpineMeasurements(measured, too_few or _doubtful_largest(tilts, levels, accounted), chain, curves, left_out, missing)
 
 
 def _measured(vertebrae: Sequence[Vertebra]) -> tuple[MeasuredVertebra | None, ...]:
@@ -150,9 +151,11 @@ def _levels(chain: Sequence[MeasuredVertebra]) -> tuple[str, ...]:
 def _lacked(named: Sequence[Vertebra]) -> set[str]:
     """The levels without which vertebrae, from head to foot by level, follow each other as closely as those beside them do."""
     levels = [str(vertebra.level) for vertebra in named]
+    if not (absent := absent_levels(levels)):
+        return set()
     strides = [steps_between(*pair) for pair in pairwise(levels)]
-    steps = np.linalg.norm(np.diff([vertebra.centroid for vertebra in named], axis=0), axis=1) / strides if strides else np.zeros(0)
-    return {level for level in absent_levels(levels) if _is_ordinary(steps, levels.index(AROUND_ABSENT[level][0]))}
+    steps = np.linalg.norm(np.diff([vertebra.centroid for vertebra in named], axis=0), axis=1) / strides
+    return {level for level in absent if _is_ordinary(steps, levels.index(AROUND_ABSENT[level][0]))}
 
 
 def _is_ordinary(steps: Points, index: int) -> bool:
@@ -161,56 +164,48 @@ def _is_ordinary(steps: Points, index: int) -> bool:
     return bool(beside) and bool(steps[index] < LONGEST_STEP * np.mean(beside))
 
 
-def _missing(accounted: Collection[str]) -> tuple[str, ...]:
-    return tuple(level for level in LEVELS if level not in accounted)
-
-
-def missing_neighbour(level: str, levels: Collection[str]) -> str | None:
+def _missing_neighbour(level: str, levels: Collection[str]) -> str | None:
     """The thoracic or lumbar level next to one, or between it and them, that is not among `levels`; None where none is missing."""
     order = [each for each in order_with(levels) if region(each) in REGIONS]
     place = order.index(level)
     return next((each for each in order[max(place - 1, 0) : place + 2] if each not in levels), None)
 
 
-def doubtful_end(upper: str, lower: str, levels: Collection[str]) -> str | None:
+def _doubtful_end(upper: str, lower: str, levels: Collection[str]) -> str | None:
     """Why two levels may not be a curve's end vertebrae: what is missing beside one of them; None where nothing is."""
     for end in (upper, lower):
-        missing = missing_neighbour(end, levels)
+        missing = _missing_neighbour(end, levels)
         if missing is not None:
             return f"{missing}, next to {end}, is missing"
     return None
 
 
 def _doubtful_largest(tilts: Points, levels: Sequence[str], accounted: Collection[str]) -> str | None:
-    """Why the largest angle between N vertebrae need not be that of the spine; None where it is.
+    """Why the largest angle between N vertebrae, N at least 2, need not be that of the spine; None where it is.
 
     Args:
         tilts: (N,) degrees.
         levels: N, from head to foot.
         accounted: These levels, and those that the spine lacks.
     """
-    if too_few := _too_few(accounted):
-        return too_few
     upper, lower = main_ends(tilts)
-    return doubtful_end(levels[upper], levels[lower], accounted)
+    return _doubtful_end(levels[upper], levels[lower], accounted)
 
 
-def _too_few(accounted: Collection[str]) -> str | None:
-    missing = len(_missing(accounted))
-    return f"{missing} of {len(LEVELS)} vertebrae are missing" if missing > MOST_MISSING else None
+def _too_few(missing: Sequence[str]) -> str | None:
+    return f"{len(missing)} of {len(LEVELS)} vertebrae are missing" if len(missing) > MOST_MISSING else None
 
 
 def _doubt(curve: Curve, levels: Sequence[str], accounted: Collection[str]) -> str | None:
     upper, lower = levels[curve.upper], levels[curve.lower]
-    reason = doubtful_end(upper, lower, accounted)
+    reason = _doubtful_end(upper, lower, accounted)
     return reason and f"The curve from {upper} to {lower} is left out: {reason}, so that it may end elsewhere."
 
 
-def _short(levels: Sequence[str], accounted: Collection[str]) -> list[str]:
+def _short(levels: Sequence[str], too_few: str | None) -> list[str]:
     """What there is to say of a spine of which much is missing."""
     if len(levels) < 2:
         return [f"No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are {len(levels)}."]
-    too_few = _too_few(accounted)
     return [f"The largest curve may not be among those measured: {too_few}, from T1 to L5."] if too_few else []
 
 
