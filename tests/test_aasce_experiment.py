@@ -107,3 +107,43 @@ def test_a_film_that_is_cut_shows_the_same_vertebrae(film, first, last):
         assert y0 >= 0 and y1 <= short.size[0] and mine.area > 0.8 * theirs.area
         np.testing.assert_array_equal(short.pixels[y0:y1, x0:x1], film.pixels[y0 + rows : y1 + rows, x0:x1])
         assert mine.centroid == pytest.approx((theirs.centroid[0], theirs.centroid[1] - rows))
+
+
+@pytest.fixture(scope="module")
+def naming(script):
+    return load_experiment("aasce/first_levels")  # imports `script` by the name under which it is loaded
+
+
+@pytest.mark.parametrize("steps", [-2, -1, 0, 1, 3])
+def test_names_are_moved_to_where_they_are_likeliest(naming, steps):
+    """A classifier that is sure of nothing but sees the right level a little more often, and is plainly wrong about one vertebra."""
+    probabilities = 0.05 + 0.1 * np.eye(17, k=steps)
+    probabilities[8] = np.eye(17)[8]
+    assert naming.likeliest_steps(probabilities) == steps
+
+
+def test_films_that_are_off_are_named_by_their_topmost_vertebra(naming):
+    assert naming.first_levels({"a": 1, "b": 0, "c": -2}) == {"a": "T2", "c": "C6"}
+
+
+@pytest.mark.parametrize("step", [-1, 0, 1])
+def test_one_spine_named_in_two_ways(naming, film, step):
+    shifted = film.vertebrae[max(-step, 0) :], film.vertebrae[max(step, 0) :]
+    first, second = (Radiograph(name, film.pixels, its, film.view) for name, its in zip("ab", shifted, strict=True))
+    off = naming.offset(first, second, np.eye(2, 3))
+    assert off == -step
+    assert naming.alike({("a", "b"): off}, {}) == (step == 0)
+    assert naming.alike({("a", "b"): off}, {"a": off, "b": 0}) == naming.alike({("a", "b"): off}, {"b": -off}) == 1
+
+
+def test_halves_are_disjoint_and_leave_validation_alone(naming, aasce_layout, tmp_path):
+    for serial in range(8):
+        aasce_layout.add(serial).add(serial, "B")
+    dataset = aasce_layout.open(fractions={"train": 0.5, "val": 0.25, "test": 0.25})
+    naming.write_halves(dataset, tmp_path)
+    halves = [{split: set((tmp_path / half / f"{split}.txt").read_text().split()) for split in ("train", "val", "test")} for half in "ab"]
+    original = {split: {film.film_id for film in dataset.split(split)} for split in ("train", "val", "test")}
+    assert halves[0]["train"] | halves[1]["train"] == original["train"] and not halves[0]["train"] & halves[1]["train"]
+    assert [len(half["train"]) for half in halves] == [4, 4]
+    for half, other in (halves, halves[::-1]):
+        assert half["val"] == original["val"] and half["test"] == original["test"] | other["train"]
