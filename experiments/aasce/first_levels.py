@@ -1,11 +1,12 @@
-"""Which training films are named otherwise than they look, by classifiers that were not trained on them.
+"""Which films are named otherwise than they look, by classifiers that were not trained on them.
 
 `python experiments/aasce/first_levels.py <folder of AASCE> <folder>` divides the patients of the training films in two, `<folder>/a` and
 `<folder>/b`, each to train a classifier on with `dataset.splits=<folder>/a publish=<folder>/a`.
 
-`python experiments/aasce/first_levels.py <folder of AASCE> <folder> <table>` then asks each for the films of the other half, and writes
-those that it would rather name from another vertebra than T1 on, a table for `dataset.first_levels`. It prints how many there are, and
-how many pairs of films of one spine in one pose are named alike, as annotated and by the table: the classifiers know nothing of pairs.
+`python experiments/aasce/first_levels.py <folder of AASCE> <folder> <table>` then asks each for the films of the other half, and both for
+validation and test films, and writes those that they would rather name from another vertebra than T1 on: a table for
+`dataset.first_levels`. With `dataset.splits=<folder>/agreed` training goes without those of its films. It prints how many there are, and
+how many pairs of films of one spine in one pose are named alike, as annotated and by the table; of pairs the classifiers know nothing.
 """
 
 import random
@@ -28,9 +29,9 @@ from spinefm.files.atomic import write_text
 from spinefm.geometry.centroids import centroids_of
 from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.protocols import Classifier
-from spinefm.structures import SPLITS, Radiograph
+from spinefm.structures import SPLITS, Radiograph, Split
 
-HALVES = ("a", "b")
+HALVES, AGREED = ("a", "b"), "agreed"
 STEPS = range(-3, 4)
 """By how many vertebrae names may be off."""
 FLOOR, BEYOND = 1e-3, 0.05
@@ -43,38 +44,53 @@ def main(root: str, folder: Path, table: Path | None) -> None:
     dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"], readers=CAMPAIGNS)
     if table is None:
         write_halves(dataset, folder)
-        return
-    films = list(dataset.split("train"))
-    steps = steps_of(films, folder)
-    write_text(table, "".join(f"{film_id},{first}\n" for film_id, first in [tuple(COLUMNS), *first_levels(steps).items()]))
-    for reader in CAMPAIGNS:
-        counts = Counter(steps[film.film_id] for film in films if film.reader == reader)
-        Console().print(f"{reader}: {counts.total()} films, by steps to the name of the table: {sorted(counts.items())}")
-    offsets = pair_offsets(films)
-    Console().print(f"pairs named alike, of {len(offsets)}: {alike(offsets, {})} as annotated, {alike(offsets, steps)} by the table")
+    else:
+        name_films(dataset, folder, table)
 
 
 def write_halves(dataset: AasceDataset, folder: Path) -> None:
-    """Lists for `dataset.splits`: the training films of every other patient; the validation films; what is left."""
-    division = {source.film_id: dataset.split_of(source) for source in dataset.sources}
-    patients = sorted({source.patient_id for source in dataset.sources if division[source.film_id] == "train"})
+    """Lists of two halves: the training films of every other patient; the validation films; what is left."""
+    patients = sorted({source.patient_id for source in dataset.sources if dataset.split_of(source) == "train"})
     random.Random(0).shuffle(patients)
     for number, half in enumerate(HALVES):
         others = set(patients[1 - number :: 2])
-        its = {s.film_id: "test" if s.patient_id in others else division[s.film_id] for s in dataset.sources}
-        for split in SPLITS:
-            lines = [film_id for film_id, where in its.items() if where == split]
-            write_text(folder / half / f"{split}.txt", "".join(f"{film_id}\n" for film_id in lines))
+        write_lists(folder / half, {s.film_id: "test" if s.patient_id in others else dataset.split_of(s) for s in dataset.sources})
+
+
+def write_lists(folder: Path, division: Mapping[str, Split | None]) -> None:
+    """Lists for `dataset.splits`."""
+    for split in SPLITS:
+        write_text(folder / f"{split}.txt", "".join(f"{film_id}\n" for film_id, where in division.items() if where == split))
+
+
+def name_films(dataset: AasceDataset, folder: Path, table: Path) -> None:
+    """Write the table and the lists without its training films, and print what the names of each split are like."""
+    films = {split: list(dataset.split(split)) for split in SPLITS}
+    steps = steps_of([film for its in films.values() for film in its], folder)
+    write_text(table, "".join(f"{film_id},{first}\n" for film_id, first in [tuple(COLUMNS), *first_levels(steps).items()]))
+    division = {source.film_id: dataset.split_of(source) for source in dataset.sources}
+    write_lists(folder / AGREED, {film_id: split for film_id, split in division.items() if split != "train" or not steps[film_id]})
+    for split, its in films.items():
+        show(split, its, steps)
+
+
+def show(split: str, films: Sequence[Radiograph], steps: Mapping[str, int]) -> None:
+    """Print how many films of each campaign are named otherwise, and how many pairs alike."""
+    for reader in CAMPAIGNS:
+        counts = Counter(steps[film.film_id] for film in films if film.reader == reader)
+        Console().print(f"{split}, {reader}: {counts.total()} films, by steps to the name of the table: {sorted(counts.items())}")
+    offsets = pair_offsets(films)
+    Console().print(
+        f"{split}: pairs named alike, of {len(offsets)}: {alike(offsets, {})} as annotated, {alike(offsets, steps)} by the table"
+    )
 
 
 def steps_of(films: Sequence[Radiograph], folder: Path) -> dict[str, int]:
-    """By how many vertebrae the names of each film are off, downwards, for the classifier of the other half."""
-    steps = dict[str, int]()
-    for half, other in zip(HALVES, HALVES[::-1], strict=True):
-        classifier = load_components(folder / half, ["resnet"])["resnet"].eval()
-        unseen = set((folder / other / "train.txt").read_text(encoding="utf-8").split())
-        steps |= {film.film_id: likeliest_steps(named(classifier, film)) for film in films if film.film_id in unseen}
-    return steps
+    """By how many vertebrae the names of each film are off, downwards, for the classifiers that have not seen it."""
+    classifiers = {half: load_components(folder / half, ["resnet"])["resnet"].eval() for half in HALVES}
+    seen = {half: set((folder / half / "train.txt").read_text(encoding="utf-8").split()) for half in HALVES}
+    unseen = ((film, [classifiers[half] for half in HALVES if film.film_id not in seen[half]]) for film in films)
+    return {film.film_id: likeliest_steps(np.mean([named(its, film) for its in others], axis=0)) for film, others in unseen}
 
 
 @torch.inference_mode()
