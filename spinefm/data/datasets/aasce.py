@@ -22,9 +22,9 @@ from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation
 from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
 from spinefm.data.reading.film_files import read_thumbnail
-from spinefm.data.reading.first_levels import Rings, named_from, read_first_levels
 from spinefm.data.splits.grouping import SAME_FILM, joined_groups, similar_films
 from spinefm.geometry.centroids import principal_axis_order
+from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.measurements.challenge import challenge_angles
 from spinefm.measurements.tilts import tilt
 from spinefm.structures import CobbAngles, View
@@ -38,6 +38,9 @@ _THUMBNAIL = (32, 64)
 CAMPAIGNS = ("first_campaign", "second_campaign")
 _NEW_COPY = "Take all tables from the same release."
 
+Rings = NDArray[np.float64]
+"""(17, 4, 2): the ring of each vertebra; see `spinefm.data.reading.corners`."""
+
 
 class AasceDataset(FolderDataset):
     """AASCE 2019 / SpineWeb 16, as published: `data/training/*.jpg` and `labels/training/{filenames,landmarks,angles}.csv`.
@@ -48,11 +51,8 @@ class AasceDataset(FolderDataset):
     Cobb angles are those of `angles.csv`. Of films whose corners or rows were put into their order they are computed anew, as the
     published ones are those of the disorder: the largest is the same, the others are not. Without `angles.csv` no film has angles.
 
-    The annotation names nothing: the topmost of 17 vertebrae counts as T1, on all films but those that `first_levels` names.
-
     Args:
         root: Folder that holds `data` and `labels`.
-        first_levels: Table of films whose topmost annotated vertebra is another one; see `read_first_levels` and `named_from`.
         options: See `FolderDataset`.
 
     Raises:
@@ -61,9 +61,8 @@ class AasceDataset(FolderDataset):
 
     name = "aasce"
 
-    def __init__(self, root: str, first_levels: str | None = None, **options: Unpack[DatasetOptions]) -> None:
+    def __init__(self, root: str, **options: Unpack[DatasetOptions]) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder that holds `data` and `labels`")
-        self._first_levels = read_first_levels(Path(first_levels).expanduser()) if first_levels else {}
         paths, table = _read_tables(folder)
         angles = _read_angles(folder / "labels" / "training" / "angles.csv", len(paths))
         problems, rings = list[Problem](), dict[Path, Rings]()
@@ -81,18 +80,15 @@ class AasceDataset(FolderDataset):
         patients = joined_groups([patient_key(path.stem) for path in paths], _copies(paths, options.get("cache_dir")))
         self._rings = {safe_id(path.stem): ring for path, ring in rings.items()}
         usable = [(path, patient) for path, patient in zip(paths, patients, strict=True) if path in rings]
-        sources = [self._source(path, patient, rings[path], known[path]) for path, patient in usable]
+        sources = [_source(path, patient, rings[path], known[path]) for path, patient in usable]
         logger.info("aasce: %d of %d films, %d patient groups", len(sources), len(paths), len({source.patient_id for source in sources}))
         super().__init__(folder, sources, problems, **options)
 
     def annotation(self, source: FilmSource, size: tuple[int, int], report: Report) -> Annotation:
         """See `FolderDataset.annotation`."""
-        return named_from(self._first_levels.get(source.film_id, LEVELS[0]), self._rings[source.film_id], LEVELS, size)
-
-    def _source(self, path: Path, patient: str, rings: Rings, angles: CobbAngles | None) -> FilmSource:
-        film_id = safe_id(path.stem)
-        row, stratum = rings.tobytes().hex() + self._first_levels.get(film_id, ""), _severity(rings)
-        return FilmSource(film_id, path, patient, View.AP_SPINE, row=row, stratum=stratum, cobb_angles=angles, reader=campaign(path.stem))
+        rings = zip(self._rings[source.film_id], LEVELS, strict=True)
+        found = [polygon_to_vertebra(ring, size, level) for ring, level in rings]
+        return Annotation([vertebra for vertebra in found if vertebra is not None])
 
 
 def patient_key(stem: str) -> str:
@@ -148,6 +144,12 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
     shared, _ = cv2.intersectConvexConvex(first, second)
     return float(shared / (cv2.contourArea(first) + cv2.contourArea(second) - shared))
+
+
+def _source(path: Path, patient: str, rings: Rings, angles: CobbAngles | None) -> FilmSource:
+    row, stratum = rings.tobytes().hex(), _severity(rings)
+    reader = campaign(path.stem)
+    return FilmSource(safe_id(path.stem), path, patient, View.AP_SPINE, row=row, stratum=stratum, cobb_angles=angles, reader=reader)
 
 
 def _angles_of(rings: Rings, height: int) -> CobbAngles:

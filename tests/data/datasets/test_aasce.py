@@ -184,21 +184,6 @@ def test_angles_must_be_three_numbers_for_each_film(layout, angles, found):
         layout.open()
 
 
-def test_a_film_is_named_from_another_first_level(layout, tmp_path):
-    table = tmp_path / "first.csv"
-    table.write_text("film_id,first\nsunhl-1th-06-Jan-2017-182_A_AP,C7\nnot here,T2\n")
-    everything = {"fractions": {"train": 1.0, "val": 0.0, "test": 0.0}}
-    usual = layout.add(182).add(183).open(**everything)
-    named = layout.open(first_levels=str(table), **everything)
-    film, other = named.split("train")
-    assert [vertebra.level for vertebra in film.vertebrae] == LEVELS[:-1]
-    assert [vertebra.centroid for vertebra in film.vertebrae] == [v.centroid for v in usual.split("train")[0].vertebrae[1:]]
-    assert [(mark.level, mark.part) for mark in film.landmarks] == [("L5", "centroid")]
-    assert [vertebra.level for vertebra in other.vertebrae] == LEVELS and not other.landmarks
-    changed = [before.row != after.row for before, after in zip(usual.sources, named.sources, strict=True)]
-    assert changed == [True, False] and named.fingerprint != usual.fingerprint
-
-
 def test_missing_root_names_the_option(tmp_path):
     with pytest.raises(DataError, match=r"`data` and `labels`.*dataset\.root=<folder>"):
         AasceDataset(str(tmp_path / "absent"))
