@@ -1,14 +1,19 @@
 """experiments/aasce: one film laid over another."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from spinefm.data.datasets.aasce import LEVELS
 from spinefm.data.synthetic.dataset import SyntheticDataset
 from spinefm.evaluation.records import record_film
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
-from spinefm.structures import Radiograph
+from spinefm.geometry.patches import PatchRule
+from spinefm.structures import SPLITS, Radiograph
 from tests.scripts import load_experiment
 
 
@@ -109,6 +114,32 @@ def test_a_film_that_is_cut_shows_the_same_vertebrae(film, first, last):
         assert mine.centroid == pytest.approx((theirs.centroid[0], theirs.centroid[1] - rows))
 
 
+@pytest.mark.parametrize("steps", [-2, 0, 1])
+def test_one_spine_named_in_two_ways(script, film, steps):
+    copy, matrix = cropped(film, 24, 32, 1.05)
+    shown = replace(film, vertebrae=film.vertebrae[max(steps, 0) :]), replace(copy, vertebrae=copy.vertebrae[max(-steps, 0) :])
+    assert script.Pair(*shown, script.Registration(1.0, matrix)).steps == steps
+
+
+def test_pairs_are_of_one_patient_in_one_pose(script, film):
+    copy, _ = cropped(film, 24, 32, 1.0)
+    other = SyntheticDataset({"train": 2}, size=(1200, 480), views=["ap_spine"]).split("train")[1]
+    films = [replace(each, film_id=name, patient_id=patient) for each, name, patient in
+             ((film, "a", "1"), (copy, "b", "1"), (other, "c", "1"), (copy, "d", "2"))]  # fmt: skip
+    pairs = list(script.pairs_in_one_pose(films))
+    assert [(pair.first.film_id, pair.second.film_id, pair.is_copy, pair.steps) for pair in pairs] == [("a", "b", True, 0)]
+
+
+def test_pairs_are_named_differently_until_names_are_moved(script, film):
+    still = script.Registration(0.97, np.eye(2, 3))
+    films = [replace(film, film_id=f"{patient}{letter}", patient_id=patient) for patient in "123" for letter in "ab"]
+    films[1] = replace(films[1], vertebrae=film.vertebrae[1:])  # 1b: its first vertebra is the second of 1a
+    pairs = [script.Pair(first, second, still) for first, second in zip(films[::2], films[1::2], strict=True)]
+    assert script.names_that_differ(pairs).startswith("1 of 3 pairs of 3 patients are named differently, 0.333, 0.000 to ")
+    assert script.names_that_differ(pairs, {"1b": 1}).startswith("0 of 3 pairs of 3 patients")
+    assert script.names_that_differ(pairs, {"1a": -1, "2a": 1}).startswith("1 of 3 pairs of 3 patients")
+
+
 @pytest.fixture(scope="module")
 def naming(script):
     return load_experiment("aasce/names")  # imports `script` by the name under which it is loaded
@@ -122,24 +153,54 @@ def test_names_are_moved_to_where_they_are_likeliest(naming, steps):
     assert naming.likeliest_steps(probabilities) == steps
 
 
-@pytest.mark.parametrize("step", [-1, 0, 1])
-def test_one_spine_named_in_two_ways(naming, film, step):
-    shifted = film.vertebrae[max(-step, 0) :], film.vertebrae[max(step, 0) :]
-    first, second = (Radiograph(name, film.pixels, its, film.view) for name, its in zip("ab", shifted, strict=True))
-    off = naming.offset(first, second, np.eye(2, 3))
-    assert off == -step
-    assert naming.alike({("a", "b"): off}, {}) == (step == 0)
-    assert naming.alike({("a", "b"): off}, {"a": off, "b": 0}) == naming.alike({("a", "b"): off}, {"b": -off}) == 1
+def test_names_of_which_nothing_is_known_stay(naming):
+    assert naming.likeliest_steps(np.full((17, 17), 1 / 17)) == 0
 
 
-def test_halves_are_disjoint_and_leave_validation_alone(naming, aasce_layout, tmp_path):
+@pytest.fixture
+def halves(naming, aasce_layout, tmp_path):
+    """Eight patients of two films each, and the lists of both halves."""
     for serial in range(8):
         aasce_layout.add(serial).add(serial, "B")
     dataset = aasce_layout.open(fractions={"train": 0.5, "val": 0.25, "test": 0.25})
     naming.write_halves(dataset, tmp_path)
-    halves = [{split: set((tmp_path / half / f"{split}.txt").read_text().split()) for split in ("train", "val", "test")} for half in "ab"]
-    original = {split: {film.film_id for film in dataset.split(split)} for split in ("train", "val", "test")}
-    assert halves[0]["train"] | halves[1]["train"] == original["train"] and not halves[0]["train"] & halves[1]["train"]
-    assert [len(half["train"]) for half in halves] == [4, 4]
-    for half, other in (halves, halves[::-1]):
-        assert half["val"] == original["val"] and half["test"] == original["test"] | other["train"]
+    lists = {half: {split: set((tmp_path / half / f"{split}.txt").read_text().split()) for split in SPLITS} for half in "ab"}
+    return dataset, tmp_path, lists
+
+
+def test_halves_share_no_patient_and_leave_validation_alone(halves):
+    dataset, _, lists = halves
+    original = {split: {film.film_id for film in dataset.split(split)} for split in SPLITS}
+    patients = [{film.patient_id for film in dataset.split("train") if film.film_id in lists[half]["train"]} for half in "ab"]
+    assert [len(its) for its in patients] == [2, 2] and not patients[0] & patients[1]
+    for half, other in ("ab", "ba"):
+        assert lists[half]["val"] == original["val"] and lists[half]["test"] == original["test"] | lists[other]["train"]
+        assert lists[half]["train"] == original["train"] - lists[other]["train"]
+
+
+class KnowingClassifier:
+    """Sees every level one further down than it is annotated; remembers whose films it was shown."""
+
+    classes = ("background", "vertebra", *reversed(LEVELS))
+    patch_rule, input_size, device = PatchRule(1.0), 8, torch.device("cpu")
+
+    def __init__(self):
+        self.shown = set()
+
+    def eval(self):
+        return self
+
+    def classify(self, patches):
+        self.shown |= set(patches.film_ids)
+        columns = [self.classes.index(level) for level in (*LEVELS[1:], LEVELS[0])]
+        return torch.eye(len(self.classes))[columns]
+
+
+def test_classifiers_are_asked_for_films_that_they_have_not_seen(naming, halves, monkeypatch):
+    dataset, folder, lists = halves
+    asked = {half: KnowingClassifier() for half in "ab"}
+    monkeypatch.setattr(naming, "load_components", lambda path, names: {"resnet": asked[path.name]})
+    films = [film for split in SPLITS for film in dataset.split(split)]
+    assert naming.steps_of(films, folder) == {film.film_id: 1 for film in films}
+    for half in "ab":
+        assert asked[half].shown == {film.film_id for film in films} - lists[half]["train"]

@@ -7,7 +7,8 @@ from the same vertebra.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from spinefm.data.datasets.aasce import CAMPAIGNS, AasceDataset
+from spinefm.evaluation.intervals import bootstrap_interval
 from spinefm.evaluation.metrics import headline
-from spinefm.evaluation.records import FilmRecord, record_film
+from spinefm.evaluation.records import record_film
 from spinefm.evaluation.tables import TITLES, format_interval, format_value
 from spinefm.geometry.centroids import centroids_of, local_spacings
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
@@ -32,8 +34,7 @@ SAME_POSE = 0.95
 """From which on vertebrae lie in the same places: seen on these films, all that are off by one there are named otherwise."""
 SCALES = np.linspace(0.9, 1.1, 21)
 SHRINK = 0.25
-OF_COPIES = ("identification_rate", "labelled_identification_rate", "dice_identified", "cobb_mae_all", "cobb_smape_all")
-OF_OTHERS = ("shifted_films",)
+NAMES = ("identification_rate", "labelled_identification_rate", "dice_identified", "cobb_mae_all", "cobb_smape_all")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,34 @@ class Registration:
     matrix: Matrix
 
 
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two films of one spine in one pose.
+
+    Attributes:
+        first: One film.
+        second: The other.
+        registration: Where the first lies on the second.
+    """
+
+    first: Radiograph
+    second: Radiograph
+    registration: Registration
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether they show one exposure."""
+        return self.registration.likeness > SAME_EXPOSURE
+
+    @property
+    def steps(self) -> int:
+        """By how many vertebrae the names of the second film would have to be moved up to be those of the first, for most of them."""
+        matrix = self.registration.matrix
+        there = centroids_of(self.first.vertebrae) @ matrix[:, :2].T + matrix[:, 2]
+        nearest = np.linalg.norm(there[:, None] - centroids_of(self.second.vertebrae), axis=2).argmin(1)
+        return int(Counter((nearest - np.arange(len(nearest))).tolist()).most_common(1)[0][0])
+
+
 def main(root: str) -> None:
     """Print how large outlines are, and what the annotations of copies, and of other exposures in the same pose, say about each other."""
     dataset = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"])
@@ -56,25 +85,36 @@ def main(root: str) -> None:
     for reader in CAMPAIGNS:
         sizes = [outline_size(film) for film in films if film.reader == reader]
         Console().print(f"{reader}: {len(sizes)} films, outlines of {np.mean(sizes):.3f} squared spacings, sd {np.std(sizes):.3f}")
-    records = list[tuple[float, FilmRecord]]()
-    for first, second in pairs_of_one_patient(films):
-        its = registration(first.pixels, second.pixels)
-        if its.likeness > SAME_POSE:
-            records.append((its.likeness, record_film(second, moved(first, second, its.matrix))))
-    for title, names, copies in (("Copies of one exposure", OF_COPIES, True), ("Other exposures in the same pose", OF_OTHERS, False)):
-        chosen = [record for likeness, record in records if (likeness > SAME_EXPOSURE) == copies]
-        show(title, chosen, names)
-        for reader in CAMPAIGNS:
-            show(f"{title}, {reader}", [record for record in chosen if record.reader == reader], names)
+    pairs = list(pairs_in_one_pose(films))
+    for readers in (CAMPAIGNS, *((reader,) for reader in CAMPAIGNS)):
+        its = [pair for pair in pairs if pair.second.reader in readers]
+        show_copies(", ".join(readers), [pair for pair in its if pair.is_copy])
+        Console().print(f"Other exposures, {', '.join(readers)}: {names_that_differ([pair for pair in its if not pair.is_copy])}")
 
 
-def show(title: str, records: Sequence[FilmRecord], names: Sequence[str]) -> None:
-    """Print metrics of pairs of films, with their intervals by patient."""
-    metrics = headline(records)
-    Console().print(f"{title}: {len(records)} pairs of {metrics['num_patients']} patients")
-    for name in names:
+def show_copies(title: str, pairs: Sequence[Pair]) -> None:
+    """Print metrics of copies, with their intervals by patient."""
+    metrics = headline([record_film(pair.second, moved(pair.first, pair.second, pair.registration.matrix)) for pair in pairs])
+    Console().print(f"Copies of one exposure, {title}: {len(pairs)} pairs of {metrics['num_patients']} patients")
+    for name in NAMES:
         interval = " to ".join(filter(None, format_interval(name, metrics)))
         Console().print(f"    {TITLES[name]:47} {format_value(name, metrics[name]['value']):8} {interval}")
+
+
+def names_that_differ(pairs: Sequence[Pair], steps: Mapping[str, int] | None = None) -> str:
+    """How many pairs do not have one name for one vertebra, in words, with an interval by patient.
+
+    Args:
+        pairs: Of films of known patients.
+        steps: By how many vertebrae the names of a film are moved down before, by its id; 0 for others.
+    """
+    moved_by, differ = steps or {}, dict[str, list[bool]]()
+    for pair in pairs:
+        is_alike = moved_by.get(pair.first.film_id, 0) == moved_by.get(pair.second.film_id, 0) + pair.steps
+        differ.setdefault(pair.first.patient_id, []).append(not is_alike)
+    interval = bootstrap_interval([sum(its) for its in differ.values()], [len(its) for its in differ.values()])
+    number, bounds = sum(map(sum, differ.values())), " to ".join(f"{bound:.3f}" for bound in interval or ())
+    return f"{number} of {len(pairs)} pairs of {len(differ)} patients are named differently, {number / max(len(pairs), 1):.3f}, {bounds}"
 
 
 def outline_size(film: Radiograph) -> float:
@@ -83,10 +123,13 @@ def outline_size(film: Radiograph) -> float:
     return float(np.mean([vertebra.area / spacing**2 for vertebra, spacing in zip(film.vertebrae, spacings, strict=True)]))
 
 
-def pairs_of_one_patient(films: Sequence[Radiograph]) -> Iterator[tuple[Radiograph, Radiograph]]:
-    """All pairs of films that belong to one patient."""
+def pairs_in_one_pose(films: Sequence[Radiograph]) -> Iterator[Pair]:
+    """All pairs of films of one patient that can be laid on each other."""
     for _, group in groupby(sorted(films, key=lambda film: film.patient_id), key=lambda film: film.patient_id):
-        yield from combinations(group, 2)
+        for first, second in combinations(group, 2):
+            pair = Pair(first, second, registration(first.pixels, second.pixels))
+            if pair.registration.likeness > SAME_POSE:
+                yield pair
 
 
 def registration(first: Pixels, second: Pixels) -> Registration:
