@@ -4,7 +4,6 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -69,7 +68,7 @@ class FolderDataset(RadiographDataset):
             landmarks: See `RadiographDataset`.
             terminals: See `RadiographDataset`.
             splits: Folder with `train.txt`, `val.txt`, `test.txt`; None looks for them, see `find_lists`.
-            exclude: Ids of films that are left out; the others stay in their splits.
+            exclude: Ids of films that are left out, as if they were not there.
             seed: Where nothing is published, another seed splits the patients in another way.
             fractions: Where nothing is published, the share of the films in each split.
             cache_dir: See `RadiographDataset`.
@@ -91,8 +90,7 @@ class FolderDataset(RadiographDataset):
             raise DataError(Problem(root, f"to hold annotated films of `dataset={self.name}`", "none", "Set `dataset.root=<folder>`."))
         _check_unique(self.sources)
         published = published_division(root, self.sources, find_lists(root, splits), excluded, noticed.append)
-        dealt = partial(patient_division, root, sources, fractions, seed, excluded, noticed.append)
-        self._division = dealt() if published is None else published
+        self._division = patient_division(root, self.sources, fractions, seed, noticed.append) if published is None else published
         noticed += divided_patients(self.sources, self._division, fatal=not self.patients_may_share)
         self.problems = tuple(noticed)
         self._log_problems()

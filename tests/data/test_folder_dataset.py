@@ -156,17 +156,6 @@ def test_excluded_films_are_left_out_and_lists_may_still_name_them(tmp_path, mak
     assert divided(dataset) == {"train": ["a", "c"], "val": [], "test": []} and dataset.problems == ()
 
 
-def test_leaving_a_film_out_moves_no_other_to_another_split(make, open_):
-    sources = make(*"abcdefghij")
-    everything = divided(open_(sources))
-    for film_id in "abcdefghij":
-        rest = {split: [other for other in members if other != film_id] for split, members in everything.items()}
-        assert divided(open_(sources, exclude=[film_id])) == rest
-    (alone,) = everything["val"]
-    (problem,) = open_(sources, exclude=[alone]).problems
-    assert problem.found == "9, with no film left for val"
-
-
 def test_ids_of_digits_may_be_numbers(make, open_):
     """So they come from a command line."""
     dataset = open_(make("2548130", "0001241"), exclude=[2548130], fractions={"train": 1.0})

@@ -40,27 +40,22 @@ def published_division(
     return division
 
 
-def patient_division(
-    root: Path, sources: Sequence[FilmSource], fractions: Mapping[Split, float], seed: int, excluded: Collection[str], report: Report
-) -> Division:
+def patient_division(root: Path, sources: Sequence[FilmSource], fractions: Mapping[Split, float], seed: int, report: Report) -> Division:
     """Whole patients at a time, every stratum (or view) alike; see `grouped_split`.
 
     Args:
         root: Folder of the data set.
-        sources: Its films, with those that are excluded: they are dealt, too, so that leaving one out moves no other to another split.
+        sources: Its films.
         fractions: Share of the films in each split.
         seed: See `grouped_split`.
-        excluded: Ids of films that are in no split.
         report: Takes a note of splits that get no film although they have a share.
     """
     patients, strata = [source.patient_id for source in sources], [source.stratum or source.view.value for source in sources]
-    chosen = zip(sources, grouped_split(patients, strata, fractions, seed), strict=True)
-    division = {source.film_id: split for source, split in chosen if source.film_id not in excluded}
-    if empty := [split for split, share in fractions.items() if share > 0 and split not in division.values()]:
-        number = len({source.patient_id for source in sources if source.film_id in division})
-        found = f"{number}, with no film left for {' and '.join(empty)}"
+    chosen = grouped_split(patients, strata, fractions, seed)
+    if empty := [split for split, share in fractions.items() if share > 0 and split not in chosen]:
+        found = f"{len(set(patients))}, with no film left for {' and '.join(empty)}"
         report(Problem(root, "to hold enough patients for every split", found, "Add films or change `dataset.fractions`.", fatal=False))
-    return division
+    return {source.film_id: split for source, split in zip(sources, chosen, strict=True)}
 
 
 def divided_patients(sources: Sequence[FilmSource], division: Division, fatal: bool) -> Iterator[Problem]:
