@@ -34,7 +34,7 @@ SAME_POSE = 0.95
 """From which on vertebrae lie in the same places: seen on these films, all that are off by one there are named otherwise."""
 SCALES = np.linspace(0.9, 1.1, 21)
 SHRINK = 0.25
-NAMES = ("identification_rate", "labelled_identification_rate", "dice_identified", "cobb_mae_all", "cobb_smape_all")
+OF_COPIES = ("identification_rate", "labelled_identification_rate", "dice_identified", "cobb_mae_all", "cobb_smape_all")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def show_copies(title: str, pairs: Sequence[Pair]) -> None:
     """Print metrics of copies, with their intervals by patient."""
     metrics = headline([record_film(pair.second, moved(pair.first, pair.second, pair.registration.matrix)) for pair in pairs])
     Console().print(f"Copies of one exposure, {title}: {len(pairs)} pairs of {metrics['num_patients']} patients")
-    for name in NAMES:
+    for name in OF_COPIES:
         interval = " to ".join(filter(None, format_interval(name, metrics)))
         Console().print(f"    {TITLES[name]:47} {format_value(name, metrics[name]['value']):8} {interval}")
 

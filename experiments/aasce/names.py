@@ -71,7 +71,7 @@ TASKS = {"halves": write_halves, "films": show_names}
 
 def steps_of(films: Sequence[Radiograph], folder: Path) -> dict[str, int]:
     """By how many vertebrae the names of each film have to be moved down to be the likeliest for classifiers that have not seen it."""
-    classifiers: dict[str, Any] = {half: load_components(folder / half, ["resnet"])["resnet"].eval() for half in HALVES}
+    classifiers: dict[str, Any] = {half: load_components(folder / half, ["resnet"])["resnet"] for half in HALVES}
     seen = {half: set((folder / half / "train.txt").read_text(encoding="utf-8").split()) for half in HALVES}
     unseen = ((film, [classifiers[half] for half in HALVES if film.film_id not in seen[half]]) for film in films)
     return {film.film_id: likeliest_steps(np.mean([level_probabilities(c, film) for c in asked], axis=0)) for film, asked in unseen}
