@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, cos, radians, sin
+from typing import TYPE_CHECKING
 
-import albumentations as A
 import cv2
 import numpy as np
 
 from spinefm.structures import Mask, PatchBox, Pixels
+
+if TYPE_CHECKING:
+    from albumentations import Compose
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,10 @@ EXPOSURES = {"usual": Exposure((60, 160), (-0.35, 0.35)), "wide": Exposure((50, 
 
 
 @cache
-def _pipeline(max_rotation: float, max_zoom: float, size: int | None, exposure: Exposure) -> A.Compose:
+def _pipeline(max_rotation: float, max_zoom: float, size: int | None, exposure: Exposure) -> "Compose":
     """Geometry first, then what exposure, processing and digitisation do to a film."""
+    import albumentations as A  # most of a second, and inference varies nothing
+
     cut = [] if size is None else [A.CenterCrop(size, size)]
     return A.Compose(
         [
