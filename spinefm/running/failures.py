@@ -10,14 +10,15 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
 INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
-
+INTERRUPTED = 128 + 2
+"""Exit code by the convention of shells: the signal was SIGINT."""
 
 QUIET = "SPINEFM_QUIET"
 """Set in the environment of processes that a script starts, which find `HYDRA_FULL_ERROR` set by the script and not by the user."""
 
 
 def run_script(main: Callable[[], object]) -> None:
-    """Run a Hydra main; a fault of the input becomes one sentence on the error stream, `HYDRA_FULL_ERROR=1` shows the trace."""
+    """Run a Hydra main; a fault of the input, or Ctrl-C, becomes one sentence on the error stream, `HYDRA_FULL_ERROR=1` shows the trace."""
     before = {name: os.environ.get(name) for name in ("HYDRA_FULL_ERROR", QUIET)}
     trace_wanted = before == {"HYDRA_FULL_ERROR": "1", QUIET: None}
     # Hydra would print a trace of its own and exit; like this it lets the exception through.
@@ -30,6 +31,11 @@ def run_script(main: Callable[[], object]) -> None:
         if trace_wanted:
             raise
         sys.exit(f"Error: {_sentence(error)}")
+    except KeyboardInterrupt:
+        if trace_wanted:
+            raise
+        sys.stderr.write("Interrupted. What was finished until then is kept.\n")
+        sys.exit(INTERRUPTED)
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})

@@ -58,16 +58,25 @@ def test_what_a_constructor_says_is_told_without_hydras_words():
     assert caught.value.code == "Error: Expected `stem` to be patch or conv, but got `cnov`."
 
 
-@pytest.mark.parametrize("error", [KeyError("a"), TypeError("b"), RuntimeError("c"), ZeroDivisionError(), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [KeyError("a"), TypeError("b"), RuntimeError("c"), ZeroDivisionError()])
 def test_a_fault_of_the_code_keeps_its_trace(error):
     with pytest.raises(type(error)):
         run_script(raising(error))
+
+
+def test_an_interruption_is_one_sentence(capsys):
+    with pytest.raises(SystemExit) as caught:
+        run_script(raising(KeyboardInterrupt()))
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "Interrupted. What was finished until then is kept.\n"
 
 
 def test_the_trace_can_be_asked_for(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ValueError, match="a sentence"):
         run_script(raising(ValueError("a sentence")))
+    with pytest.raises(KeyboardInterrupt):
+        run_script(raising(KeyboardInterrupt()))
 
 
 def test_success_passes_without_an_exit():

@@ -195,7 +195,7 @@ def _read_dicom(path: Path) -> Film:
         dataset = pydicom.dcmread(path)
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
-            return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path), _view(dataset))
+            return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path), _view(dataset, path))
     except Exception as error:  # The bytes of a damaged file may lead pydicom to any exception.
         remedy = "Export it again, uncompressed if need be."
         raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error
@@ -236,5 +236,8 @@ def _spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
     return rows
 
 
-def _view(dataset: pydicom.Dataset) -> View:
-    return _VIEWS.get(str(dataset.get("ViewPosition", "")).strip().upper(), View.UNKNOWN)
+def _view(dataset: pydicom.Dataset, path: Path) -> View:
+    said = str(dataset.get("ViewPosition") or "").strip().upper()
+    if said and said not in _VIEWS:
+        logger.warning("%s: its ViewPosition is `%s`, which is none of %s; its view counts as unknown.", path, said, ", ".join(_VIEWS))
+    return _VIEWS.get(said, View.UNKNOWN)

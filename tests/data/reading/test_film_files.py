@@ -183,6 +183,13 @@ def test_dicom_may_tell_from_where_it_was_taken(tmp_path, position, view):
     assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **known)).view == view
 
 
+def test_a_view_that_nobody_knows_is_told(tmp_path, caplog):
+    read_film(write_dicom(tmp_path / "known.dcm", RAMP, ViewPosition="AP"))
+    assert not caplog.messages
+    read_film(write_dicom(tmp_path / "unknown.dcm", RAMP, ViewPosition="LLO"))
+    assert "unknown.dcm" in caplog.text and "`LLO`" in caplog.text
+
+
 def test_multi_frame_dicom_is_refused(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", np.stack([RAMP, RAMP]), NumberOfFrames=2)
     with pytest.raises(DataError, match=r"a\.dcm.*single-frame.*2 frames.*Export the one frame"):
