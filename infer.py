@@ -18,7 +18,7 @@ from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
-from spinefm.export.films import remove_spine, write_film
+from spinefm.export.films import film_files, remove_spine, write_film
 from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
 from spinefm.files.atomic import write_text
 from spinefm.pipeline import SpinePipeline, film_spines
@@ -44,6 +44,7 @@ def main(config: DictConfig) -> None:
     source = Path(str(config.input))
     ids, failures, rows = film_ids(find_films(source)), dict[str, str](), list[FilmRows]()
     check_apart(folder, source)
+    check_nobody_elses(folder, ids.values())
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
     components = load_components(config.checkpoints, kind.func.components)
@@ -74,6 +75,17 @@ def check_apart(output: Path, films: Path) -> None:
     """
     if output.resolve() == (films if films.is_dir() else films.parent).resolve():
         raise ValueError(f"Expected `output` to be another folder than that of the films, but got `{output}`. Name another one.")
+
+
+def check_nobody_elses(output: Path, ids: Iterable[str]) -> None:
+    """Make sure that no result would replace a file that is none, such as an annotation.
+
+    Raises:
+        ValueError: If there is a `<id>.json` without the label map that results have.
+    """
+    for json, labels, _ in (film_files(output, film_id) for film_id in ids):
+        if json.is_file() and not labels.is_file():
+            raise ValueError(f"Expected nothing but results in `output`, but found `{json}` without label map. Name another folder.")
 
 
 def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:

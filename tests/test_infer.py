@@ -244,3 +244,10 @@ def test_infer_says_what_is_wrong_with_its_input(workplace, tmp_path, place):
 
 def test_infer_asks_for_its_input(workplace):
     assert "input" in fails("infer", workplace, "checkpoints=checkpoints/synthetic")
+
+
+def test_an_annotation_in_the_output_folder_is_not_replaced(workplace, films, tmp_path):
+    (tmp_path / "a_film.json").write_text('{"mine": 1}')
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
+    assert "a_film.json` without label map. Name another folder." in fails("infer", workplace, *arguments)
+    assert (tmp_path / "a_film.json").read_text() == '{"mine": 1}' and not (tmp_path / "summary.csv").exists()

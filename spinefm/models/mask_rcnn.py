@@ -156,7 +156,7 @@ def coco_weights() -> Mapping[str, Tensor]:
         FileNotFoundError: If they cannot be downloaded.
     """
     try:
-        weights: Mapping[str, Tensor] = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True)
+        weights: Mapping[str, Tensor] = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.get_state_dict(check_hash=True, weights_only=True)
     except URLError as error:
         raise FileNotFoundError(
             f"Expected to download torchvision's COCO weights, but could not ({error.reason}). "

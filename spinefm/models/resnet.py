@@ -41,12 +41,15 @@ def pretrained_resnet(name: str, weights: str) -> ResNet:
     if weights not in known:
         raise ValueError(f"Expected `weights` of {name} to be {' or '.join(['null', *known])}, but got `{weights}`.")
     try:
-        return get_model(name, weights=weights)
+        trained = get_model_weights(name)[weights].get_state_dict(check_hash=True, weights_only=True)
     except URLError as error:
         raise FileNotFoundError(
             f"Expected to download torchvision's {weights} of {name}, but could not ({error.reason}). "
             "Train from scratch with `component.module.weights=null`."
         ) from error
+    model: ResNet = get_model(name)
+    model.load_state_dict(trained, strict=True)
+    return model
 
 
 class PatchResNet(nn.Module):

@@ -1,6 +1,7 @@
 """Our Mask R-CNN against torchvision's builder."""
 
 import re
+from contextlib import suppress
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
-from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, load_coco_weights, paste_in_window
+from spinefm.models.mask_rcnn import MaskRCNNSize, build_mask_rcnn, coco_weights, load_coco_weights, paste_in_window
 
 
 def shapes(model):
@@ -101,6 +102,15 @@ def coco_like(tiny_modules):
     model.roi_heads.box_predictor = FastRCNNPredictor(size.box_head_width, 91)
     model.roi_heads.mask_predictor = MaskRCNNPredictor(size.mask_head_widths[-1], size.mask_predictor_width, 91)
     return model.state_dict()
+
+
+def test_downloaded_weights_are_opened_as_tensors_alone(monkeypatch):
+    """torchvision compares their hash only when it downloads them, not with what lies in its cache."""
+    asked = []
+    monkeypatch.setattr(MaskRCNN_ResNet50_FPN_Weights, "get_state_dict", lambda self, **options: asked.append(options) or {})
+    with suppress(RuntimeError):  # nothing fits
+        coco_weights()
+    assert asked == [{"check_hash": True, "weights_only": True}]
 
 
 def test_coco_weights_go_everywhere_but_into_the_predictors(tiny, tiny_modules, monkeypatch):

@@ -1,10 +1,11 @@
 """The patch classifier's network against torchvision's."""
 
+from contextlib import suppress
 from urllib.error import URLError
 
 import pytest
 import torch
-from torchvision.models import get_model
+from torchvision.models import ResNet18_Weights, get_model
 
 from spinefm.models.resnet import PatchResNet, pretrained_resnet
 
@@ -50,19 +51,28 @@ def test_pretrained_weights_replace_all_but_the_last_layer(monkeypatch):
     last = model.network.fc.weight.clone()
     expected = pretrained.conv1.weight.clone()
     assert not torch.equal(model.network.conv1.weight, expected)
-    monkeypatch.setattr("spinefm.models.resnet.get_model", lambda name, weights: {("resnet18", "DEFAULT"): pretrained}[name, weights])
+    monkeypatch.setattr(ResNet18_Weights, "get_state_dict", lambda self, **options: pretrained.state_dict())
     model.load_pretrained("DEFAULT")
     assert torch.equal(model.network.conv1.weight, expected)
     assert torch.equal(model.network.fc.weight, last)
 
 
 def test_weights_that_cannot_be_downloaded_are_named_with_the_remedy(monkeypatch):
-    def offline(name, weights):
+    def offline(self, **options):
         raise URLError("no network")
 
-    monkeypatch.setattr("spinefm.models.resnet.get_model", offline)
+    monkeypatch.setattr(ResNet18_Weights, "get_state_dict", offline)
     with pytest.raises(FileNotFoundError, match=r"DEFAULT of resnet18, but could not \(no network\)\. Train .*weights=null"):
         pretrained_resnet("resnet18", "DEFAULT")
+
+
+def test_downloaded_weights_are_opened_as_tensors_alone(monkeypatch):
+    """torchvision compares their hash only when it downloads them, not with what lies in its cache."""
+    asked = []
+    monkeypatch.setattr(ResNet18_Weights, "get_state_dict", lambda self, **options: asked.append(options) or {})
+    with suppress(RuntimeError):  # nothing fits
+        pretrained_resnet("resnet18", "DEFAULT")
+    assert asked == [{"check_hash": True, "weights_only": True}]
 
 
 def test_unknown_weights_are_refused_with_those_there_are():
