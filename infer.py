@@ -84,7 +84,7 @@ def check_nobody_elses(output: Path, ids: Iterable[str]) -> None:
         ValueError: If there is a `<id>.json` without the label map that results have.
     """
     for json, labels, _ in (film_files(output, film_id) for film_id in ids):
-        if json.is_file() and not labels.is_file():
+        if not labels.is_file() and json.is_file():  # in this order: another process may be removing both, the JSON first
             raise ValueError(f"Expected nothing but results in `output`, but found `{json}` without label map. Name another folder.")
 
 
