@@ -18,7 +18,7 @@ from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import find_films, read_film
 from spinefm.data.reading.view_rule import ViewRule
-from spinefm.export.films import film_files, remove_spine, write_film
+from spinefm.export.films import is_somebody_elses, remove_spine, write_film
 from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
 from spinefm.files.atomic import write_text
 from spinefm.pipeline import SpinePipeline, film_spines
@@ -83,8 +83,9 @@ def check_nobody_elses(output: Path, ids: Iterable[str]) -> None:
     Raises:
         ValueError: If there is a `<id>.json` without the label map that results have.
     """
-    for json, labels, _ in (film_files(output, film_id) for film_id in ids):
-        if not labels.is_file() and json.is_file():  # in this order: another process may be removing both, the JSON first
+    for film_id in ids:
+        if is_somebody_elses(output, film_id):
+            json = output / f"{film_id}.json"
             raise ValueError(f"Expected nothing but results in `output`, but found `{json}` without label map. Name another folder.")
 
 

@@ -99,6 +99,13 @@ def film_files(folder: str | Path, film_id: str) -> tuple[Path, Path, Path]:
     return json, labels, picture
 
 
+def is_somebody_elses(folder: str | Path, film_id: str) -> bool:
+    """Whether `<id>.json` is no result, but perhaps an annotation: results have a label map."""
+    json, labels, _ = film_files(folder, film_id)
+    # In this order: another process may be removing both, the JSON first.
+    return not labels.is_file() and json.is_file()
+
+
 def remove_spine(folder: str | Path, film_id: str) -> None:
     """Remove what an earlier run wrote of a film, if it did; the JSON first, so that a film with JSON is complete.
 

@@ -47,7 +47,7 @@ def pretrained_resnet(name: str, weights: str) -> ResNet:
             f"Expected to download torchvision's {weights} of {name}, but could not ({error.reason}). "
             "Train from scratch with `component.module.weights=null`."
         ) from error
-    model: ResNet = get_model(name)
+    model = build_resnet(name)
     model.load_state_dict(trained, strict=True)
     return model
 
