@@ -165,6 +165,12 @@ def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[
     return probabilities.numpy().astype(np.float64)
 
 
+def patch_overlap(network: PatchNetwork, vertebrae: Sequence[Vertebra]) -> float:
+    """How many of the patches around at least two vertebrae, in order along the spine, show one and the same of them; at least 1."""
+    spacing = float(np.median(local_spacings(centroids_of(vertebrae))))
+    return max(1.0, network.patch_rule.side(spacing) / spacing)
+
+
 def cut_patches(places: Sequence[Place], network: PatchNetwork) -> Patches:
     """The patch around each place, as a network sees it."""
     boxes = tuple(patch_box(place.centre, network.patch_rule.side(place.spacing)) for place in places)

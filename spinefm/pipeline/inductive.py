@@ -10,7 +10,7 @@ import numpy as np
 from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
-from spinefm.pipeline.examination import Examiner, Finding, places_along
+from spinefm.pipeline.examination import Examiner, Finding, patch_overlap, places_along
 from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.mirrored import MirroredSegmenter
@@ -135,7 +135,8 @@ class InductivePipeline(SpinePipeline):
         found = [*above, *base, *below]
         probabilities = np.stack([finding.probabilities for finding in found])
         classes, terminals, core = self.classifier.classes, self.classifier.terminals, slice(len(above), len(above) + len(base))
-        labelling = assign_levels(probabilities, classes, terminals, core, self.level_rules)
+        overlap = patch_overlap(self.classifier, [finding.vertebra for finding in found])
+        labelling = assign_levels(probabilities, classes, terminals, core, self.level_rules, overlap)
         labelling = ends_at_terminals(labelling, core, terminals)
         kept = slice(labelling.first, labelling.first + len(labelling.levels))
         background = probabilities[kept, classes.index(BACKGROUND)]

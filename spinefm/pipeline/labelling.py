@@ -70,6 +70,7 @@ def assign_levels(
     terminals: Sequence[str] = (),
     core: slice = slice(None),
     rules: LevelRules = LevelRules(),
+    overlap: float = 1.0,
 ) -> Labelling:
     """Find the most likely run of consecutive levels, and where it begins and ends.
 
@@ -83,12 +84,15 @@ def assign_levels(
         terminals: Levels at which a spine is likely to end.
         core: Which of the N belong to the spine for certain; all by default.
         rules: How rare anomalies are, and which levels are too uncertain to be named.
+        overlap: How many of the patches that were classified show one and the same vertebra, at least 1. What misleads the classifier
+            in one of them misleads it in the others, too, so that what tells levels apart counts less, by the root of this number,
+            which was chosen on films.
 
     Source: the idea of a monotone sequence decoding that allows anomalies is arXiv:2601.14066 (VERIDAH).
     """
     if not len(class_probabilities):
         return Labelling(0, (), ())
-    emissions = _log_emissions(class_probabilities, classes, core)
+    emissions = _log_emissions(class_probabilities, classes, core, overlap)
     chain = _chain(tuple(terminals), rules.anomaly_rate)
     path, score = _most_likely_path(emissions, chain)
     if score <= NEVER / 2:
@@ -115,7 +119,7 @@ def ends_at_terminals(labelling: Labelling, core: slice, terminals: Sequence[str
     return Labelling(labelling.first + kept.start, labelling.levels[kept], labelling.probabilities[kept])
 
 
-def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice) -> Array:
+def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice, overlap: float) -> Array:
     """(N, L + 2): how well each state explains each thing found.
 
     A level explains a vertebra by its share of all that is not background, in comparison with what that share would be on average if
@@ -134,7 +138,8 @@ def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: sli
     seen = [name for name in classes if name != BACKGROUND]
     doubts = -(shares * np.log(shares)).sum(1, keepdims=True)
     levels = np.log(shares[:, [seen.index(level if level in seen else VERTEBRA) for level in LEVELS]]) + doubts
-    return np.column_stack([beyond, np.log(1 - background) + levels, beyond])
+    best = levels.max(1, keepdims=True)  # stays as it is, or the doubt would make background of vertebrae
+    return np.column_stack([beyond, np.log(1 - background) + best + (levels - best) / np.sqrt(overlap), beyond])
 
 
 class _Chain(NamedTuple):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from spinefm.pipeline.examination import Examiner, Place, class_of, cut_patches, places_along
+from spinefm.geometry.patches import PatchRule
+from spinefm.pipeline.examination import Examiner, Place, class_of, cut_patches, patch_overlap, places_along
 from spinefm.structures import StopReason
 from tests.oracles import DiscSegmenter, OracleClassifier, OracleSegmenter, SameClassifier, make_film
 
@@ -145,3 +146,10 @@ def test_a_patch_asks_for_the_hand_that_annotated_its_film():
     patches = cut_patches([replace(PLACES[0], film=film) for film in films], OracleSegmenter([FILM]))
     assert patches.readers == (None, "second")
     assert patches.select([1]).readers == ("second",)
+
+
+@pytest.mark.parametrize(("rule", "overlap"), [(PatchRule(4.0), 4.0), (PatchRule(0.5), 1.0), (PatchRule(pixels=90), 2.7)])
+def test_as_many_patches_show_a_vertebra_as_they_have_spacings(rule, overlap):
+    network = SameClassifier(0.2, 0.8)
+    network.patch_rule = rule
+    assert patch_overlap(network, FILM.vertebrae) == pytest.approx(overlap, rel=0.05)

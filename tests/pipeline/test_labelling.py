@@ -190,3 +190,21 @@ def test_doubts_between_levels_make_no_background_of_a_vertebra():
     probabilities[np.arange(12, 17), np.arange(14, 19)] = 0.48
     labelling = assign_levels(probabilities, classes, ("T1", "L5"), slice(13, 16))
     assert labelling.levels == levels_between("T1", "L5")
+
+
+def test_patches_that_overlap_are_less_sure_together():
+    """Four of nine are misled by one, as neighbours are that see the same ribs."""
+    upper, lower = levels_between("T8", "L4"), levels_between("T9", "L5")
+    probabilities = seen([*upper[:4], *lower[4:]], certainty=0.6)
+    probabilities[:, 0] = 0.01
+    apart, overlapping = (assign_levels(probabilities, ALL_LEVELS, rules=LevelRules(0.0), overlap=number) for number in (1, 10))
+    assert apart.levels == overlapping.levels == lower
+    assert min(apart.probabilities) > 0.95 > 0.85 > max(overlapping.probabilities) > 0.5
+
+
+@pytest.mark.parametrize("overlap", [1, 4, 10])
+def test_patches_that_overlap_are_as_sure_of_background(overlap):
+    probabilities = np.vstack([seen(["background"]), seen(levels_between("T11", "L5"), certainty=0.6), seen(["background"])])
+    probabilities[1:-1, 0] = 0.01
+    labelling = assign_levels(probabilities, ALL_LEVELS, ("T11", "L5"), slice(3, 6), overlap=overlap)
+    assert (labelling.first, labelling.levels) == (1, levels_between("T11", "L5"))
