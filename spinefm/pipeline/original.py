@@ -17,7 +17,7 @@ from spinefm.geometry.centroids import centroids_of, last_spacing, principal_axi
 from spinefm.geometry.masks import mask_iou, mask_to_vertebra
 from spinefm.options import check_options, check_shares
 from spinefm.pipeline.base_case import base_cases, mean_score
-from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, places_along
+from spinefm.pipeline.examination import Finding, Place, classify_places, cut_patches, patch_overlap, places_along
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.padded_logits import Upsampling, padded_logits
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
@@ -242,7 +242,8 @@ class OriginalPipeline(SpinePipeline):
         """All of them, with levels where a landmark tells."""
         probabilities = np.stack([sighting.probabilities for sighting in found])
         classes, terminals = self.classifier.classes, self.classifier.terminals
-        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules)
+        overlap = patch_overlap(self.classifier, [sighting.vertebra for sighting in found])
+        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules, overlap)
         trust = (1 - probabilities[:, classes.index(BACKGROUND)]) * labelling.trust
         return [
             replace(sighting.vertebra, level=level, confidence=float(sighting.vertebra.confidence * factor))
