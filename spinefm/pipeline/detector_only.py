@@ -7,7 +7,7 @@ from typing import ClassVar
 from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.options import check_shares
 from spinefm.pipeline.base_case import without_duplicates
-from spinefm.pipeline.examination import classify_places, patch_overlap, places_along
+from spinefm.pipeline.examination import classify_places, places_along
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector, SpinePipeline
 from spinefm.structures import Detections, Failure, Radiograph, Spine
@@ -64,8 +64,8 @@ class DetectorOnlyPipeline(SpinePipeline):
         ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
         probabilities = classify_places(self.classifier, places_along(film, ordered))
         classes, terminals = self.classifier.classes, self.classifier.terminals
-        overlap = patch_overlap(self.classifier, ordered)
-        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules, overlap)
+        # That patches overlap does not count here: where vertebrae were missed, too many would be left without a level.
+        labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules)
         vertebrae = tuple(
             replace(vertebra, level=level, confidence=vertebra.confidence * trust)
             for vertebra, level, trust in zip(ordered, labelling.levels, labelling.trust, strict=True)
