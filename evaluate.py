@@ -18,7 +18,7 @@ from spinefm.components import Component
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
-from spinefm.evaluation.evaluator import Evaluator
+from spinefm.evaluation.evaluator import OVERLAYS, Evaluator, remove_results
 from spinefm.evaluation.tables import angles_table, component_table, results_table
 from spinefm.files.atomic import write_json
 from spinefm.options import check_options
@@ -26,11 +26,11 @@ from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
-from spinefm.running.jobs import RECORD, is_for_several, one_job, run_apart
+from spinefm.running.jobs import RECORD, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
-from spinefm.structures import Radiograph
-from spinefm.tracking import FILES, OVERLAYS, TrackedEvaluation, use_models
+from spinefm.structures import Radiograph, Split
+from spinefm.tracking import TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import ignore_own_folder, start_loggers
 
@@ -45,12 +45,13 @@ OWN = "own"
 def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    for path in (*(folder / name for name in (RECORD, *FILES)), *(folder / OVERLAYS).rglob("*.jpg")):
-        path.unlink(missing_ok=True)  # else one that fails would seem to have the results of an earlier one
+    if in_multirun():
+        remove_results(folder)  # Hydra has replaced the options that a sweep's table shows beside them
     if is_for_several(config):
         run_apart(__file__)
         return
     dataset = instantiate(config.dataset, _convert_="all")
+    check_films(dataset, config.split)
     # A group's choice: what the config holds of it is the recipe of a training, the checkpoint knows the component's own.
     component = HydraConfig.get().runtime.choices.get("component")
     if component:
@@ -71,12 +72,23 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:
         check_one_folder(folder)
+        team.beforehand(partial(remove_results, folder))  # else one that fails now would seem to have those of an earlier one
         team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, shown, quiet=not team.is_first))
         own = evaluator.films
         records, failures = team.gather(own), sorted(team.gather(failures))
     if team.is_first:
         evaluator.merge(records[len(own) :])  # the first process's own come first
         write_results(tracked, evaluator, failures, folder)
+
+
+def check_films(dataset: RadiographDataset, split: Split) -> None:
+    """Make sure that a split has films.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if not dataset.split(split):
+        raise ValueError(f"Expected at least one film in `split={split}`, but `dataset={dataset.name}` has none there. Name another one.")
 
 
 def asking_for(reader: object, components: Iterable[Component]) -> Callable[[Radiograph], Radiograph] | None:
@@ -151,6 +163,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     ignore_own_folder(folder)
     tracked = start(config, dataset, [name])
     trainer.loggers = tracked.loggers
+    remove_results(folder)
     (metrics,) = trainer.test(component, view, verbose=False)
     results = {name.removeprefix("test/"): {"value": value if isfinite(value) else None} for name, value in metrics.items()}
     write_json(folder / "results.json", results)

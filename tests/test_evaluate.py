@@ -209,6 +209,57 @@ def test_another_split_can_be_evaluated(workplace, tmp_path):
             assert {path.name.split("_")[0] for path in folder.glob("*.jpg")} == {split}
 
 
+@pytest.fixture
+def earlier(tmp_path):
+    """What an evaluation left in a folder of somebody's own pictures, by file."""
+    for name in ("results.json", "run.json", "report.html", "overlays/a.jpg", "overlays/films/a.jpg", *OF_MINE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"the earlier {name}")
+    return contents(tmp_path)
+
+
+OF_MINE = ("b.jpg", "overlays/b.jpg", "overlays/films/c.jpg", "overlays/other/a.jpg")
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*FILMS, "checkpoints=absent"],
+        ["dataset=labelme", "dataset.root=absent"],
+        [*FILMS, "split=testing"],
+        [*FILMS, "dataset.num_films.test=0"],
+        [*FILMS, "trainer.accelerator=abacus"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+@pytest.mark.parametrize("component", [[], ["component=resnet"]], ids=["pipeline", "component"])
+def test_an_evaluation_that_cannot_start_leaves_the_results_of_an_earlier_one(workplace, tmp_path, earlier, component, arguments):
+    fails("evaluate", workplace, *component, *arguments, f"output={tmp_path}")
+    assert earlier.items() <= contents(tmp_path).items()
+
+
+def test_an_evaluation_replaces_the_results_of_an_earlier_one_and_nobodys_pictures(workplace, tmp_path, earlier):
+    """Also where several processes write into its folder."""
+    ended = process("evaluate", workplace, *FILMS, *PIPELINES["detector_only"], "trainer=ddp", f"output={tmp_path}")
+    assert ended.returncode == 0, ended.stderr
+    found = contents(tmp_path)
+    assert "overlays/a.jpg" not in found and "overlays/films/a.jpg" not in found
+    assert all(found[name] == earlier[name] for name in OF_MINE)
+    assert found["results.json"] != earlier["results.json"] and len(list((tmp_path / "overlays" / "films").glob("test*.jpg"))) == 3
+
+
+def test_a_job_of_a_sweep_that_cannot_start_has_no_results_of_an_earlier_one(workplace, tmp_path):
+    """Its folder has the new options."""
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "results.json").write_text("{}")
+    fails("evaluate", workplace, "-m", *FILMS, "checkpoints=absent", "seed=0,1", f"hydra.sweep.dir={tmp_path}")
+    assert not (tmp_path / "0" / "results.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -14,7 +14,12 @@ from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.report import render_report
 from spinefm.evaluation.tables import angle_rows, vertebra_table
 from spinefm.files.atomic import atomic_path, write_json, write_text
+from spinefm.running.jobs import RECORD
 from spinefm.structures import Radiograph, Spine
+
+FILES = ("results.json", "vertebrae.csv", "angles.csv", "report.html")
+OVERLAYS, BARE = "overlays", "films"
+"""Folder of the pictures beside them, and the one within it for films without drawing."""
 
 
 class Evaluator:
@@ -47,7 +52,7 @@ class Evaluator:
         if self._overlays is not None:
             picture = overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae)
             write_picture(self._overlays / f"{radiograph.film_id}.jpg", picture)
-            write_picture(self._overlays / "films" / f"{radiograph.film_id}.jpg", bare(radiograph.pixels))
+            write_picture(self._overlays / BARE / f"{radiograph.film_id}.jpg", bare(radiograph.pixels))
         return record
 
     def merge(self, films: Iterable[FilmRecord]) -> None:
@@ -92,6 +97,17 @@ class Evaluator:
 
     def _report(self, results: Mapping[str, Any], context: Mapping[str, Any], unreadable: Sequence[str]) -> str:
         return render_report(results, self.films, context, self._overlays, self._protocol.min_dice, unreadable)
+
+
+def remove_results(folder: Path) -> None:
+    """Remove what an earlier evaluation wrote into a folder; of its pictures those that it alone can have made, a film's pair of two."""
+    for name in (RECORD, *FILES):
+        (folder / name).unlink(missing_ok=True)
+    overlays = folder / OVERLAYS
+    for bare_film in list((overlays / BARE).glob("*.jpg")):
+        if (drawn := overlays / bare_film.name).is_file():
+            drawn.unlink()
+            bare_film.unlink()
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -57,6 +57,10 @@ class Team:
         """What all processes have, in the order of their ranks; every process has to ask."""
         return gather(own, self._group)
 
+    def beforehand(self, work: Callable[[], object]) -> None:
+        """Let the first process do something before any goes on."""
+        self.together(work if self.is_first else lambda: None)
+
     def together(self, work: Callable[[], ItemT]) -> ItemT:
         """Do this process's share; if that fails in any process, all end, and the one that failed says why."""
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spinefm.evaluation.evaluator import FILES, OVERLAYS
 from spinefm.evaluation.records import FilmRecord
 from spinefm.evaluation.report import NUM_WORST, film_facts, rank_films
 from spinefm.evaluation.tables import vertebra_table
@@ -16,9 +17,6 @@ BREAKDOWNS = ("per_view", "per_reader", "per_level")
 """Parts of `results.json` with the same metrics over again: hundreds, for which W&B makes no panels by itself."""
 NO_METRICS = ("confusion", "bins", "protocol")
 """Parts of `results.json` that are not logged."""
-FILES = ("results.json", "vertebrae.csv", "angles.csv", "report.html")
-OVERLAYS = "overlays"
-"""Folder of the pictures beside them."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Processes that put their shares together; what whole scripts do in several processes is in test_infer.py and test_evaluate.py."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,30 @@ def member(rank, folder, failing=None):
     Path(folder, f"{rank}.txt").write_text(f"{outcome} {dist.is_initialized()}")
 
 
-def outcomes(folder, *arguments):
-    mp.spawn(member, (str(folder), *arguments), nprocs=3)
+def latecomer(rank, folder):
+    """One of three processes, the first of which prepares something, and takes its time."""
+
+    def prepare():
+        time.sleep(0.3)
+        with Path(folder, "prepared").open("a") as file:
+            file.write(str(rank))
+
+    with Team(Started(rank, folder)) as team:
+        team.beforehand(prepare)
+        Path(folder, f"{rank}.txt").write_text(Path(folder, "prepared").read_text())
+
+
+def outcomes(folder, *arguments, of=member):
+    mp.spawn(of, (str(folder), *arguments), nprocs=3)
     return [(folder / f"{rank}.txt").read_text() for rank in range(3)]
 
 
 def test_every_item_is_one_processs_and_everyone_gets_everything(tmp_path):
     assert outcomes(tmp_path) == ["['a', 'd', 'g', 'b', 'e', 'c', 'f'] False"] * 3
+
+
+def test_what_is_done_beforehand_is_done_once_and_before_any_goes_on(tmp_path):
+    assert outcomes(tmp_path, of=latecomer) == ["0"] * 3
 
 
 @pytest.mark.parametrize("failing", [0, 2])
