@@ -1,5 +1,6 @@
 """Segment and name the vertebrae of a film or a folder of films: `python infer.py input=<folder> checkpoints=<folder>`."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -16,7 +17,8 @@ from rich.progress import track
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
 from spinefm.data.film_source import safe_id
 from spinefm.data.problems import DataError
-from spinefm.data.reading.film_files import find_films, read_film
+from spinefm.data.reading.film_files import read_film
+from spinefm.data.reading.film_folders import find_films, passed_over
 from spinefm.data.reading.view_rule import ViewRule
 from spinefm.export.films import is_somebody_elses, remove_spine, write_film
 from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
@@ -28,6 +30,8 @@ from spinefm.running.failures import run_script
 from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead, work_behind
 from spinefm.structures import Radiograph
+
+log = logging.getLogger(__name__)
 
 RECORD = "run.yaml"
 
@@ -42,7 +46,8 @@ def main(config: DictConfig) -> None:
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
     source = Path(str(config.input))
-    ids, failures, rows = film_ids(find_films(source)), dict[str, str](), list[FilmRows]()
+    paths, failures, rows = find_films(source), dict[str, str](), list[FilmRows]()
+    ids = film_ids(paths)
     check_apart(folder, source)
     check_nobody_elses(folder, ids.values())
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
@@ -55,6 +60,7 @@ def main(config: DictConfig) -> None:
         (folder / name).unlink(missing_ok=True)  # else results of a run that ends halfway would seem to be of an earlier one
     with Team(fabric) as team:
         check_one_folder(folder)
+        team.beforehand(partial(tell_passed_over, source, paths))
         share = dict(team.share(list(ids.items())))
         for film_id in share.values():
             remove_spine(folder, film_id)  # else a film that fails now would seem to have the results of an earlier run
@@ -65,6 +71,12 @@ def main(config: DictConfig) -> None:
         write_tables(folder, list(ids.values()), rows, failures)
         write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
         report(folder, list(ids.values()), failures)
+
+
+def tell_passed_over(source: Path, films: list[Path]) -> None:
+    """Say which files of the input folder count as no films, lest they are waited for."""
+    if source.is_dir() and (others := passed_over(source, films)):
+        log.warning("%s: %d films; passed over: %s.", source, len(films), others)
 
 
 def check_apart(output: Path, films: Path) -> None:

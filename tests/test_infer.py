@@ -242,6 +242,17 @@ def test_infer_says_what_is_wrong_with_its_input(workplace, tmp_path, place):
     assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
 
 
+def test_files_that_are_no_films_are_told_once(workplace, films, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(films / "a_film.png", tmp_path / "in" / "a_film.Png")
+    for name in ("b.dcm.gz", "c.dcm.gz", "d.heic"):
+        (tmp_path / "in" / name).write_bytes(b"x")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], "trainer=ddp", f"output={tmp_path / 'out'}"]
+    ended = process("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert ended.returncode == 0 and (ended.stdout + ended.stderr).count("passed over: 3 other files (2 .dcm.gz, 1 .heic).") == 1
+    assert names(tmp_path / "out") == products("a_film")
+
+
 def test_infer_asks_for_its_input(workplace):
     assert "input" in fails("infer", workplace, "checkpoints=checkpoints/synthetic")
 

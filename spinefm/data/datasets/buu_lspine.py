@@ -17,7 +17,7 @@ from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation
 from spinefm.data.reading.corners import is_collapsed, is_ring, ordered_ring
-from spinefm.data.reading.film_files import find_image
+from spinefm.data.reading.film_folders import ImageFolder
 from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.structures import Landmark, Vertebra, View
 
@@ -47,11 +47,11 @@ class BuuLspineDataset(FolderDataset):
         base = check_folder(Path(root).expanduser(), "the folder of BUU-LSPINE")
         problems, sources = list[Problem](), list[FilmSource]()
         for folder, named in folders.items():
-            view = known_view(named, f"dataset.folders.{folder}")
+            view, images = known_view(named, f"dataset.folders.{folder}"), ImageFolder(base / folder)
             for path in sorted((base / folder).glob("[!.]*.csv")):
                 film_id = safe_id(f"{folder}_{path.stem}")
                 try:
-                    image = find_image(path.parent, path.stem, path)
+                    image = images.only(path.stem, path)
                     sources.append(FilmSource(film_id, image, patient_key(path.stem), view, (path,)))
                 except DataError as error:
                     problems.append(replace(error.problem, film_id=film_id))

@@ -17,7 +17,8 @@ from spinefm.data.film_source import FilmSource, check_folder, film_ids
 from spinefm.data.folder_dataset import DatasetOptions, FolderDataset
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation, parse_label, points_to_annotation, polygon_of
-from spinefm.data.reading.film_files import FILM_SUFFIXES, find_images
+from spinefm.data.reading.film_files import FILM_SUFFIXES
+from spinefm.data.reading.film_folders import ImageFolder
 from spinefm.data.reading.film_table import read_film_table, table_source
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.structures import Point, Vertebra, View
@@ -46,9 +47,10 @@ class LabelmeDataset(FolderDataset):
         paths, problems, sources = _files(folder, {".json"}), list[Problem](), list[FilmSource]()
         names = film_ids([path.relative_to(folder) for path in paths])
         table = read_film_table(folder, names, problems.append)
+        folders = {parent: ImageFolder(parent) for parent in {path.parent for path in paths}}
         for path, film_id in zip(paths, names, strict=True):
             try:
-                sources.append(table_source(table[film_id], film_id, _image(path), view, (path,)))
+                sources.append(table_source(table[film_id], film_id, _image(path, folders[path.parent].named(path.stem)), view, (path,)))
             except DataError as error:
                 problems.append(replace(error.problem, film_id=film_id))
         problems += _unannotated(folder, paths)
@@ -71,9 +73,8 @@ def _files(root: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
 
 
-def _image(path: Path) -> Path:
-    """The film of an annotation: the one of its name beside it; of several, the one that was annotated."""
-    images = find_images(path.parent, path.stem)
+def _image(path: Path, images: Sequence[Path]) -> Path:
+    """The film of an annotation, of those of its name beside it: of several, the one that was annotated."""
     if not images:
         raise DataError(Problem(path, "to lie beside its film", "no film of this name", "Add the film or remove the annotation."))
     if len(images) == 1:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 FILM_SUFFIXES = IMAGE_SUFFIXES | DICOM_SUFFIXES
-_FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
+FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
 _TAIL_PERCENT = 0.5
 """Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
 _VIEWS = {
@@ -50,51 +50,23 @@ class Film(NamedTuple):
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def find_films(path: str | Path) -> list[Path]:
-    """The film a path names, or the films directly in a folder, sorted by name; hidden files are skipped.
+def is_film(path: Path) -> bool:
+    """Whether a file is a film by its suffix, or DICOM by its beginning."""
+    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or _is_dicom(path))
+
+
+def check_film(path: Path) -> Path:
+    """Make sure that a file is a film, as far as its suffix and its beginning tell.
 
     Raises:
-        DataError: If the path does not exist, is a file of another format, or is a folder without films.
+        DataError: If it is none.
     """
-    place = Path(path)
-    if not place.exists():
-        raise _error(place, "a film or a folder of films", "nothing at this path", "Check the path.")
-    if not place.is_dir():
-        return [_check_film(place)]
-    films = sorted(entry for entry in place.iterdir() if not entry.name.startswith(".") and _is_film(entry))
-    if not films:
-        raise _error(place, f"a folder with {_FORMATS} films", "none", "Name the folder that holds the films itself.")
-    return films
-
-
-def find_images(folder: Path, stem: str) -> list[Path]:
-    """The films of that name in a folder, in whatever formats there are."""
-    candidates = (folder / f"{stem}{form}" for suffix in sorted(FILM_SUFFIXES) for form in (suffix, suffix.upper()))
-    found = dict[int, Path]()
-    for path in candidates:
-        if path.is_file():
-            # Where case does not matter, `.png` and `.PNG` are one file.
-            found.setdefault(path.stat().st_ino, path)
-    return list(found.values())
-
-
-def find_image(folder: Path, stem: str, annotation: Path) -> Path:
-    """The one film of that name in a folder.
-
-    Args:
-        folder: Of the films.
-        stem: Name of the film, without suffix.
-        annotation: A file that is about the film, for the message.
-
-    Raises:
-        DataError: If there is none, or several, of which nobody can tell which one was annotated.
-    """
-    images = find_images(folder, stem)
-    if len(images) == 1:
-        return images[0]
-    found = " and ".join(image.name for image in images) or f"none called {stem}"
-    remedy = "Remove all but one." if images else "Complete the data set."
-    raise DataError(Problem(annotation, f"to have one film in {folder.name}", found, remedy))
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise _error(path, "a film", found, "Check the path.")
+    if not is_film(path):
+        raise _error(path, f"a {FORMATS} film", f"a file of another format ({path.suffix or 'no suffix'})", "Convert it, to PNG say.")
+    return path
 
 
 def read_film(path: str | Path) -> Film:
@@ -103,7 +75,7 @@ def read_film(path: str | Path) -> Film:
     Raises:
         DataError: If the file is missing, truncated, of another format or holds several frames.
     """
-    place = _check_film(Path(path))
+    place = check_film(Path(path))
     return _read_dicom(place) if _is_dicom(place) else Film(_read_image(place, _display), None)
 
 
@@ -118,7 +90,7 @@ def read_thumbnail(path: str | Path, width: int, height: int) -> Pixels:
         image.draft("L", (2 * width, 2 * height))
         return np.asarray(Image.fromarray(_display(image)).resize((width, height), Image.Resampling.BOX))
 
-    return _read_image(_check_film(Path(path)), shrink)
+    return _read_image(check_film(Path(path)), shrink)
 
 
 def _error(path: Path, expected: str, found: str, remedy: str) -> DataError:
@@ -136,19 +108,6 @@ def _begins_as_dicom(path: Path) -> bool:
             return file.read(132)[128:] == b"DICM"
     except OSError:
         return False
-
-
-def _is_film(path: Path) -> bool:
-    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or _is_dicom(path))
-
-
-def _check_film(path: Path) -> Path:
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise _error(path, "a film", found, "Check the path.")
-    if not _is_film(path):
-        raise _error(path, f"a {_FORMATS} film", f"a file of another format ({path.suffix or 'no suffix'})", "Convert it, to PNG say.")
-    return path
 
 
 def _read_image(path: Path, convert: Callable[[Image.Image], Pixels]) -> Pixels:

@@ -12,7 +12,7 @@ import numpy as np
 from spinefm.anatomy import LEVELS
 from spinefm.data.film_source import check_folder, safe_id
 from spinefm.data.problems import DataError, Problem
-from spinefm.data.reading.film_files import find_image
+from spinefm.data.reading.film_folders import ImageFolder
 from spinefm.geometry.masks import mask_to_vertebra
 from spinefm.structures import Mask, Vertebra
 
@@ -36,10 +36,10 @@ def find_masked_films(root: Path) -> tuple[list[MaskedFilm], list[Problem]]:
         DataError: If there is no folder of masks.
     """
     masks, problems = find_masks(check_folder(root / MASK_FOLDER, "the folder of masks"))
-    films = list[MaskedFilm]()
+    films, images = list[MaskedFilm](), ImageFolder(root / IMAGE_FOLDER)
     for stem, paths in masks.items():
         try:
-            films.append(MaskedFilm(stem, find_image(root / IMAGE_FOLDER, stem, paths[0]), paths))
+            films.append(MaskedFilm(stem, images.only(stem, paths[0]), paths))
         except DataError as error:
             problems.append(replace(error.problem, film_id=safe_id(stem)))
     return films, problems

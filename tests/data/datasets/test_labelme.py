@@ -122,7 +122,7 @@ def test_a_damaged_copy_of_the_film_is_not_looked_at_and_its_size_need_not_be_to
 
 def test_films_lie_in_any_folder_and_have_any_format(root):
     (root / "2024" / "May").mkdir(parents=True)
-    Image.open(root / "film_1.png").save(root / "2024" / "May" / "film_1.TIF", format="TIFF")
+    Image.open(root / "film_1.png").save(root / "2024" / "May" / "film_1.Tif", format="TIFF")
     (root / "film_1.json").rename(root / "2024" / "May" / "film_1.json")
     (root / "film_1.png").unlink()
     film = film_of(root, "film_1")

@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 from pydicom.dataset import Dataset
 
 from spinefm.data.problems import DataError
-from spinefm.data.reading.film_files import Film, find_films, find_image, find_images, read_film, read_thumbnail
+from spinefm.data.reading.film_files import Film, is_film, read_film, read_thumbnail
 from tests.dicom_files import write_dicom
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
@@ -243,45 +243,6 @@ def test_the_size_of_a_film_is_rows_and_columns():
     assert Film(RAMP, None).size == (100, 200)
 
 
-def test_films_of_a_name_are_found_in_every_format(tmp_path):
-    for name in ("a.png", "a.TIF", "a.dcm", "a.txt", "ab.png", "b.jpeg"):
-        (tmp_path / name).touch()
-    (tmp_path / "a.jpg").mkdir()
-    assert [path.name for path in find_images(tmp_path, "a")] == ["a.dcm", "a.png", "a.TIF"]
-    assert find_images(tmp_path, "c") == []
-
-
-def test_of_films_of_one_name_there_is_to_be_one(tmp_path):
-    for name in ("a.png", "a.TIF", "b.jpeg"):
-        (tmp_path / name).touch()
-    assert find_image(tmp_path, "b", tmp_path / "b.csv") == tmp_path / "b.jpeg"
-    for stem, found in (("a", "a.png and a.TIF. Remove all but one."), ("c", "none called c. Complete the data set.")):
-        with pytest.raises(DataError, match=rf"{stem}\.csv` to have one film in {tmp_path.name}, but found {found}"):
-            find_image(tmp_path, stem, tmp_path / f"{stem}.csv")
-
-
-def test_where_case_does_not_matter_a_film_is_found_once(tmp_path):
-    (tmp_path / "a.PNG").touch()
-    (tmp_path / "a.png").hardlink_to(tmp_path / "a.PNG")
-    assert [path.name for path in find_images(tmp_path, "a")] == ["a.png"]
-
-
-def test_find_films(tmp_path):
-    for name in ("b.png", "a.jpg", ".hidden.png", "notes.txt"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "folder.png").mkdir()
-    write_dicom(tmp_path / "IM0001", RAMP)
-    assert [path.name for path in find_films(tmp_path)] == ["IM0001", "a.jpg", "b.png"]
-    assert find_films(tmp_path / "a.jpg") == [tmp_path / "a.jpg"]
-
-
-def test_find_films_tells_what_is_wrong(tmp_path):
-    (tmp_path / "notes.txt").write_text("no film")
-    for place, found in ((tmp_path, "none"), (tmp_path / "absent", "nothing at this path"), (tmp_path / "notes.txt", "another format")):
-        with pytest.raises(DataError, match=found):
-            find_films(place)
-
-
 @pytest.mark.parametrize(
     "elements",
     [
@@ -317,7 +278,7 @@ def test_a_file_that_may_not_be_read_is_no_film_or_one_that_fails(tmp_path, monk
         return of(path, *args, **options)
 
     monkeypatch.setattr(Path, "open", opened)
-    assert [path.name for path in find_films(tmp_path)] == ["a.png", "b.png", "c.dcm"]
+    assert [path.name for path in sorted(tmp_path.iterdir()) if is_film(path)] == ["a.png", "b.png", "c.dcm"]
     for name in ("b.png", "c.dcm"):
         with pytest.raises(DataError, match=f"{name}` to be a complete"):
             read_film(tmp_path / name)

@@ -1,0 +1,57 @@
+"""Which files of a folder are films."""
+
+import numpy as np
+import pytest
+
+from spinefm.data.problems import DataError
+from spinefm.data.reading.film_folders import ImageFolder, find_films, passed_over
+from tests.dicom_files import write_dicom
+
+
+def test_films_of_a_name_are_found_in_every_format(tmp_path):
+    for name in ("a.png", "a.Tif", "a.dcm", "a.txt", "ab.png", "b.jpeg"):
+        (tmp_path / name).touch()
+    (tmp_path / "a.jpg").mkdir()
+    assert [path.name for path in ImageFolder(tmp_path).named("a")] == ["a.dcm", "a.png", "a.Tif"]
+    assert ImageFolder(tmp_path).named("c") == ImageFolder(tmp_path / "absent").named("a") == []
+
+
+def test_of_films_of_one_name_there_is_to_be_one(tmp_path):
+    for name in ("a.png", "a.TIF", "b.jPEG"):
+        (tmp_path / name).touch()
+    images = ImageFolder(tmp_path)
+    assert images.only("b", tmp_path / "b.csv") == tmp_path / "b.jPEG"
+    for stem, found in (("a", "a.png and a.TIF. Remove all but one."), ("c", "none called c. Complete the data set.")):
+        with pytest.raises(DataError, match=rf"{stem}\.csv` to have one film in {tmp_path.name}, but found {found}"):
+            images.only(stem, tmp_path / f"{stem}.csv")
+
+
+def test_find_films(tmp_path):
+    for name in ("b.Png", "a.jpg", ".hidden.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    write_dicom(tmp_path / "IM0001", np.eye(3))
+    assert [path.name for path in find_films(tmp_path)] == ["IM0001", "a.jpg", "b.Png"]
+    assert find_films(tmp_path / "a.jpg") == [tmp_path / "a.jpg"]
+
+
+def test_find_films_tells_what_is_wrong(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no film")
+    for place, found in (
+        (tmp_path, r"1 other file \(1 \.txt\)"),
+        (tmp_path / "empty", "none"),
+        (tmp_path / "absent", "nothing at this path"),
+        (tmp_path / "notes.txt", "a file of another format"),
+    ):
+        with pytest.raises(DataError, match=f"but found {found}"):
+            find_films(place)
+
+
+def test_files_that_are_passed_over_are_counted_by_suffix(tmp_path):
+    for name in ("a.png", "b.dcm.gz", "c.dcm.gz", "1.2.840.txt", "README", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder").mkdir()
+    films = find_films(tmp_path)
+    assert passed_over(tmp_path, films) == "4 other files (2 .dcm.gz, 1 .txt, 1 without suffix)"
+    assert passed_over(tmp_path, [*films, *tmp_path.glob("*.*"), tmp_path / "README"]) == ""
