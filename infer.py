@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
-from spinefm.data.film_source import safe_id
+from spinefm.data.film_source import film_stem, safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import read_film
 from spinefm.data.reading.film_folders import find_films, passed_over
@@ -138,8 +138,9 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     Raises:
         ValueError: If two films would have one id.
     """
-    stems = Counter(safe_id(path.stem) for path in paths)
-    ids = {path: safe_id(path.stem if stems[safe_id(path.stem)] == 1 else path.name) for path in paths}
+    stems = {path: safe_id(film_stem(path)) for path in paths}
+    counts = Counter(stems.values())
+    ids = {path: stem if counts[stem] == 1 else safe_id(path.name) for path, stem in stems.items()}
     of_id = dict[str, Path]()
     for path, film_id in ids.items():
         if (other := of_id.setdefault(film_id, path)) != path:

@@ -123,6 +123,8 @@ def test_ids_are_those_of_data_sets_and_never_shared():
     names = ["1 A AP.jpg", "2.png", "2.dcm"]
     assert list(film_ids([Path(name) for name in names]).values()) == ["1_A_AP", "2.png", "2.dcm"]
     assert film_ids([Path(names[0])])[Path(names[0])] == data_set_ids([Path(names[0])])[0]
+    uids = ["1.2.840.113619.2.5", "1.2.840.113619.2.6", "1.2.840.113619.2.6.dcm"]
+    assert list(film_ids([Path(name) for name in uids]).values()) == uids
     with pytest.raises(ValueError, match=r"`a\.png` and `a\.png\.tif` would be one\. Rename"):
         film_ids([Path("a.png"), Path("a.dcm"), Path("a.png.tif")])
 

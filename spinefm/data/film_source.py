@@ -76,6 +76,11 @@ def check_folder(path: Path, purpose: str) -> Path:
     return path
 
 
+def film_stem(path: PurePath) -> str:
+    """The name of a file without the suffix of a film or of an annotation; that of a DICOM UID, such as 1.2.840.5, has none."""
+    return path.stem if path.suffix.lower() in (*FILM_SUFFIXES, *ANNOTATION_SUFFIXES) else path.name
+
+
 def safe_id(stem: str) -> str:
     """A film's id from the name of its file, safe as a file name on every system."""
     return re.sub(r"[^\w.-]+", "_", stem)
@@ -83,8 +88,10 @@ def safe_id(stem: str) -> str:
 
 def film_ids(paths: Sequence[PurePath]) -> list[str]:
     """Ids of films: their files' names without suffix, and with their folders where two share a name."""
-    counts = Counter(safe_id(path.stem) for path in paths)
-    return [safe_id(path.stem if counts[safe_id(path.stem)] == 1 else "_".join(path.with_suffix("").parts)) for path in paths]
+    stems = [film_stem(path) for path in paths]
+    counts = Counter(map(safe_id, stems))
+    whole = ["_".join((*path.parent.parts, stem)) for path, stem in zip(paths, stems, strict=True)]
+    return [safe_id(stem if counts[safe_id(stem)] == 1 else name) for stem, name in zip(stems, whole, strict=True)]
 
 
 def film_named(name: str, known: Collection[str]) -> str | None:
@@ -97,5 +104,5 @@ def film_named(name: str, known: Collection[str]) -> str | None:
         known: Ids of the films that are there.
     """
     path = PurePath(name)
-    stem = str(path.with_suffix("")) if path.suffix.lower() in (*FILM_SUFFIXES, *ANNOTATION_SUFFIXES) else name
+    stem = str(path.parent / film_stem(path))
     return next((film_id for film_id in (safe_id(name), safe_id(stem)) if film_id in known), None)

@@ -83,6 +83,11 @@ def test_ids_name_folders_only_where_two_films_share_a_name():
     assert film_ids(list(paths)) == ["p1_lat", "p2_lat", "Ms._X", "ap"]
 
 
+def test_only_the_suffix_of_a_film_or_an_annotation_is_none_of_its_name():
+    paths = [PurePosixPath(path) for path in ("1.2.840.5", "1.2.840.6", "1.2.840.7.DCM", "1.2.840.8.json", "p1/1.3.1", "p2/1.3.1")]
+    assert film_ids(paths) == ["1.2.840.5", "1.2.840.6", "1.2.840.7", "1.2.840.8", "p1_1.3.1", "p2_1.3.1"]
+
+
 @pytest.mark.parametrize(
     ("name", "film_id"),
     [
