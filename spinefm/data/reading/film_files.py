@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,14 +186,26 @@ def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float] | None:
 
 def _spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
     # PixelSpacing is calibrated to the patient; ImagerPixelSpacing holds at the detector, some percent too large.
-    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-    if not spacing:
+    sides = _sides_mm(dataset, "PixelSpacing", path) or _sides_mm(dataset, "ImagerPixelSpacing", path)
+    if sides is None:
         return None
-    rows, columns = (float(side) for side in spacing)
-    if rows <= 0 or abs(rows - columns) > 0.01 * rows:
+    rows, columns = sides
+    if abs(rows - columns) > 0.01 * rows:
         logger.warning("%s: pixels of %g x %g mm are not square; its spacing counts as unknown.", path, rows, columns)
         return None
     return rows
+
+
+def _sides_mm(dataset: pydicom.Dataset, name: str, path: Path) -> tuple[float, float] | None:
+    """Height and width of a pixel, as an element of the header tells; None where it is missing, empty or no two lengths."""
+    if name not in dataset or dataset[name].is_empty:
+        return None
+    with suppress(TypeError, ValueError):  # pydicom makes numbers of the text only when it is asked for them
+        rows, columns = map(float, dataset[name].value)
+        if 0 < rows < np.inf and 0 < columns < np.inf:
+            return rows, columns
+    logger.warning("%s: its %s is no height and width of a pixel, and counts as missing.", path, name)
+    return None
 
 
 def _view(dataset: pydicom.Dataset, path: Path) -> View:
