@@ -20,16 +20,16 @@ from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import read_film
 from spinefm.data.reading.film_folders import find_films, passed_over
 from spinefm.data.reading.view_rule import ViewRule
-from spinefm.export.films import is_somebody_elses, remove_spine, write_film
+from spinefm.export.films import is_somebody_elses, remove_spine, write_spine
 from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
-from spinefm.files.atomic import write_text
+from spinefm.files.atomic import DiskFullError, write_text
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
 from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead, work_behind
-from spinefm.structures import Radiograph
+from spinefm.structures import Radiograph, Spine
 
 log = logging.getLogger(__name__)
 
@@ -117,11 +117,26 @@ def segment(
     quiet: bool = False,
 ) -> None:
     """Write what is found on every film; why some fail goes into `failures`, and what the tables say of them into `rows`."""
-    written = work_behind(partial(write_film, folder), film_spines(pipeline, read_ahead(films)))
-    for spine, its in track(written, "Films", total=total, disable=quiet):
-        rows.append(its)
-        if spine.failure is not None:
-            failures[spine.film_id] = spine.failure
+    written = work_behind(partial(write_film, folder, failures), film_spines(pipeline, read_ahead(films)))
+    rows.extend(its for its in track(written, "Films", total=total, disable=quiet) if its)
+
+
+def write_film(folder: Path, failures: dict[str, str], found: tuple[Radiograph, Spine]) -> FilmRows | None:
+    """Write what was found on a film, and give its rows of the tables; if nothing was, or it cannot be written, `failures` gets the reason.
+
+    Raises:
+        DiskFullError: If there is no room for the other films either.
+    """
+    radiograph, spine = found
+    if spine.failure is not None:
+        failures[spine.film_id] = spine.failure
+    try:
+        return FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine))
+    except DiskFullError:
+        raise
+    except OSError as error:
+        failures[spine.film_id] = f"Expected to write its results into `{folder}`, but could not ({error}). Mend that, and run it again."
+        return None
 
 
 def report(folder: Path, films: list[str], failures: dict[str, str]) -> None:

@@ -7,9 +7,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from PIL import Image
 
 from spinefm.components import COMPONENTS
 from spinefm.data.dataset import Films, RadiographDataset
+from spinefm.data.synthetic import SyntheticDataset
 from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.models.sam import Sam, SamSize
 from spinefm.structures import Radiograph
@@ -250,3 +252,14 @@ def workplace(tiny, tmp_path_factory):
 def one_thread():
     """Tiny tensors gain nothing from threads, and on a shared machine they wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory):
+    """Two films and one that was cut off while it was copied, between them in order."""
+    folder = tmp_path_factory.mktemp("films")
+    for name, film in zip(("a_film", "c_film"), SyntheticDataset({"test": 3}, scale=0.15).split("test")[:2], strict=True):
+        Image.fromarray(film.pixels).save(folder / f"{name}.png")
+    whole = (folder / "a_film.png").read_bytes()
+    (folder / "b_cut.png").write_bytes(whole[: len(whole) // 2])
+    return folder

@@ -132,6 +132,12 @@ def names(folder):
     return {path.name for path in folder.iterdir()}
 
 
+def products(*film_ids):
+    """What infer.py writes."""
+    files = {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
+    return files | {"measurements.csv", "run.yaml", "summary.csv"}
+
+
 def read_json(path):
     def refuse(constant):
         raise AssertionError(constant)

@@ -12,26 +12,9 @@ from PIL import Image
 
 from infer import film_ids
 from spinefm.data.film_source import film_ids as data_set_ids
-from spinefm.data.synthetic import SyntheticDataset
 from spinefm.files.weight_files import sha256_of
 from tests.dicom_files import write_dicom
-from tests.scripts import FILMS, PIPELINES, ROOT, WALKING, fails, names, process, read_json, run
-
-
-@pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    """Two films and one that was cut off while it was copied, between them in order."""
-    folder = tmp_path_factory.mktemp("films")
-    for name, film in zip(("a_film", "c_film"), SyntheticDataset({"test": 3}, scale=0.15).split("test")[:2], strict=True):
-        Image.fromarray(film.pixels).save(folder / f"{name}.png")
-    whole = (folder / "a_film.png").read_bytes()
-    (folder / "b_cut.png").write_bytes(whole[: len(whole) // 2])
-    return folder
-
-
-def products(*film_ids):
-    files = {f"{film_id}{suffix}" for film_id in film_ids for suffix in ("_labels.png", ".json", "_overlay.jpg")}
-    return files | {"measurements.csv", "run.yaml", "summary.csv"}
+from tests.scripts import PIPELINES, ROOT, WALKING, fails, names, process, products, read_json, run
 
 
 @pytest.mark.parametrize("films_at_once", [1, 4])
@@ -50,18 +33,6 @@ def test_a_cut_off_film_does_not_stop_the_others(published, films, tmp_path, fil
         assert found and found <= {vertebra["label"] for vertebra in told["vertebrae"]}
         for vertebra in told["vertebrae"]:
             assert {"level", "centroid", "polygon", "confidence"} <= set(vertebra)
-
-
-def test_a_film_that_fails_now_keeps_no_results_of_an_earlier_run(workplace, films, tmp_path):
-    (tmp_path / "in").mkdir()
-    for name in ("a_film", "c_film"):
-        shutil.copy(films / f"{name}.png", tmp_path / "in")
-    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
-    run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
-    assert names(tmp_path / "out") == products("a_film", "c_film")
-    shutil.copy(films / "b_cut.png", tmp_path / "in" / "a_film.png")
-    fails("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
-    assert names(tmp_path / "out") == products("c_film")
 
 
 @pytest.mark.parametrize("launched", ["trainer=ddp", "torchrun"])
@@ -212,38 +183,6 @@ def test_outlines_are_those_of_the_reader_who_is_asked_for(learnt_from_two, film
     assert len(found["null"]) > 5 and all(found[one] != found[other] for one, other in combinations(found, 2))
 
 
-@pytest.fixture
-def checkpoints(workplace, tmp_path):
-    return shutil.copytree(workplace / "checkpoints" / "synthetic", tmp_path / "checkpoints")
-
-
-@pytest.mark.parametrize("script", ["evaluate", "infer"])
-@pytest.mark.parametrize("fault", ["missing", "another component", "truncated", "garbage"])
-def test_checkpoints_that_cannot_be_used_are_named(checkpoints, films, tmp_path, script, fault):
-    path = checkpoints / "sam_adapter.ckpt"
-    if fault == "missing":
-        path.unlink()
-    elif fault == "another component":
-        shutil.copy(checkpoints / "resnet.ckpt", path)
-    else:
-        path.write_bytes(path.read_bytes()[:5000] if fault == "truncated" else b"garbage")
-    arguments = FILMS if script == "evaluate" else [f"input={films}"]
-    told = fails(script, tmp_path, *arguments, f"checkpoints={checkpoints}", f"output={tmp_path / 'out'}")
-    assert "sam_adapter.ckpt" in told and "python train.py component=sam_adapter" in told and "\n" not in told
-    assert names(tmp_path / "out") <= {".hydra", f"{script}.log"}
-
-
-@pytest.mark.parametrize("place", ["absent", "empty", "no_films", "note.txt"])
-def test_infer_says_what_is_wrong_with_its_input(workplace, tmp_path, place):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "no_films").mkdir()
-    for note in (tmp_path / "note.txt", tmp_path / "no_films" / "note.txt"):
-        note.write_text("not a film")
-    told = fails("infer", workplace, f"input={tmp_path / place}", "checkpoints=checkpoints/synthetic", f"output={tmp_path / 'out'}")
-    assert place in told and "Expected" in told and "but found" in told and "\n" not in told
-    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
-
-
 def test_files_that_are_no_films_are_told_once(workplace, films, tmp_path):
     (tmp_path / "in").mkdir()
     shutil.copy(films / "a_film.png", tmp_path / "in" / "a_film.Png")
@@ -253,14 +192,3 @@ def test_files_that_are_no_films_are_told_once(workplace, films, tmp_path):
     ended = process("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
     assert ended.returncode == 0 and (ended.stdout + ended.stderr).count("passed over: 3 other files (2 .dcm.gz, 1 .heic).") == 1
     assert names(tmp_path / "out") == products("a_film")
-
-
-def test_infer_asks_for_its_input(workplace):
-    assert "input" in fails("infer", workplace, "checkpoints=checkpoints/synthetic")
-
-
-def test_an_annotation_in_the_output_folder_is_not_replaced(workplace, films, tmp_path):
-    (tmp_path / "a_film.json").write_text('{"mine": 1}')
-    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
-    assert "a_film.json` without label map. Name another folder." in fails("infer", workplace, *arguments)
-    assert (tmp_path / "a_film.json").read_text() == '{"mine": 1}' and not (tmp_path / "summary.csv").exists()

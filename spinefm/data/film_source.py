@@ -1,5 +1,6 @@
 """Where a film of a data set of files comes from."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -11,6 +12,8 @@ from spinefm.data.reading.film_files import FILM_SUFFIXES
 from spinefm.structures import CobbAngles, Split, View
 
 ANNOTATION_SUFFIXES = (".json", ".csv", ".npy", ".npz")
+MOST_BYTES = 200
+"""Of a film's id; file systems take names of 255."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +85,12 @@ def film_stem(path: PurePath) -> str:
 
 
 def safe_id(stem: str) -> str:
-    """A film's id from the name of its file, safe as a file name on every system."""
-    return re.sub(r"[^\w.-]+", "_", stem)
+    """A film's id from the name of its file, safe as a file name on every system, also with an ending such as `_overlay.jpg`."""
+    film_id = re.sub(r"[^\w.-]+", "_", stem)
+    if len(film_id.encode()) <= MOST_BYTES:
+        return film_id
+    digest = hashlib.sha256(film_id.encode()).hexdigest()[:8]
+    return f"{film_id.encode()[: MOST_BYTES - 9].decode(errors='ignore')}-{digest}"
 
 
 def film_ids(paths: Sequence[PurePath]) -> list[str]:

@@ -1,6 +1,8 @@
 """What inference found on a film, as files for other programs: a label map, JSON, and a picture to look at."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,6 @@ from PIL import Image
 
 from spinefm.anatomy import LEVELS, level_index
 from spinefm.drawing.overlay import outlines, overlay, write_picture
-from spinefm.export.tables import FilmRows
 from spinefm.files.atomic import atomic_path, write_json
 from spinefm.geometry.masks import paint
 from spinefm.measurements.curves import named_curve
@@ -118,7 +119,7 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
 
 
 def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> SpineMeasurements:
-    """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, each whole or not at all.
+    """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all of them or none.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
     that a film with JSON is complete.
@@ -133,6 +134,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Spi
 
     Raises:
         ValueError: If `spine` is of another film or size.
+        OSError: If a file cannot be written.
     """
     if (radiograph.film_id, radiograph.size) != (spine.film_id, spine.size):
         raise ValueError(
@@ -141,15 +143,22 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Spi
         )
     measured = measure_spine(spine.vertebrae, radiograph.view)
     json, labels, picture = film_files(folder, radiograph.film_id)
-    with atomic_path(labels) as temporary:
-        # Run lengths are all there is in a label map: smaller than with more effort, and faster.
-        Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
-    write_picture(picture, overlay(radiograph.pixels, spine.vertebrae, measured=measured))
-    write_json(json, spine_to_dict(radiograph, spine, measured))
+    with _none_unless_all(labels, picture):
+        with atomic_path(labels) as temporary:
+            # Run lengths are all there is in a label map: smaller than with more effort, and faster.
+            Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
+        write_picture(picture, overlay(radiograph.pixels, spine.vertebrae, measured=measured))
+        write_json(json, spine_to_dict(radiograph, spine, measured))
     return measured
 
 
-def write_film(folder: str | Path, found: tuple[Radiograph, Spine]) -> tuple[Spine, FilmRows]:
-    """Write what was found on a film, see `write_spine`; the spine, and what the tables say of it."""
-    radiograph, spine = found
-    return spine, FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine))
+@contextmanager
+def _none_unless_all(*paths: Path) -> Iterator[None]:
+    """Files of a film of which one cannot be written are removed."""
+    try:
+        yield
+    except OSError:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
+        raise

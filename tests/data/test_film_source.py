@@ -78,6 +78,13 @@ def test_ids_are_safe_file_names(stem, film_id):
     assert safe_id(stem) == film_id
 
 
+@pytest.mark.parametrize("letter", ["a", "ü"])
+def test_ids_of_long_names_are_cut_and_stay_apart(letter):
+    first, second = (safe_id(letter * 120 + "b" * 90 + last) for last in "12")
+    assert first != second and first[:90] == letter * 90 and max(len(first.encode()), len(second.encode())) <= 200
+    assert safe_id(first) == first and safe_id("a" * 200) == "a" * 200
+
+
 def test_ids_name_folders_only_where_two_films_share_a_name():
     paths = map(PurePosixPath, ("p1/lat.png", "p2/lat.jpg", "p2/Ms. X.png", "ap.dcm"))
     assert film_ids(list(paths)) == ["p1_lat", "p2_lat", "Ms._X", "ap"]

@@ -153,6 +153,14 @@ def test_a_failed_film_gets_its_files_too(tmp_path, radiograph):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.1.json", "film.1_labels.png", "film.1_overlay.jpg"]
 
 
+@pytest.mark.parametrize("ending", ["_labels.png", "_overlay.jpg", ".json"])
+def test_a_film_has_all_its_files_or_none(tmp_path, radiograph, spine, ending):
+    (tmp_path / f"film.1{ending}").mkdir()
+    with pytest.raises(OSError, match=re.escape(f"film.1{ending}")):
+        write_spine(tmp_path, radiograph, spine)
+    assert [path.name for path in tmp_path.iterdir()] == [f"film.1{ending}"]
+
+
 def test_only_the_files_of_a_film_are_removed(tmp_path, radiograph, spine):
     write_spine(tmp_path, radiograph, spine)
     write_spine(tmp_path, replace(radiograph, film_id="film.10"), replace(spine, film_id="film.10"))

@@ -1,10 +1,12 @@
 """Files are whole or absent."""
 
+import errno
 import json
+import os
 
 import pytest
 
-from spinefm.files.atomic import atomic_path, write_json, write_text
+from spinefm.files.atomic import DiskFullError, atomic_path, write_json, write_text
 
 
 def test_a_file_appears_whole_in_a_folder_made_for_it(tmp_path):
@@ -31,6 +33,17 @@ def test_a_failure_leaves_the_old_file_and_no_rubbish(tmp_path, error):
         raise error
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told(tmp_path, number):
+    with (
+        pytest.raises(DiskFullError, match=r"room for `.*table\.csv`, but found none \(.+\)\. Make room"),
+        atomic_path(tmp_path / "table.csv"),
+    ):
+        raise OSError(number, os.strerror(number))
+    with pytest.raises(PermissionError), atomic_path(tmp_path / "table.csv"):
+        raise PermissionError(errno.EACCES, "no")
 
 
 def test_two_writers_do_not_meet(tmp_path):

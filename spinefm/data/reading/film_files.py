@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
 FILM_SUFFIXES = IMAGE_SUFFIXES | DICOM_SUFFIXES
+LONGEST = 20
+"""Sides of a film; a strip that a network brings to its size may have no pixel left across."""
 FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
 _TAIL_PERCENT = 0.5
 """Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
@@ -74,10 +76,14 @@ def read_film(path: str | Path) -> Film:
     """Read one film of any supported format.
 
     Raises:
-        DataError: If the file is missing, truncated, of another format or holds several frames.
+        DataError: If the file is missing, truncated, of another format, a mere strip or holds several frames.
     """
     place = check_film(Path(path))
-    return _read_dicom(place) if _is_dicom(place) else Film(_read_image(place, _display), None)
+    film = _read_dicom(place) if _is_dicom(place) else Film(_read_image(place, _display), None)
+    if max(film.size) > LONGEST * min(film.size):
+        found = f"a strip of {film.size[1]} x {film.size[0]} pixels"
+        raise _error(place, f"a film at most {LONGEST} times as long as wide", found, "Export the whole film.")
+    return film
 
 
 def read_thumbnail(path: str | Path, width: int, height: int) -> Pixels:

@@ -243,6 +243,13 @@ def test_wrong_content_is_refused(tmp_path, name, content):
         read_film(tmp_path / name)
 
 
+@pytest.mark.parametrize("size", [(2, 3000), (3000, 2), (1, 21)])
+def test_a_strip_is_refused(tmp_path, size):
+    Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=rf"a film at most 20 .* found a strip of {size[1]} x {size[0]} pixels\. Export the whole film"):
+        read_film(tmp_path / "a.png")
+
+
 def test_missing_and_unsupported_files_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no film")
     with pytest.raises(DataError, match=r"other\.png.*no such file"):

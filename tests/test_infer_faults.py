@@ -1,0 +1,108 @@
+"""infer.py, where films, checkpoints or folders are at fault."""
+
+import errno
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.scripts import FILMS, PIPELINES, fails, names, products, run
+
+
+def test_a_film_that_fails_now_keeps_no_results_of_an_earlier_run(workplace, films, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a_film", "c_film"):
+        shutil.copy(films / f"{name}.png", tmp_path / "in")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert names(tmp_path / "out") == products("a_film", "c_film")
+    shutil.copy(films / "b_cut.png", tmp_path / "in" / "a_film.png")
+    fails("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert names(tmp_path / "out") == products("c_film")
+
+
+def test_a_strip_does_not_stop_the_others(workplace, films, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(films / "c_film.png", tmp_path / "in")
+    Image.fromarray(np.zeros((2, 3000), np.uint8)).save(tmp_path / "in" / "a_strip.png")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    told = fails("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert "1 of 2 films failed" in told and "at most 20 times as long as wide, but found a strip of 3000 x 2 pixels" in told
+    assert names(tmp_path / "out") == products("c_film")
+
+
+def test_a_film_of_the_longest_name_has_results(workplace, films, tmp_path):
+    (tmp_path / "in").mkdir()
+    for last in "ab":
+        shutil.copy(films / "a_film.png", tmp_path / "in" / f"{'x' * 250}{last}.png")
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path / 'out'}"]
+    run("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
+    assert len(list((tmp_path / "out").glob("x*_overlay.jpg"))) == 2
+
+
+def test_a_film_whose_results_cannot_be_written_does_not_stop_the_others(workplace, films, tmp_path):
+    (tmp_path / "a_film_overlay.jpg").mkdir()
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
+    told = fails("infer", workplace, f"input={films}", *arguments)
+    assert "2 of 3 films failed" in told and "a_film: Expected to write its results" in told and "a_film_overlay.jpg" in told
+    assert names(tmp_path) == products("c_film") | {"a_film_overlay.jpg"}
+    assert pd.read_csv(tmp_path / "summary.csv").film_id.tolist() == ["a_film", "b_cut", "c_film"]
+
+
+def test_a_full_disk_ends_the_run_and_leaves_what_is_finished(workplace, films, tmp_path, monkeypatch):
+    def replace(source, target, of=os.replace):
+        if "c_film_overlay" in str(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        of(source, target)
+
+    monkeypatch.setattr("os.replace", replace)
+    arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
+    told = fails("infer", workplace, f"input={films}", *arguments)
+    assert "c_film_overlay.jpg`, but found none (No space left on device). Make room" in told and "\n" not in told
+    assert names(tmp_path) == {f"a_film{ending}" for ending in ("_labels.png", ".json", "_overlay.jpg")}
+
+
+@pytest.fixture
+def checkpoints(workplace, tmp_path):
+    return shutil.copytree(workplace / "checkpoints" / "synthetic", tmp_path / "checkpoints")
+
+
+@pytest.mark.parametrize("script", ["evaluate", "infer"])
+@pytest.mark.parametrize("fault", ["missing", "another component", "truncated", "garbage"])
+def test_checkpoints_that_cannot_be_used_are_named(checkpoints, films, tmp_path, script, fault):
+    path = checkpoints / "sam_adapter.ckpt"
+    if fault == "missing":
+        path.unlink()
+    elif fault == "another component":
+        shutil.copy(checkpoints / "resnet.ckpt", path)
+    else:
+        path.write_bytes(path.read_bytes()[:5000] if fault == "truncated" else b"garbage")
+    arguments = FILMS if script == "evaluate" else [f"input={films}"]
+    told = fails(script, tmp_path, *arguments, f"checkpoints={checkpoints}", f"output={tmp_path / 'out'}")
+    assert "sam_adapter.ckpt" in told and "python train.py component=sam_adapter" in told and "\n" not in told
+    assert names(tmp_path / "out") <= {".hydra", f"{script}.log"}
+
+
+@pytest.mark.parametrize("place", ["absent", "empty", "no_films", "note.txt"])
+def test_infer_says_what_is_wrong_with_its_input(workplace, tmp_path, place):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "no_films").mkdir()
+    for note in (tmp_path / "note.txt", tmp_path / "no_films" / "note.txt"):
+        note.write_text("not a film")
+    told = fails("infer", workplace, f"input={tmp_path / place}", "checkpoints=checkpoints/synthetic", f"output={tmp_path / 'out'}")
+    assert place in told and "Expected" in told and "but found" in told and "\n" not in told
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
+
+
+def test_infer_asks_for_its_input(workplace):
+    assert "input" in fails("infer", workplace, "checkpoints=checkpoints/synthetic")
+
+
+def test_an_annotation_in_the_output_folder_is_not_replaced(workplace, films, tmp_path):
+    (tmp_path / "a_film.json").write_text('{"mine": 1}')
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", f"output={tmp_path}"]
+    assert "a_film.json` without label map. Name another folder." in fails("infer", workplace, *arguments)
+    assert (tmp_path / "a_film.json").read_text() == '{"mine": 1}' and not (tmp_path / "summary.csv").exists()
