@@ -129,7 +129,7 @@ def write_film(folder: Path, failures: dict[str, str], found: tuple[Radiograph, 
     """
     radiograph, spine = found
     if spine.failure is not None:
-        failures[spine.film_id] = spine.failure
+        failures[spine.film_id] = spine.failure.sentence
     try:
         return FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine))
     except DiskFullError:

@@ -62,6 +62,17 @@ class Failure(StrEnum):
     TOO_FEW_DETECTIONS = "too_few_detections"
     BASE_CASE_REJECTED = "base_case_rejected"
 
+    @property
+    def sentence(self) -> str:
+        """For a person to read."""
+        return f"No spine was found: {_WHY[self]}."
+
+
+_WHY = {
+    Failure.TOO_FEW_DETECTIONS: "too few vertebrae were detected to begin with",
+    Failure.BASE_CASE_REJECTED: "of the vertebrae that were detected, no neighbours were sound enough to begin with",
+}
+
 
 class PatchBox(NamedTuple):
     """A square patch of a film: its top-left pixel (x, y) and its side, whole pixels; may reach over the border."""

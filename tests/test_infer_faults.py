@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.scripts import FILMS, PIPELINES, fails, names, products, run
+from spinefm.structures import Failure
+from tests.scripts import FILMS, PIPELINES, fails, names, products, read_json, run
 
 
 def test_a_film_that_fails_now_keeps_no_results_of_an_earlier_run(workplace, films, tmp_path):
@@ -95,6 +96,20 @@ def test_infer_says_what_is_wrong_with_its_input(workplace, tmp_path, place):
     told = fails("infer", workplace, f"input={tmp_path / place}", "checkpoints=checkpoints/synthetic", f"output={tmp_path / 'out'}")
     assert place in told and "Expected" in told and "but found" in told and "\n" not in told
     assert not (tmp_path / "out").exists() or names(tmp_path / "out") == set()
+
+
+def test_films_on_which_nothing_was_found_are_told_in_words(workplace, films, tmp_path):
+    """Files have the code."""
+    arguments = ["checkpoints=checkpoints/synthetic", "pipeline=detector_only", "pipeline.score_threshold=1", f"output={tmp_path}"]
+    told = fails("infer", workplace, f"input={films / 'a_film.png'}", *arguments)
+    assert "a_film: No spine was found: too few vertebrae were detected to begin with." in told
+    assert read_json(tmp_path / "a_film.json")["failure"] == "too_few_detections"
+    assert pd.read_csv(tmp_path / "summary.csv").failure.tolist() == ["too_few_detections"]
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_every_failure_has_words(failure):
+    assert failure.sentence.startswith("No spine was found: ") and "_" not in failure.sentence
 
 
 def test_infer_asks_for_its_input(workplace):

@@ -60,7 +60,7 @@ def _summary(spine: Spine) -> dict[str, Any]:
 
 def _curves(spine: Spine, measured: SpineMeasurements) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [named_curve(curve, measured.levels) for curve in measured.curves]
-    failed = [f"No spine was found: {spine.failure.value.replace('_', ' ')}."] if spine.failure else []
+    failed = [spine.failure.sentence] if spine.failure else []
     remarks = [*failed, *measured.left_out] or ([] if rows else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."])
     return [*rows, *({"remark": remark} for remark in remarks)]
 

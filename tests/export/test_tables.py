@@ -56,7 +56,7 @@ def test_every_film_has_a_row_of_measurements(tables):
     assert curve["film_id"] == "bent" and curve["angle_deg"] == pytest.approx(40, abs=1) and curve["direction"] == "left"
     told = measured[measured.angle_deg.isna()].groupby("film_id").remark.apply(list)
     assert told["cut"] == ["It cannot be read."] and told["straight"] == ["No curve of at least 10 degrees."]
-    assert told["none"] == ["No spine was found: too few detections.", LEFT_OUT]
+    assert told["none"] == ["No spine was found: too few vertebrae were detected to begin with.", LEFT_OUT]
 
 
 def test_a_film_that_is_read_and_fails_keeps_its_rows(tables):
