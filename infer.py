@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,21 +56,28 @@ def main(config: DictConfig) -> None:
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
     made_by = record(config, components)
-    for name in (RECORD, SUMMARY, MEASUREMENTS):
-        (folder / name).unlink(missing_ok=True)  # else results of a run that ends halfway would seem to be of an earlier one
     with Team(fabric) as team:
         check_one_folder(folder)
+        team.beforehand(partial(begin, folder, made_by))
         team.beforehand(partial(tell_passed_over, source, paths))
         share = dict(team.share(list(ids.items())))
         for film_id in share.values():
             remove_spine(folder, film_id)  # else a film that fails now would seem to have the results of an earlier run
         films = readable(share, views, reader, failures)
-        team.together(partial(segment, pipeline, films, folder, failures, rows, total=len(share), quiet=not team.is_first))
+        # Every process has a record of its own: the first one's is written.
+        write = partial(write_film, folder, team.gather([made_by["run_id"]])[0], failures)
+        team.together(partial(segment, pipeline, films, write, rows, total=len(share), quiet=not team.is_first))
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
         write_tables(folder, list(ids.values()), rows, failures)
-        write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
         report(folder, list(ids.values()), failures)
+
+
+def begin(folder: Path, made_by: Mapping[str, Any]) -> None:
+    """Write down what makes the results from now on; an earlier run's tables go, else one that ends halfway would seem to have them."""
+    write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
+    for name in (SUMMARY, MEASUREMENTS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def tell_passed_over(source: Path, films: list[Path]) -> None:
@@ -110,18 +117,17 @@ def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
 def segment(
     pipeline: SpinePipeline,
     films: Iterator[Radiograph],
-    folder: Path,
-    failures: dict[str, str],
+    write: Callable[[tuple[Radiograph, Spine]], FilmRows | None],
     rows: list[FilmRows],
     total: int,
     quiet: bool = False,
 ) -> None:
-    """Write what is found on every film; why some fail goes into `failures`, and what the tables say of them into `rows`."""
-    written = work_behind(partial(write_film, folder, failures), film_spines(pipeline, read_ahead(films)))
+    """Write what is found on every film; what the tables say of it goes into `rows`."""
+    written = work_behind(write, film_spines(pipeline, read_ahead(films)))
     rows.extend(its for its in track(written, "Films", total=total, disable=quiet) if its)
 
 
-def write_film(folder: Path, failures: dict[str, str], found: tuple[Radiograph, Spine]) -> FilmRows | None:
+def write_film(folder: Path, run_id: str, failures: dict[str, str], found: tuple[Radiograph, Spine]) -> FilmRows | None:
     """Write what was found on a film, and give its rows of the tables; if nothing was, or it cannot be written, `failures` gets the reason.
 
     Raises:
@@ -131,7 +137,7 @@ def write_film(folder: Path, failures: dict[str, str], found: tuple[Radiograph, 
     if spine.failure is not None:
         failures[spine.film_id] = spine.failure.sentence
     try:
-        return FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine))
+        return FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine, run_id))
     except DiskFullError:
         raise
     except OSError as error:

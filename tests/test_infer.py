@@ -46,7 +46,8 @@ def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launche
     assert ended.stderr.count("Error: 1 of 3 films failed") == 1 and "2 of 3 films" in ended.stdout
     assert names(tmp_path / "two") == names(tmp_path / "one") == products("a_film", "c_film")
     for film_id in ("a_film", "c_film"):
-        assert read_json(tmp_path / "two" / f"{film_id}.json") == read_json(tmp_path / "one" / f"{film_id}.json")
+        one, two = (read_json(tmp_path / folder / f"{film_id}.json") for folder in ("one", "two"))
+        assert two == one | {"run_id": yaml.safe_load((tmp_path / "two" / "run.yaml").read_text())["run_id"]}
     assert (tmp_path / "two" / "measurements.csv").read_bytes() == (tmp_path / "one" / "measurements.csv").read_bytes()
 
 
@@ -123,6 +124,7 @@ def test_what_made_the_results_is_written_beside_them(workplace, films, tmp_path
     run("infer", workplace, *arguments)
     told, trained = yaml.safe_load((tmp_path / "run.yaml").read_text()), workplace / "checkpoints" / "synthetic" / "resnet.ckpt"
     assert set(told["components"]) == {"mask_rcnn", "resnet"} and told["components"]["resnet"]["sha256"] == sha256_of(trained)
+    assert read_json(tmp_path / "a_film.json")["run_id"] == told["run_id"] is not None
     assert told["config"]["input"] == str(films / "a_film.png") and {"git_commit", "versions", "config_hash"} <= set(told)
 
 

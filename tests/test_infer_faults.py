@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from spinefm.structures import Failure
@@ -63,7 +64,8 @@ def test_a_full_disk_ends_the_run_and_leaves_what_is_finished(workplace, films, 
     arguments = ["checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
     told = fails("infer", workplace, f"input={films}", *arguments)
     assert "c_film_overlay.jpg`, but found none (No space left on device). Make room" in told and "\n" not in told
-    assert names(tmp_path) == {f"a_film{ending}" for ending in ("_labels.png", ".json", "_overlay.jpg")}
+    assert names(tmp_path) == products("a_film") - {"summary.csv", "measurements.csv"}
+    assert read_json(tmp_path / "a_film.json")["run_id"] == yaml.safe_load((tmp_path / "run.yaml").read_text())["run_id"]
 
 
 @pytest.fixture

@@ -56,17 +56,18 @@ def label_map(spine: Spine) -> NDArray[np.uint8]:
     return labels
 
 
-def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements) -> dict[str, Any]:
+def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements, run_id: str | None) -> dict[str, Any]:
     """The content of `<id>.json`: lengths in pixels of the original film, points (x, y) in the frame of `spinefm.structures`.
 
     `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map. Of `corners`, superior is towards the
     head along the spine, and left and right are sides of the film; null where the mask has no four sides. `tilt_deg` is that of the
     midline, positive where its right end is the lower one: the angle of a curve is the difference of these between its end vertebrae.
-    `reader` is whose outlines were asked for.
+    `reader` is whose outlines were asked for, `run_id` which run made this, as in `run.yaml`.
     """
     parts = zip(spine.vertebrae, label_values(spine), measured.vertebrae, strict=True)
     return {
         "film_id": radiograph.film_id,
+        "run_id": run_id,
         "size": {"height": spine.size[0], "width": spine.size[1]},
         "spacing_mm": radiograph.spacing_mm,
         "view": radiograph.view.value,
@@ -118,7 +119,7 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> SpineMeasurements:
+def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None) -> SpineMeasurements:
     """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all of them or none.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
@@ -128,6 +129,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Spi
         folder: Made if absent.
         radiograph: The film; its annotations, if any, are not looked at.
         spine: What was found on it.
+        run_id: Of the run that found it, see `run_record`; None of none that is recorded.
 
     Returns:
         What was measured.
@@ -148,17 +150,18 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine) -> Spi
             # Run lengths are all there is in a label map: smaller than with more effort, and faster.
             Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
         write_picture(picture, overlay(radiograph.pixels, spine.vertebrae, measured=measured))
-        write_json(json, spine_to_dict(radiograph, spine, measured))
+        write_json(json, spine_to_dict(radiograph, spine, measured, run_id))
     return measured
 
 
 @contextmanager
 def _none_unless_all(*paths: Path) -> Iterator[None]:
-    """Files of a film of which one cannot be written are removed."""
+    """Files of a film of which one cannot be written are removed, those that were not there before."""
+    new = [path for path in paths if not path.exists()]
     try:
         yield
     except OSError:
-        for path in paths:
+        for path in new:
             with suppress(OSError):
                 path.unlink()
         raise

@@ -155,7 +155,7 @@ def test_a_failed_film_gets_its_files_too(tmp_path, radiograph):
 
 @pytest.mark.parametrize("ending", ["_labels.png", "_overlay.jpg", ".json"])
 def test_a_film_has_all_its_files_or_none(tmp_path, radiograph, spine, ending):
-    (tmp_path / f"film.1{ending}").mkdir()
+    (tmp_path / f"film.1{ending}").mkdir()  # of somebody's own
     with pytest.raises(OSError, match=re.escape(f"film.1{ending}")):
         write_spine(tmp_path, radiograph, spine)
     assert [path.name for path in tmp_path.iterdir()] == [f"film.1{ending}"]
