@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spinefm.anatomy import AROUND_ABSENT, absent_levels, level_index, levels_between, order_with, region, steps_between
 from spinefm.measurements.axes import lean_deg, spine_axes
 from spinefm.measurements.corners import corners
-from spinefm.measurements.curves import Curve, main_ends, spine_curves
+from spinefm.measurements.curves import LEAST_CURVE_DEG, Curve, main_ends, spine_curves
 from spinefm.measurements.tilts import tilt
 from spinefm.structures import Point, Vertebra, View
 
@@ -94,6 +94,7 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> 
 
     A curve is left out, with the reason, where a vertebra next to one of its ends is missing, from T1 to L5: whether the spine tilts
     on beyond such an end nobody can tell. A gap elsewhere leaves a curve as it is, and a T12 or L5 that the spine lacks is not missing.
+    That there is no curve is certain only where none of them is missing.
 
     Args:
         vertebrae: From head to foot, any number.
@@ -111,7 +112,8 @@ def measure_spine(vertebrae: Sequence[Vertebra], view: View = View.AP_SPINE) -> 
     too_few = _too_few(missing)
     reasons = [_doubt(curve, levels, accounted) for curve in found]
     curves = tuple(curve for curve, reason in zip(found, reasons, strict=True) if not reason)
-    left_out = (*_unmeasured(vertebrae, measured), *_short(levels, too_few), *filter(None, reasons))
+    unseen = _unseen(levels, missing) if not found else _elsewhere(too_few)
+    left_out = (*_unmeasured(vertebrae, measured), *unseen, *filter(None, reasons))
     return SpineMeasurements(measured, too_few or _doubtful_largest(tilts, levels, accounted), chain, curves, left_out, missing)
 
 
@@ -202,10 +204,16 @@ def _doubt(curve: Curve, levels: Sequence[str], accounted: Collection[str]) -> s
     return reason and f"The curve from {upper} to {lower} is left out: {reason}, so that it may end elsewhere."
 
 
-def _short(levels: Sequence[str], too_few: str | None) -> list[str]:
-    """What there is to say of a spine of which much is missing."""
+def _unseen(levels: Sequence[str], missing: Sequence[str]) -> list[str]:
+    """Why there may be a curve where none was found."""
     if len(levels) < 2:
         return [f"No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are {len(levels)}."]
+    none = f"No curve of at least {LEAST_CURVE_DEG:g} degrees was found, but there may be one, as these of T1 to L5 are missing"
+    return [f"{none}: {', '.join(missing)}."] if missing else []
+
+
+def _elsewhere(too_few: str | None) -> list[str]:
+    """Why there may be a larger curve than those that were found."""
     return [f"The largest curve may not be among those measured: {too_few}, from T1 to L5."] if too_few else []
 
 

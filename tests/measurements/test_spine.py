@@ -135,6 +135,16 @@ def test_where_many_are_missing_the_largest_curve_may_be_elsewhere():
     assert "The largest curve may not be among those measured: 7 of 17 vertebrae are missing, from T1 to L5." in measured.left_out
 
 
+@pytest.mark.parametrize("missing", [["L5"], ["T7", "T8"], list(LEVELS[:9])], ids=len)
+def test_a_straight_spine_may_have_a_curve_where_vertebrae_are_missing(missing):
+    """One tilts on beyond its ends, or in a gap; of a whole one it is certain that there is none."""
+    straight = spine(np.linspace(-4, 4, 17))
+    assert measure_spine(straight).left_out == () == measure_spine(straight).curves
+    measured = measure_spine([vertebra for vertebra in straight if vertebra.level not in missing])
+    told = f"No curve of at least 10 degrees was found, but there may be one, as these of T1 to L5 are missing: {', '.join(missing)}."
+    assert measured.curves == () and measured.left_out == (told,)
+
+
 def test_without_levels_the_line_through_all_says_what_is_up():
     leaning = [replace(vertebra, level=None) for vertebra in spine(np.full(5, 50.0), LEVELS[:5])]
     measured = measure_spine(leaning, View.UNKNOWN)
