@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -65,12 +65,19 @@ def _alone(folder: Path) -> Iterator[None]:
         raise ValueError(
             "Expected one process to start a sweep, but torchrun started several. Leave it out: `trainer=ddp` starts them for each job."
         )
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(f"Expected nobody else at work in `{folder}`, but another process is. Wait for it, or end it.") from error
+    with _locked(folder):
         yield
+
+
+def _locked(folder: Path) -> IO[str]:
+    """A folder that nobody else locks until what is returned is closed, or this process ends, however it does."""
+    lock = (folder / ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise ValueError(f"Expected nobody else at work in `{folder}`, but another process is. Wait for it, or end it.") from error
+    return lock
 
 
 def is_for_several(config: DictConfig) -> bool:
@@ -193,14 +200,23 @@ class FolderByOptions(Callback):
 class FreshStudy(Callback):
     """Lets a restarted Optuna sweep begin its study anew: the same proposals come again, and finished jobs answer from their folders.
 
-    Hydra's sweeper would add `n_trials` to the old study, and the trial that was interrupted would stay in it.
+    Hydra's sweeper would add `n_trials` to the old study, and the trial that was interrupted would stay in it. While the sweep runs
+    its folder is locked: whoever began the study anew then would take it from the sweep that tells its trials to it.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """See Hydra."""
         import optuna  # in an extra
 
-        sweeper = config.hydra.sweeper
-        Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        sweeper, folder = config.hydra.sweeper, Path(config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock = _locked(folder)  # where the sweep fails, until the process ends
+        except ValueError as error:
+            sys.exit(f"Error: {error}")  # of another exception Hydra would make a warning, and go on
         with suppress(KeyError):  # there is none yet
             optuna.delete_study(sweeper.study_name, sweeper.storage)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """See Hydra."""
+        self.lock.close()

@@ -148,6 +148,20 @@ def test_an_optuna_sweep_that_is_killed_and_started_again_runs_no_trial_twice(ti
     assert all(names(path) >= {"best.ckpt", "last.ckpt"} and "best-v1.ckpt" not in names(path) for path in jobs(sweep))
 
 
+def test_an_optuna_sweep_that_runs_is_not_started_a_second_time(tiny, tmp_path):
+    """The study stays with the first, which goes on to its end."""
+    command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/optuna", "hydra.sweeper.n_trials=6"]
+    first = subprocess.Popen([sys.executable, ROOT / "train.py", *command[2:]], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("runs/sweeps/synthetic/*/*/*/score.json")):
+        assert first.poll() is None
+        time.sleep(0.02)
+    sweep = sweep_in(tmp_path, "optuna")
+    begun = study(sweep)[0].datetime_start
+    assert fails(*command).startswith(f"Error: Expected nobody else at work in `{sweep.relative_to(tmp_path)}`")
+    assert first.poll() is None and first.wait() == 0
+    assert [trial.state.name for trial in study(sweep)] == ["COMPLETE"] * 6 and study(sweep)[0].datetime_start == begun
+
+
 def test_a_failing_trial_does_not_end_a_sweep(tiny, tmp_path, capsys):
     """One centroid says nothing of where the next one is; steps that are far too long lead to infinity. A second time they fail again."""
     options = ["component.module.context=choice(1,2,3)", "component.module.optimizer.lr=choice(0.001,1e37)", "component.max_epochs=2"]
