@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.anatomy import AROUND_ABSENT, BACKGROUND, LEVELS, VERTEBRA, is_usual_step
+from spinefm.anatomy import AROUND_ABSENT, BACKGROUND, LEVELS, VERTEBRA, is_usual_step, level_index
 from spinefm.options import check_shares
 
 ANOMALIES = (("T12", "T13"), ("T13", "L1"), ("L5", "L6"), ("L6", "S1"), *AROUND_ABSENT.values())
@@ -107,14 +107,19 @@ def assign_levels(
 def ends_at_terminals(labelling: Labelling, core: slice, terminals: Sequence[str]) -> Labelling:
     """Cut a spine off beyond the terminal levels that it reached on the way up and down from its core.
 
+    Of several terminals the first ends no way down and the last no way up: with T1 and L5, a spine that was found from its neck on
+    does not end at T1. Those between them end either way: T1 is the lower end of a film of the neck, and the upper one of a trunk's.
+
     Args:
         labelling: From `assign_levels`.
         core: The same as there.
         terminals: The same as there.
     """
     first, last = core.start - labelling.first, core.stop - labelling.first - 1
-    above = [i for i in range(first + 1) if labelling.levels[i] in terminals]
-    below = [i for i in range(last, len(labelling.levels)) if labelling.levels[i] in terminals]
+    ordered = sorted(set(terminals), key=level_index)
+    upper, lower = ordered[:-1] or ordered, ordered[1:] or ordered
+    above = [i for i in range(first + 1) if labelling.levels[i] in upper]
+    below = [i for i in range(last, len(labelling.levels)) if labelling.levels[i] in lower]
     kept = slice(above[-1] if above else 0, below[0] + 1 if below else len(labelling.levels))
     return Labelling(labelling.first + kept.start, labelling.levels[kept], labelling.probabilities[kept])
 

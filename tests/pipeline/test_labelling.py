@@ -171,9 +171,25 @@ def test_agreement_with_all_runs_there_are(number, rate, seed, classes):
         (("T11", "T12", "L4", "L5"), slice(1, 6)),
         (("L1", "L3"), slice(2, 5)),
         (("L2",), slice(0, 7)),
+        (("L4", "L5"), slice(0, 7)),
+        (("L3", "S1"), slice(0, 7)),
+        (("T11", "T12"), slice(0, 7)),
+        (("C2", "L1"), slice(0, 7)),
         ((), slice(0, 7)),
     ],
-    ids=["at the ends", "below", "above", "nearest", "ends of the core", "within the core", "none"],
+    ids=[
+        "at the ends",
+        "below",
+        "above",
+        "nearest",
+        "ends of the core",
+        "within the core",
+        "core above both",
+        "core ends at the upper",
+        "core below both",
+        "core begins at the lower",
+        "none",
+    ],
 )
 def test_a_spine_ends_at_the_terminals_that_it_reached(terminals, kept):
     """Two things were found above it; L1 to L3 are its core."""
