@@ -29,6 +29,9 @@ ResultT = TypeVar("ResultT")
 RECORD, SCORE = "run.json", "score.json"
 """What train.py writes when it begins, see `run_record`, and when it has finished: `monitor`, `mode` and the best `value`, or null."""
 
+BEST = "best.ckpt"
+"""The best network of a training."""
+
 PRETRAINED = "pretrained_sha256"
 """Under which a record says which checkpoint a training has begun with, where it did with one."""
 
@@ -114,7 +117,8 @@ def run_apart(script: str, *overrides: str) -> float | None:
 def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
     """What a job of this sweep came to that was run before, if it had the same config, films and network to begin with; None if not.
 
-    What an interrupted one left in the folder is removed. An answer from another job's folder is written down in this one.
+    What an interrupted one left in the folder is removed. An answer from another job's folder is written down in this one, and its
+    best network lies in both.
 
     Args:
         folder: Of the job.
@@ -135,9 +139,23 @@ def finished_score(folder: Path, record: Mapping[str, Any]) -> float | None:
     if same is None:
         return None
     _tell_changes(same, record)
-    for name in (RECORD, SCORE):
-        write_json(folder / name, json.loads((same / name).read_text(encoding="utf-8")))
+    _take_over(same, folder)
     return _value(folder)
+
+
+def _take_over(same: Path, folder: Path) -> None:
+    """Give a job the answer of another one, its best network included; the score comes last, since with it a job has finished."""
+    _copy_json(same / RECORD, folder / RECORD)
+    if (best := same / BEST).is_file():
+        try:
+            (folder / BEST).hardlink_to(best)
+        except OSError:  # some file systems have no links
+            shutil.copyfile(best, folder / BEST)
+    _copy_json(same / SCORE, folder / SCORE)
+
+
+def _copy_json(source: Path, target: Path) -> None:
+    write_json(target, json.loads(source.read_text(encoding="utf-8")))
 
 
 def _record_of(folder: Path) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from spinefm.components import Component
 from spinefm.components.base import read_checkpoint
-from spinefm.running.jobs import SCORE
+from spinefm.running.jobs import BEST, SCORE
 
-BEST, LAST = "best.ckpt", "last.ckpt"
+LAST = "last.ckpt"
 MAY_CHANGE = ("seed", "weights")
 """Settings in which a resumed run may differ; whether foundation weights are the same, their SHA-256 tells."""
 

@@ -1,10 +1,12 @@
 """The jobs of a multirun: each one run in one folder, none run twice, whatever launches them."""
 
 import fcntl
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import optuna
 import pytest
@@ -44,14 +46,31 @@ def test_a_finished_job_is_known_by_its_config_and_films(tmp_path):
     assert names(tmp_path) == {"score.json", "run.json"}
 
 
-def test_another_job_of_the_same_config_answers_too(tmp_path):
-    """Even where this one was interrupted: half a training is no result of it."""
+@pytest.mark.parametrize("links", [True, False])
+def test_another_job_of_the_same_config_answers_too(tmp_path, monkeypatch, links):
+    """Even where this one was interrupted: half a training is no result of it. Its folder, too, holds the best network."""
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", fails_to_link)
     finished(tmp_path / "3-a")
+    (tmp_path / "3-a" / "best.ckpt").write_text("a network")
     (tmp_path / "5-b").mkdir()
     for name in ("run.json", "best.ckpt"):
         (tmp_path / "5-b" / name).write_text("{}")
     assert finished_score(tmp_path / "5-b", RECORD) == 0.5
-    assert names(tmp_path / "5-b") == {"score.json", "run.json"} and read_json(tmp_path / "5-b" / "run.json") == RECORD
+    assert names(tmp_path / "5-b") == {"score.json", "run.json", "best.ckpt"} and read_json(tmp_path / "5-b" / "run.json") == RECORD
+    assert (tmp_path / "5-b" / "best.ckpt").read_text() == "a network"
+    shutil.rmtree(tmp_path / "3-a")
+    assert (tmp_path / "5-b" / "best.ckpt").read_text() == "a network"
+
+
+def fails_to_link(path, target):
+    raise OSError("no links on this file system")
+
+
+def test_a_job_whose_network_was_deleted_still_answers(tmp_path):
+    finished(tmp_path / "3-a")
+    (tmp_path / "5-b").mkdir()
+    assert finished_score(tmp_path / "5-b", RECORD) == 0.5 and names(tmp_path / "5-b") == {"score.json", "run.json"}
 
 
 def test_an_answer_of_other_code_is_told(tmp_path, caplog):
