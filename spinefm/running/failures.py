@@ -1,20 +1,67 @@
 """How a script ends when its input is at fault: one sentence, and an exit code that is not 0."""
 
+import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import yaml
 from hydra.errors import HydraException, InstantiationException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-from yaml import YAMLError
 
-INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
+from spinefm.files.atomic import write_text
+
+log = logging.getLogger(__name__)
+
+INPUT_FAULTS = (ValueError, OSError, HydraException, OmegaConfBaseException, yaml.YAMLError)
 INTERRUPTED = 128 + 2
 """Exit code by the convention of shells: the signal was SIGINT."""
 
 QUIET = "SPINEFM_QUIET"
 """Set in the environment of processes that a script starts, which find `HYDRA_FULL_ERROR` set by the script and not by the user."""
+
+FAILURE = "failure.txt"
+"""Why a job of a multirun failed, in its folder; Hydra tells the first of them only, and jobs may run in processes of their own."""
+
+
+class JobError(ValueError):
+    """A job of a multirun failed. Its arguments, which is what passes between processes: the reason, and the job's folder."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@contextmanager
+def failure_kept(folder: Path) -> Iterator[None]:
+    """Around a job of a multirun: why it failed is written into its folder, for when the multirun ends.
+
+    Raises:
+        JobError: If it failed. The trace of a fault of the code is logged.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = _sentence(error)
+        if not isinstance(error, INPUT_FAULTS):
+            reason = f"{type(error).__name__}: {error}"
+            log.exception("The job in `%s` failed.", folder)
+        write_text(folder / FAILURE, reason)
+        raise JobError(reason, str(folder)) from error
+    (folder / FAILURE).unlink(missing_ok=True)
+
+
+def _failed_jobs(sweep: Path) -> str:
+    """A line for each job of a sweep that failed: its folder, the options that not all jobs have, and why."""
+    options = {path.parents[1]: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sweep.glob("*/.hydra/overrides.yaml")}
+    shared = set.intersection(*map(set, options.values())) if options else set()
+    failed = sorted((path.parent for path in sweep.glob(f"*/{FAILURE}")), key=lambda job: (len(job.name), job.name))
+    lines = [" ".join([job.name, *(option for option in options.get(job, ()) if option not in shared)]) for job in failed]
+    reasons = [(job / FAILURE).read_text(encoding="utf-8").partition("\n")[0] for job in failed]
+    told = [f"{line}: {reason}" for line, reason in zip(lines, reasons, strict=True)]
+    return "\n  ".join([f"Expected every job of `{sweep}` to succeed, but {len(failed)} failed:", *told])
 
 
 def run_script(main: Callable[[], object]) -> None:
@@ -48,6 +95,8 @@ NO_TRIAL = "Record does not exist."
 def _sentence(error: BaseException) -> str:
     if str(error) == NO_TRIAL:
         return "Expected a trial to succeed, but all failed. What each of them said stands above."
+    if isinstance(error, JobError):
+        return _failed_jobs(Path(error.args[1]).parent)
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"full_key: (\S+)", str(error))
         # What Lightning says of devices that are not there names no option.

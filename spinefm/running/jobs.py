@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from spinefm.files.atomic import write_json
-from spinefm.running.failures import QUIET
+from spinefm.running.failures import QUIET, failure_kept
 from spinefm.running.resolvers import short_hash
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def one_job(main: Callable[[DictConfig], ResultT]) -> Callable[[DictConfig], Res
             return main(config)
         if "tracking" in config:
             config.tracking.name = f"{config.tracking.name}-{folder.name}"
-        with _alone(folder):
+        with failure_kept(folder), _alone(folder):
             return main(config)
 
     return job

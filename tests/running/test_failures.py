@@ -1,15 +1,17 @@
 """How a script ends when its input is at fault, and when its code is."""
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.errors import InstantiationException, MissingConfigException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from spinefm.data.problems import DataError, Problem
-from spinefm.running.failures import run_script
+from spinefm.running.failures import JobError, failure_kept, run_script
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +108,39 @@ def test_what_a_library_says_of_an_option_names_it():
     config.trainer = {"_target_": "builtins.int", "_args_": [[]]}
     with pytest.raises(SystemExit, match=r"Error: .*int\(\).* Check `trainer`\.$"):
         run_script(lambda: instantiate(config.trainer))
+
+
+def job(sweep, name, error, *options):
+    """A job of a multirun in its folder; gives what Hydra would raise at the end, in another process."""
+    (sweep / name / ".hydra").mkdir(parents=True, exist_ok=True)
+    (sweep / name / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(["dataset=synthetic", *options]))
+    try:
+        with failure_kept(sweep / name):
+            if error is not None:
+                raise error
+    except JobError as failed:
+        return pickle.loads(pickle.dumps(failed))
+
+
+def test_a_sweep_names_each_job_that_failed(tmp_path, caplog):
+    """In the order of their numbers, with the options in which jobs differ, and of several lines the first."""
+    first = job(tmp_path, "2-a", ValueError("a sentence"), "lr=1", "depth=2")
+    job(tmp_path, "9-b", None, "lr=2", "depth=2")
+    job(tmp_path, "10-c", KeyError("x"), "lr=3")
+    job(tmp_path, "11-d", ValueError("3 films\n  one\n  two"), "lr=4")
+    with pytest.raises(SystemExit) as caught:
+        run_script(raising(first))
+    assert str(first) == "a sentence" and caught.value.code.splitlines() == [
+        f"Error: Expected every job of `{tmp_path}` to succeed, but 3 failed:",
+        "  2-a lr=1 depth=2: a sentence",
+        "  10-c lr=3: KeyError: 'x'",
+        "  11-d lr=4: 3 films",
+    ]
+    assert "Traceback" in caplog.text and caplog.text.count("KeyError: 'x'") == 1 and "a sentence" not in caplog.text
+
+
+def test_a_job_that_succeeds_at_last_failed_no_more(tmp_path):
+    job(tmp_path, "0", ValueError("a sentence"))
+    assert (tmp_path / "0" / "failure.txt").read_text() == "a sentence"
+    job(tmp_path, "0", None)
+    assert not (tmp_path / "0" / "failure.txt").exists()

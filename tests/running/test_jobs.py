@@ -108,7 +108,7 @@ def test_nobody_else_may_be_at_work_in_a_jobs_folder(tiny, tmp_path):
     with (job / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = fails("train", tmp_path, "-m", *tiny("point_predictor"), f"hydra.sweep.dir={job.parent}", "hydra.sweep.subdir=job")
-    assert "nobody else at work in" in told and names(job) <= {".lock", ".hydra", "train.log"}
+    assert "nobody else at work in" in told and names(job) <= {".lock", ".hydra", "train.log", "failure.txt"}
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -190,6 +190,19 @@ def test_a_failing_trial_does_not_end_a_sweep(tiny, tmp_path, capsys):
         states = [trial.state.name for trial in study(sweep_in(tmp_path, "optuna"))]
         assert len(states) == 6 and set(states) == {"COMPLETE", "FAIL"}
         assert capsys.readouterr().out.count("no result") == states.count("FAIL")
+
+
+def test_a_grid_names_all_jobs_that_failed(tiny, tmp_path):
+    """One has finished, and answers the second time."""
+    command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/grid"]
+    command += ["component.module.coordinates=image", "component.module.hidden_size=8", "component.module.context=1,2,0"]
+    for _ in range(2):
+        heading, *told = fails(*command).splitlines()
+        sweep = sweep_in(tmp_path, "grid")
+        assert heading == f"Error: Expected every job of `{sweep}` to succeed, but 2 failed:"
+        assert [line.split()[0] for line in told] == [path.name for path in jobs(sweep) if not path.name.startswith("1-")]
+        for line, context in zip(told, (1, 0), strict=True):
+            assert f" component.module.context={context}: Expected `context` to be at least 2 centroids, but got {context}" in line
 
 
 def test_another_option_is_another_sweep(tiny, tmp_path):
