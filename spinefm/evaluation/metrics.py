@@ -93,7 +93,6 @@ FILM_METRICS: dict[str, Callable[[FilmRecord], SumAndCount]] = {
     "false_positives_per_image": lambda film: (float(film.num_false_positives), 1) if film.spurious_counted else (0.0, 0),
     "all_correct_films": lambda film: (float(is_all_correct(film)), 1),
     "shifted_films": lambda film: _total([is_shifted(film)]),
-    "duplicate_level_films": lambda film: (float(film.has_duplicates), 1),
 }
 """Means over films."""
 

@@ -86,7 +86,6 @@ class FilmRecord:
         failure: Why there is no spine; None where there is one.
         stops: Why the walk in each direction ended.
         vertebrae: True ones from head to foot, then false positives.
-        has_duplicates: Whether two predictions have the same level.
         spurious_counted: Whether false positives are held against a pipeline.
         angles: Known and found Cobb angles; None where none are known.
         reader: See `Radiograph`.
@@ -99,7 +98,6 @@ class FilmRecord:
     failure: Failure | None = None
     stops: dict[Direction, StopReason] = field(default_factory=dict)
     vertebrae: tuple[VertebraRecord, ...] = ()
-    has_duplicates: bool = False
     spurious_counted: bool = True
     angles: AngleRecord | None = None
     reader: str | None = None
@@ -149,7 +147,6 @@ def record_film(radiograph: Radiograph, spine: Spine, protocol: Protocol = OURS)
         spine.failure,
         dict(spine.stops),
         tuple(rows),
-        _has_duplicates(spine.vertebrae),
         protocol.count_spurious,
         _angles(radiograph, spine),
         radiograph.reader,
@@ -161,11 +158,6 @@ def _angles(radiograph: Radiograph, spine: Spine) -> AngleRecord | None:
     if radiograph.cobb_angles is None:
         return None
     return record_angles(radiograph.cobb_angles, measure_spine(spine.vertebrae, radiograph.view), radiograph.size[0])
-
-
-def _has_duplicates(found: Sequence[Vertebra]) -> bool:
-    levels = [vertebra.level for vertebra in found if vertebra.level is not None]
-    return len(set(levels)) < len(levels)
 
 
 def found_by_centroid(film: Radiograph, found: Sequence[Vertebra]) -> list[bool | None]:

@@ -25,7 +25,6 @@ TITLES = {
     "false_positives_per_image": "False positives per image",
     "all_correct_films": "Images without a mistake",
     "shifted_films": "Images off by whole levels",
-    "duplicate_level_films": "Images with a level twice",
     "cobb_mae": "Largest Cobb angle, error, degrees",
     "cobb_mae_all": "Largest Cobb angle, error, degrees, all images",
     "cobb_smape": "Cobb angles, SMAPE, %",

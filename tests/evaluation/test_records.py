@@ -40,7 +40,6 @@ def test_a_prediction_on_the_centroid_of_a_landmark_has_no_row():
 def test_a_prediction_there_that_is_called_something_else_is_wrong():
     film = FILM, square(0, "C3"), square(20, "C3"), square(40, "C4")
     assert levels(*film) == ([("C3", "C3"), ("C4", "C4"), (None, "C3")], 1)
-    assert record_film(FILM, Spine("film", SIZE, film[1:])).has_duplicates
 
 
 @pytest.mark.parametrize("elsewhere", [square(70), square(0, x=45), square(8), square(95)])
