@@ -203,7 +203,10 @@ def _clear(folder: Path) -> None:
 
 
 class FolderByOptions(Callback):
-    """Adds a hash of a sweep's options to its folder, unless the folder was named: other options are another sweep."""
+    """Adds a hash of a sweep's options to its folder, unless the folder was named: other options are another sweep.
+
+    The folder is locked for as long as the sweep runs: whoever started it a second time would begin its study anew, and do its jobs.
+    """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """See Hydra."""
@@ -213,28 +216,28 @@ class FolderByOptions(Callback):
                 config.hydra.sweep.dir = f"{config.hydra.sweep.dir}-{short_hash(config.hydra.overrides.task)}"
                 # Jobs are composed anew, of these and of their own options.
                 given.append(f'hydra.sweep.dir="{config.hydra.sweep.dir}"')
+        folder = Path(config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock = _locked(folder)  # where the sweep fails, until the process ends
+        except ValueError as error:
+            sys.exit(f"Error: {error}")  # of another exception Hydra would make a warning, and go on
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """See Hydra."""
+        self.lock.close()
 
 
 class FreshStudy(Callback):
     """Lets a restarted Optuna sweep begin its study anew: the same proposals come again, and finished jobs answer from their folders.
 
-    Hydra's sweeper would add `n_trials` to the old study, and the trial that was interrupted would stay in it. While the sweep runs
-    its folder is locked: whoever began the study anew then would take it from the sweep that tells its trials to it.
+    Hydra's sweeper would add `n_trials` to the old study, and the trial that was interrupted would stay in it.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """See Hydra."""
         import optuna  # in an extra
 
-        sweeper, folder = config.hydra.sweeper, Path(config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self.lock = _locked(folder)  # where the sweep fails, until the process ends
-        except ValueError as error:
-            sys.exit(f"Error: {error}")  # of another exception Hydra would make a warning, and go on
+        sweeper = config.hydra.sweeper
         with suppress(KeyError):  # there is none yet
             optuna.delete_study(sweeper.study_name, sweeper.storage)
-
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """See Hydra."""
-        self.lock.close()

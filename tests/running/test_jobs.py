@@ -192,17 +192,28 @@ def test_a_failing_trial_does_not_end_a_sweep(tiny, tmp_path, capsys):
         assert capsys.readouterr().out.count("no result") == states.count("FAIL")
 
 
+def test_a_grid_that_runs_is_not_started_a_second_time(tiny, tmp_path):
+    """After it has failed it is."""
+    command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/grid", "component.module.coordinates=image"]
+    command += ["component.module.hidden_size=8", "component.module.context=0", f"hydra.sweep.dir={tmp_path}/sweep"]
+    (tmp_path / "sweep").mkdir()
+    with (tmp_path / "sweep" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert fails(*command).startswith(f"Error: Expected nobody else at work in `{tmp_path}/sweep`")
+    assert names(tmp_path / "sweep") == {".lock"}
+    assert "Expected every job" in fails(*command)
+
+
 def test_a_grid_names_all_jobs_that_failed(tiny, tmp_path):
-    """One has finished, and answers the second time."""
+    """With the options in which they differ; one has finished."""
     command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/grid"]
     command += ["component.module.coordinates=image", "component.module.hidden_size=8", "component.module.context=1,2,0"]
-    for _ in range(2):
-        heading, *told = fails(*command).splitlines()
-        sweep = sweep_in(tmp_path, "grid")
-        assert heading == f"Error: Expected every job of `{sweep}` to succeed, but 2 failed:"
-        assert [line.split()[0] for line in told] == [path.name for path in jobs(sweep) if not path.name.startswith("1-")]
-        for line, context in zip(told, (1, 0), strict=True):
-            assert f" component.module.context={context}: Expected `context` to be at least 2 centroids, but got {context}" in line
+    heading, *told = fails(*command).splitlines()
+    sweep = sweep_in(tmp_path, "grid")
+    assert heading == f"Error: Expected every job of `{sweep}` to succeed, but 2 failed:"
+    assert [line.split()[0] for line in told] == [path.name for path in jobs(sweep) if not path.name.startswith("1-")]
+    for line, context in zip(told, (1, 0), strict=True):
+        assert f" component.module.context={context}: Expected `context` to be at least 2 centroids, but got {context}" in line
 
 
 def test_another_option_is_another_sweep(tiny, tmp_path):
