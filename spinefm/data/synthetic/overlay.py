@@ -1,4 +1,4 @@
-"""What is not the patient: collimation borders, burned-in text, side markers, wires and screws."""
+"""What is not the patient: collimation borders, side markers, burned-in text, and the blank window of a label."""
 
 from dataclasses import dataclass
 
