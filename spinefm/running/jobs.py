@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
@@ -68,17 +68,20 @@ def _alone(folder: Path) -> Iterator[None]:
         raise ValueError(
             "Expected one process to start a sweep, but torchrun started several. Leave it out: `trainer=ddp` starts them for each job."
         )
-    with _locked(folder):
+    lock = _locked(folder)
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
-def _locked(folder: Path) -> IO[str]:
-    """A folder that nobody else locks until what is returned is closed, or this process ends, however it does."""
-    lock = (folder / ".lock").open("w")
+def _locked(folder: Path) -> int:
+    """A descriptor: until it is closed, or this process ends, however it does, nobody else locks the folder."""
+    lock = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        lock.close()
+        os.close(lock)
         raise ValueError(f"Expected nobody else at work in `{folder}`, but another process is. Wait for it, or end it.") from error
     return lock
 
@@ -219,13 +222,13 @@ class FolderByOptions(Callback):
         folder = Path(config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self.lock = _locked(folder)  # where the sweep fails, until the process ends
+            self.lock = _locked(folder)  # where the sweep fails, until the process ends; a number, for launchers pickle callbacks
         except ValueError as error:
             sys.exit(f"Error: {error}")  # of another exception Hydra would make a warning, and go on
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """See Hydra."""
-        self.lock.close()
+        os.close(self.lock)
 
 
 class FreshStudy(Callback):
