@@ -156,6 +156,8 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
         raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
     if config.reader != OWN:
         raise ValueError(f"Expected `reader={OWN}` for a single component, but got `{config.reader}`. Leave it out.")
+    if given := [override for override in HydraConfig.get().overrides.task if "component." in override.partition("=")[0]]:
+        raise ValueError(f"Expected no settings of a training, but got `{given[0]}`: the checkpoint has its own. Leave it out.")
     check_options(FilmDataModule, {"batch_size": config.batch_size})
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)

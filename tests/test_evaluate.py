@@ -167,6 +167,15 @@ def test_a_single_component_takes_a_whole_number_of_items_at_once(workplace):
     assert told.startswith("Error: Expected `batch_size` to be a whole number, but got `many`.")
 
 
+@pytest.mark.parametrize(
+    "given", ["component.max_epochs=3", "++component.module.patch_scale=3", "optimizer@component.module.optimizer=sgd"]
+)
+def test_a_single_component_takes_no_settings_of_a_training(workplace, given):
+    """They would change nothing."""
+    told = fails("evaluate", workplace, "dataset=synthetic", "component=resnet", given)
+    assert told == f"Error: Expected no settings of a training, but got `{given}`: the checkpoint has its own. Leave it out."
+
+
 def test_readers_who_were_not_learnt_cannot_be_asked_for(workplace, own):
     assert "`reader` to be left out, as these networks tell no readers apart" in fails("evaluate", workplace, *own, "reader=anna")
 
