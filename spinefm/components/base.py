@@ -3,6 +3,8 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from inspect import signature
+from math import nextafter
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
 
@@ -10,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from torch import nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import Dataset, default_collate
 
@@ -174,7 +177,7 @@ class Component(pl.LightningModule, ABC):
         if not self.scheduler_config:
             return optimizer
         if str(self.scheduler_config["_target_"]).endswith("OneCycleLR"):
-            scheduler = instantiate(self.scheduler_config, optimizer=optimizer, total_steps=self.trainer.estimated_stepping_batches)
+            scheduler = one_cycle(self.scheduler_config, optimizer, self.trainer.estimated_stepping_batches)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         return {"optimizer": optimizer, "lr_scheduler": instantiate(self.scheduler_config, optimizer=optimizer)}
 
@@ -220,6 +223,20 @@ class Component(pl.LightningModule, ABC):
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise _misfit(cls.name, path, error) from error
         return component.eval()
+
+
+def one_cycle(config: Mapping[str, Any], optimizer: Optimizer, steps: float) -> OneCycleLR:
+    """The schedule of `config`, as long as a training.
+
+    Args:
+        config: `_target_` and keyword arguments of a OneCycleLR.
+        optimizer: Whose rate it sets.
+        steps: Of the optimizer, in all.
+    """
+    warm_up = config.get("pct_start", signature(OneCycleLR).parameters["pct_start"].default)
+    # torch would divide by the length of a warm-up that ends on the very first step, 0: there is none then, as with fewer steps.
+    share = nextafter(warm_up, 0) if warm_up * steps == 1 else warm_up
+    return cast(OneCycleLR, instantiate(config, optimizer=optimizer, total_steps=steps, pct_start=share))
 
 
 def _size(state: Mapping[str, torch.Tensor]) -> int:

@@ -4,12 +4,14 @@ import inspect
 import math
 import re
 import shutil
+from functools import partial
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import OneCycleLR
 
 from spinefm.components import COMPONENTS, Component
-from spinefm.components.base import read_checkpoint
+from spinefm.components.base import one_cycle, read_checkpoint
 from spinefm.training.films import FilmDataModule
 from tests.predictions import predictions
 
@@ -198,6 +200,28 @@ def test_one_cycle_goes_on_per_step_and_ends_with_training(build, fit):
     assert rates[0] == pytest.approx(0.004 / 25)
     assert max(rates) == pytest.approx(0.004, rel=0.1)
     assert rates[-1] < rates[0] / 100
+
+
+def one_cycle_rates(make, steps):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.004)
+    scheduler, rates = make(optimizer, steps), []
+    for _ in range(steps):
+        rates += scheduler.get_last_lr()
+        optimizer.step()
+        if len(rates) < steps:
+            scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize(("settings", "peaks_at_once"), [({"pct_start": 0.2}, 5), ({"pct_start": 0.1}, 10), ({"pct_start": 0.5}, 2)])
+def test_one_cycle_of_any_length_is_torchs_own_or_begins_at_its_peak(settings, peaks_at_once):
+    """torch divides by zero where the warm-up ends on the first step."""
+    config = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.004} | settings
+    for steps in sorted({*range(1, 21), 240} - {peaks_at_once}):
+        theirs = one_cycle_rates(lambda optimizer, total: OneCycleLR(optimizer, 0.004, total, **settings), steps)
+        assert one_cycle_rates(partial(one_cycle, config), steps) == theirs
+    rates = one_cycle_rates(partial(one_cycle, config), peaks_at_once)
+    assert rates[0] == pytest.approx(0.004) and rates == sorted(rates, reverse=True)
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
