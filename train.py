@@ -15,6 +15,7 @@ from rich.console import Console
 
 from spinefm.components import Component
 from spinefm.components.base import RUN_KEY, read_checkpoint
+from spinefm.data.dataset import RadiographDataset
 from spinefm.files.atomic import write_json, write_text
 from spinefm.files.shipped_files import SHIPPED, checkpoint_at
 from spinefm.files.weight_files import sha256_of
@@ -61,7 +62,7 @@ def main(config: DictConfig) -> float:
         return float("nan") if reached is None else reached
     check_unused(folder)
     ignore_own_folder(folder)
-    component = new_component(config)
+    component = new_component(config, dataset)
     check_options(FilmDataModule, config.component.loader)
     films = FilmDataModule(dataset, component, **config.component.loader)
     best = BestCheckpoint(folder, component, config.resume)
@@ -82,13 +83,13 @@ def main(config: DictConfig) -> float:
     return value
 
 
-def new_component(config: DictConfig) -> Component:
+def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
     """What is trained; fails on what is missing before films are read."""
     component: Component = instantiate(config.component.module, _recursive_=False, _convert_="all")
     if config.resume and config.pretrained:
         raise ValueError("Expected `resume` or `pretrained`, but got both: a run that goes on has its network. Leave out one of them.")
     if config.resume:
-        check_resumable(config.resume, component)
+        check_resumable(config.resume, component, dataset)
     if config.pretrained:
         component.start_from(config.pretrained)
     else:

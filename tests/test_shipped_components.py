@@ -133,10 +133,10 @@ def test_what_does_not_fit_this_version_is_named(copied, fault):
         COMPONENTS["point_predictor"].load(path)
 
 
-def test_no_training_goes_on_from_what_is_shipped(shipped):
+def test_no_training_goes_on_from_what_is_shipped(shipped, tiny_dataset):
     path = shipped / "point_predictor.safetensors"
     with pytest.raises(ValueError, match="Expected `resume` to hold the state of a training"):
-        check_resumable(path, COMPONENTS["point_predictor"].load(path))
+        check_resumable(path, COMPONENTS["point_predictor"].load(path), tiny_dataset)
 
 
 # One's own training beside what is shipped.

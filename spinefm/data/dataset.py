@@ -88,6 +88,11 @@ class RadiographDataset(ABC):
     def fingerprint(self) -> str:
         """Hexadecimal digest that changes when the films, annotations or splits do; also when files of films are moved or written anew."""
 
+    @property
+    def training_films(self) -> str:
+        """Hexadecimal digest that changes when other films train or validate: what a run that goes on has to share with its beginning."""
+        return self.fingerprint
+
     def __len__(self) -> int:
         """Number of films, in every split and in none."""
         return sum(len(self.split(split)) for split in SPLITS)

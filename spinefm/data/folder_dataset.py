@@ -197,6 +197,12 @@ class FolderDataset(RadiographDataset):
         """Digest of the films' keys and their splits."""
         return digest(*(f"{self.split_of(source)} {self.key(source)}" for source in self.sources))
 
+    @property
+    def training_films(self) -> str:
+        """See `RadiographDataset.training_films`; the same wherever the films lie, and when their annotations were corrected."""
+        members = ((split, source) for split in ("train", "val") for source in self._members(split))
+        return digest(self.name, *(f"{split} {source.film_id} {source.image.stat().st_size}" for split, source in members))
+
     def _members(self, split: Split) -> list[FilmSource]:
         return [source for source in self.sources if self.split_of(source) == split]
 

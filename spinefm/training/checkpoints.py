@@ -9,7 +9,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from spinefm.components import Component
 from spinefm.components.base import read_checkpoint
+from spinefm.data.dataset import RadiographDataset
 from spinefm.running.jobs import BEST, SCORE
+from spinefm.training.films import TRAINING_FILMS, FilmDataModule
 
 LAST = "last.ckpt"
 MAY_CHANGE = ("seed", "weights")
@@ -73,12 +75,12 @@ def best_so_far(state: Mapping[str, Any], resume: str | Path) -> str:
     return str(beside)
 
 
-def check_resumable(path: str | Path, component: Component) -> None:
-    """Make sure that a run of this component can go on from a checkpoint.
+def check_resumable(path: str | Path, component: Component, dataset: RadiographDataset) -> None:
+    """Make sure that a run of this component on these films can go on from a checkpoint.
 
     Raises:
         FileNotFoundError: If there is no such file, or not that of its best epoch; see `best_so_far`.
-        ValueError: If it is no checkpoint, another component's, of another shape, or without the state of its training.
+        ValueError: If it is no checkpoint, another component's, of another shape, of other films, or without the state of its training.
     """
     checkpoint = read_checkpoint(path, component.name)
     if "optimizer_states" not in checkpoint:
@@ -86,6 +88,24 @@ def check_resumable(path: str | Path, component: Component) -> None:
     for key, state in checkpoint["callbacks"].items():
         if key.startswith(BestCheckpoint.__name__):
             best_so_far(state, path)
+    _check_films(path, checkpoint, dataset)
+    _check_settings(path, checkpoint, component)
+    component.on_load_checkpoint(checkpoint)
+    try:
+        component.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(f"Expected `resume` to fit `component.module`, but `{path}` does not. Repeat its settings. {error}") from error
+
+
+def _check_films(path: str | Path, checkpoint: Mapping[str, Any], dataset: RadiographDataset) -> None:
+    """Patients whose films have trained a network must not choose its best epoch."""
+    begun_with = checkpoint.get(FilmDataModule.__qualname__)  # a run of an earlier version did not tell
+    if begun_with and begun_with[TRAINING_FILMS] != dataset.training_films:
+        fault = f"those of `dataset={dataset.name}` are others, or divided otherwise"
+        raise ValueError(f"Expected the training and validation films of the run in `{path}`, but {fault}. Repeat its `dataset` options.")
+
+
+def _check_settings(path: str | Path, checkpoint: Mapping[str, Any], component: Component) -> None:
     now = dict(component.hparams)
     # A setting that came since the run has begun was as its default is now.
     before = {name: its.default for name, its in signature(type(component)).parameters.items()} | checkpoint["hyper_parameters"]
@@ -93,8 +113,3 @@ def check_resumable(path: str | Path, component: Component) -> None:
     if changed:
         settings = ", ".join(f"{key}={before.get(key)}" for key in changed)
         raise ValueError(f"Expected the settings of the run in `{path}`, but they were other ones: {settings}. Repeat them to resume it.")
-    component.on_load_checkpoint(checkpoint)
-    try:
-        component.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        raise ValueError(f"Expected `resume` to fit `component.module`, but `{path}` does not. Repeat its settings. {error}") from error

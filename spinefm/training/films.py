@@ -12,6 +12,8 @@ from spinefm.data.views.sampling import EpochSampler
 from spinefm.structures import Split
 from spinefm.training.throughput import TimedLoader
 
+TRAINING_FILMS = "training_films"
+
 
 class FilmDataModule(pl.LightningDataModule):
     """Loaders of a component's view of each split; what an epoch sees depends on (seed, epoch) alone."""
@@ -40,7 +42,12 @@ class FilmDataModule(pl.LightningDataModule):
             )
         self.dataset, self.component = dataset, component
         self.batch_size, self.num_workers, self.max_side = batch_size, num_workers, max_side
+        self._training_films = dataset.training_films  # by the end of a training the files may be gone
         self._films: dict[Split, CachedFilms] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which films these are, for the checkpoints of the run: it goes on with no others."""
+        return {TRAINING_FILMS: self._training_films}
 
     def prepare_data(self) -> None:
         """Read the films of a training, in one process before the others, which then find them on disk."""

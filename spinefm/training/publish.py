@@ -4,8 +4,9 @@ from pathlib import Path
 
 from spinefm.components.base import read_checkpoint
 from spinefm.files.torch_files import write_torch_file
+from spinefm.training.films import FilmDataModule
 
-TRAINING_STATE = ("optimizer_states", "lr_schedulers", "loops", "callbacks")
+TRAINING_STATE = ("optimizer_states", "lr_schedulers", "loops", "callbacks", FilmDataModule.__qualname__)
 
 
 def publish_checkpoint(checkpoint: str | Path, component: str, folder: str | Path) -> Path:

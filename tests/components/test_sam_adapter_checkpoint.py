@@ -249,22 +249,22 @@ def test_weights_that_moved_with_a_checkpoint_are_found_beside_it(tuned, tmp_pat
 
 
 @pytest.mark.parametrize("changes", [{"prompt": {"kind": "box"}}, {"tuning": {"method": "lora", "rank": 2, "alpha": 1.0}}])
-def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, changes):
+def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, tiny_dataset, changes):
     _, path = tuned("lora")
     settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}, "readers": READERS}
-    check_resumable(path, build("sam_adapter", **settings))
+    check_resumable(path, build("sam_adapter", **settings), tiny_dataset)
     with pytest.raises(ValueError, match=f"Expected the settings of the run .* {next(iter(changes))}="):
-        check_resumable(path, build("sam_adapter", **settings | changes))
+        check_resumable(path, build("sam_adapter", **settings | changes), tiny_dataset)
 
 
-def test_a_run_resumes_that_was_begun_before_a_setting_came(tuned, build, foundation, tmp_path):
+def test_a_run_resumes_that_was_begun_before_a_setting_came(tuned, build, foundation, tiny_dataset, tmp_path):
     content = stored(tuned("lora")[1])
     del content["hyper_parameters"]["variation"]
     torch.save(content, tmp_path / "last.ckpt")
     settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}, "readers": READERS}
-    check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings))
+    check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings), tiny_dataset)
     with pytest.raises(ValueError, match=r"they were other ones: variation=None\."):
-        check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings, variation={"rods": 0.5}))
+        check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings, variation={"rods": 0.5}), tiny_dataset)
 
 
 @every_tuning

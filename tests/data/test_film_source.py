@@ -1,8 +1,9 @@
 """What a film is kept by, and what it is called."""
 
 import pickle
+import shutil
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -63,6 +64,23 @@ def test_the_fingerprint_is_that_of_films_and_splits(make, open_):
     make("a", text="L1 L2")
     others.add(open_(sources).fingerprint)
     assert len(others | {first}) == 4
+
+
+def test_a_run_goes_on_where_its_films_were_moved_or_corrected_but_not_where_they_are_others(tmp_path, make, open_):
+    sources = [*make("a", "b", split="train"), *make("c", split="val")]
+    first = open_(sources).training_films
+    (tmp_path / "a.levels").write_text("L1 L2")
+    (tmp_path / "moved").mkdir()
+    copied = [replace(source, image=Path(shutil.copy(source.image, tmp_path / "moved"))) for source in sources]
+    assert open_(sources).training_films == open_(copied).training_films == first
+    others = [open_(changed).training_films for changed in (sources[1:], [*sources[:2], *make("c", split="train")])]
+    copied[0].image.write_bytes(b"another film")
+    assert len({first, *others, open_(copied).training_films}) == 4
+
+
+def test_films_that_are_only_tested_on_may_change(make, open_):
+    sources = [*make("a", split="train"), *make("b", split="val"), *make("c", split="test")]
+    assert open_(sources).training_films == open_(sources[:2]).training_films
 
 
 def test_stamps_tell_name_size_and_time(tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 import pytorch_lightning as pl
+import torch
 
 from spinefm.components import PointPredictorComponent
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, best_so_far, check_resumable, check_unused
@@ -39,15 +40,37 @@ def test_without_a_validated_epoch_there_is_none(resume):
     assert best_so_far(best_at(""), resume) == ""
 
 
-def test_a_run_whose_best_epoch_is_gone_is_not_resumed(resume, tiny_dataset):
+@pytest.fixture
+def trained(resume, tiny_dataset):
+    """A component that was trained for an epoch; its checkpoints lie at `resume`."""
     component = PointPredictorComponent(optimizer=ADAM, hidden_size=8)
     kept = [BestCheckpoint(resume.parent, component, None), LastCheckpoint(resume.parent)]
     trainer = pl.Trainer(accelerator="cpu", max_epochs=1, logger=False, callbacks=kept, enable_progress_bar=False)
     trainer.fit(component, datamodule=FilmDataModule(tiny_dataset, component, batch_size=8))
-    check_resumable(resume, component)
+    return component
+
+
+def test_a_run_is_not_resumed_on_other_films(resume, trained, tiny_dataset, monkeypatch):
+    check_resumable(resume, trained, tiny_dataset)
+    monkeypatch.setattr(type(tiny_dataset), "fingerprint", "others")
+    with pytest.raises(
+        ValueError, match=r"films of the run in `.*last\.ckpt`, but those of `dataset=tiny` are others.* Repeat its `dataset`"
+    ):
+        check_resumable(resume, trained, tiny_dataset)
+
+
+def test_a_run_resumes_that_was_begun_before_films_were_told(resume, trained, tiny_dataset):
+    content = torch.load(resume, weights_only=True)
+    del content["FilmDataModule"]
+    torch.save(content, resume)
+    check_resumable(resume, trained, tiny_dataset)
+
+
+def test_a_run_whose_best_epoch_is_gone_is_not_resumed(resume, trained, tiny_dataset):
+    check_resumable(resume, trained, tiny_dataset)
     resume.with_name("best.ckpt").unlink()
     with pytest.raises(FileNotFoundError, match=r"`.*best\.ckpt` or beside `.*`, but found neither\. Put its `best\.ckpt` there"):
-        check_resumable(resume, component)
+        check_resumable(resume, trained, tiny_dataset)
 
 
 @pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt", "score.json"])
