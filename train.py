@@ -110,6 +110,7 @@ def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Tr
     """Lightning's, with everything that watches a training."""
     one_folder = LambdaCallback(on_fit_start=lambda *_: check_one_folder(folder))
     callbacks = [one_folder, FiniteLoss(), best, LastCheckpoint(folder), Throughput(), SamplePredictions()]
+    check_options(pl.Trainer, {name: value for name, value in config.trainer.items() if name != "_target_"})
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer: pl.Trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
     check_last_epoch(trainer)

@@ -52,8 +52,13 @@ def check_options(taker: type, options: Mapping[str, Any]) -> None:
 def _kinds(annotation: Any) -> list[Any]:
     """Which of `KINDS` an argument may be; empty if it may be anything else."""
     alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    kinds = [str if get_origin(each) is Literal else get_origin(each) or each for each in alternatives]
-    return kinds if all(kind in KINDS for kind in kinds) else []
+    kinds = dict.fromkeys(kind for each in alternatives for kind in _types(each))
+    return list(kinds) if all(kind in KINDS for kind in kinds) else []
+
+
+def _types(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    return [type(value) for value in get_args(annotation)] if origin is Literal else [origin or annotation]
 
 
 def _is_a(value: Any, kind: Any) -> bool:

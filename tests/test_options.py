@@ -19,6 +19,7 @@ class Taker:
         fast: bool = True,
         names: str | Sequence[str] = (),
         way: Literal["short", "long"] = "short",
+        bits: Literal[16, 32, "mixed"] | None = None,
         limits: object = None,
     ) -> None: ...
 
@@ -35,6 +36,8 @@ class Open:
         {"share": 1, "side": None, "names": ("a", "b")},
         {"names": OmegaConf.create(["a", "b"])},
         {"way": "short", "limits": object()},
+        {"bits": 16},
+        {"bits": "mixed"},
     ],
 )
 def test_options_of_their_types_pass(options):
@@ -52,6 +55,7 @@ def test_options_of_their_types_pass(options):
         ("fast", 1, "true or false, but got `1`"),
         ("names", 7, "a name or a list, but got `7`"),
         ("way", 7, "a name, but got `7`"),
+        ("bits", 0.5, "a whole number or a name or null, but got `0.5`"),
     ],
 )
 def test_an_option_of_another_type_is_refused(name, value, said):
@@ -61,7 +65,7 @@ def test_an_option_of_another_type_is_refused(name, value, said):
 
 @pytest.mark.parametrize("name", ["cuont", "part"])
 def test_an_option_that_is_none_is_refused(name):
-    known = "count, share, side, fast, names, way, limits"
+    known = "count, share, side, fast, names, way, bits, limits"
     with pytest.raises(ValueError, match=rf"^Expected options of Taker to be some of {known}, but got `{name}`\.$"):
         check_options(Taker, {name: 1})
 
