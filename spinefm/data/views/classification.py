@@ -1,6 +1,7 @@
 """The classifier's view: patches of vertebrae, and of background around the spine."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from spinefm.data.views.base import View, vertebra_refs
 from spinefm.data.views.patches import USUAL, PatchVariation, check_variation, grey_patch, varied_patch
 from spinefm.geometry.patches import PatchRule, patch_box
 from spinefm.structures import Point, Radiograph
+
+log = logging.getLogger(__name__)
 
 CENTRE_JITTER = 0.12
 SCALE_JITTER = 0.15
@@ -26,6 +29,13 @@ def class_names(landmarks: Sequence[str]) -> tuple[str, ...]:
     if len(set(landmarks)) < len(landmarks):
         raise ValueError(f"Expected `landmarks` to be different levels, but got {list(landmarks)}.")
     return BACKGROUND, VERTEBRA, *map(check_level, landmarks)
+
+
+def _tell_unseen(classes: Sequence[str], seen: Collection[str | None]) -> None:
+    """Warn of classes that nothing can be learnt of; some are no fault, where films show a part of the spine."""
+    if unseen := [name for name in classes if name not in (BACKGROUND, VERTEBRA, *seen)]:
+        told = "Expected each of `landmarks` on a training film, but %s is on none. Correct it, unless this is meant."
+        log.warning(told, ", ".join(unseen))
 
 
 class ClassificationView(View[tuple[Tensor, Tensor]]):
@@ -65,6 +75,8 @@ class ClassificationView(View[tuple[Tensor, Tensor]]):
         if self.augments:
             check_variation(variation, films)
         self.refs = vertebra_refs(films, repeats if training else {})
+        if training:
+            _tell_unseen(classes, {ref.level for ref in self.refs})
         self.classes, self.input_size, self.patch_rule = tuple(classes), input_size, patch_rule
         self.background_point, self.variation = BACKGROUNDS[background], variation
         self.centre_jitter, self.scale_jitter = (CENTRE_JITTER, SCALE_JITTER) if augment else (0.0, 0.0)

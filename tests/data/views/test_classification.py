@@ -43,6 +43,17 @@ def test_labels_are_those_of_the_levels_and_every_second_item_is_background(make
     assert labels[::2] == [1, 2, 1, 1, 1, 1, 3, 1, 3, 1]
 
 
+def test_a_landmark_that_nothing_is_learnt_of_is_told(make_film, caplog):
+    films = [make_film("a", levels=("T12", "L1")), make_film("b", levels=("T12", "L1", None))]
+    view_of(films)
+    assert not caplog.messages
+    view_of(films, training=True)
+    (told,) = caplog.messages
+    assert "each of `landmarks` on a training film, but L5 is on none" in told
+    view_of([*films, make_film("c", levels=("L4", "L5"))], training=True)
+    assert len(caplog.messages) == 1
+
+
 def test_a_vertebra_without_a_level_is_an_ordinary_one(make_film):
     film = make_film(levels=("T12", None, "L5"))
     assert [int(label) for _, label in items(view_of([film]))[::2]] == [2, 1, 3]
