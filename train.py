@@ -26,7 +26,7 @@ from spinefm.running.failures import run_script
 from spinefm.running.jobs import PRETRAINED, RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.resolvers import register_resolvers
 from spinefm.tracking import log_model
-from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_resumable, check_unused
+from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_unused, resume_from
 from spinefm.training.films import FilmDataModule
 from spinefm.training.finite_loss import FiniteLoss
 from spinefm.training.loggers import ignore_own_folder, start_loggers
@@ -89,8 +89,8 @@ def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
     if config.resume and config.pretrained:
         raise ValueError("Expected `resume` or `pretrained`, but got both: a run that goes on has its network. Leave out one of them.")
     if config.resume:
-        check_resumable(config.resume, component, dataset)
-    if config.pretrained:
+        resume_from(config.resume, component, dataset)
+    elif config.pretrained:
         component.start_from(config.pretrained)
     else:
         component.check()
@@ -99,10 +99,14 @@ def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
 
 
 def pretrained_record(config: DictConfig) -> dict[str, str | None]:
-    """Which network a training begins with, by the SHA-256 of its file; nothing from scratch."""
+    """Which network a training begins with, or began with if it goes on, by the SHA-256 of its file; nothing from scratch."""
+    component = HydraConfig.get().runtime.choices["component"]
+    if config.resume:
+        begun = read_checkpoint(config.resume, component).get(RUN_KEY) or {}
+        return {key: value for key, value in begun.items() if key == PRETRAINED}
     if not config.pretrained:
         return {}
-    path = checkpoint_at(config.pretrained, HydraConfig.get().runtime.choices["component"])
+    path = checkpoint_at(config.pretrained, component)
     return {PRETRAINED: sha256_of(path) if path.is_file() else None}
 
 

@@ -1,5 +1,8 @@
 """`pretrained=`: a training that begins with the network of a checkpoint."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -31,6 +34,17 @@ def test_what_a_network_to_begin_with_replaces_need_not_be_there(workplace, tiny
     run(
         "train", tmp_path, *tiny("mask_rcnn"), "component.module.coco_weights=true", f"pretrained={workplace / 'checkpoints' / 'synthetic'}"
     )
+
+
+def test_a_run_that_goes_on_needs_and_forgets_nothing_that_it_began_with(workplace, tiny, tmp_path):
+    arguments = [*tiny("mask_rcnn"), "component.module.coco_weights=true"]
+    path = shutil.copy(workplace / "checkpoints" / "synthetic" / "mask_rcnn.ckpt", tmp_path / "begin.ckpt")
+    sha256 = sha256_of(path)
+    run("train", tmp_path, *arguments, f"pretrained={path}", "output=first", "publish=null")
+    Path(path).unlink()
+    run("train", tmp_path, *arguments, "component.max_epochs=2", "resume=first/last.ckpt", "output=second")
+    assert read_json(tmp_path / "second" / "run.json")["pretrained_sha256"] == sha256
+    assert COMPONENTS["mask_rcnn"].load(tmp_path / "second" / "last.ckpt").run["pretrained_sha256"] == sha256
 
 
 def test_a_shipped_network_is_one_to_begin_with(shipped, tiny, tmp_path):

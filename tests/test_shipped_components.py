@@ -17,7 +17,7 @@ from spinefm.files.weight_files import sha256_of
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline import DetectorOnlyPipeline, InductivePipeline
 from spinefm.provenance import checkpoint_origins
-from spinefm.training.checkpoints import check_resumable
+from spinefm.training.checkpoints import resume_from
 from tests.predictions import predictions
 from tests.scripts import PIPELINES, ROOT, THE_FOUR, every_component, fails, names, rounded, run
 from tests.weight_store import flip_a_byte
@@ -136,7 +136,7 @@ def test_what_does_not_fit_this_version_is_named(copied, fault):
 def test_no_training_goes_on_from_what_is_shipped(shipped, tiny_dataset):
     path = shipped / "point_predictor.safetensors"
     with pytest.raises(ValueError, match="Expected `resume` to hold the state of a training"):
-        check_resumable(path, COMPONENTS["point_predictor"].load(path), tiny_dataset)
+        resume_from(path, COMPONENTS["point_predictor"].load(path), tiny_dataset)
 
 
 # One's own training beside what is shipped.

@@ -102,7 +102,7 @@ class Component(pl.LightningModule, ABC):
         """Fail on what is missing before films are read, which may take minutes. Nothing is, unless a component says so."""
 
     def setup(self, stage: str) -> None:
-        """Load what a training begins with, unless `start_from` has."""
+        """Load what a training begins with, unless it has that already: from a checkpoint."""
         if stage == "fit" and not self.has_weights:
             self.load_weights()
 

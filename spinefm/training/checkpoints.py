@@ -8,7 +8,7 @@ from typing import Any
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from spinefm.components import Component
-from spinefm.components.base import read_checkpoint
+from spinefm.components.base import PATH_KEY, read_checkpoint
 from spinefm.data.dataset import RadiographDataset
 from spinefm.running.jobs import BEST, SCORE
 from spinefm.training.films import TRAINING_FILMS, FilmDataModule
@@ -75,14 +75,14 @@ def best_so_far(state: Mapping[str, Any], resume: str | Path) -> str:
     return str(beside)
 
 
-def check_resumable(path: str | Path, component: Component, dataset: RadiographDataset) -> None:
-    """Make sure that a run of this component on these films can go on from a checkpoint.
+def resume_from(path: str | Path, component: Component, dataset: RadiographDataset) -> None:
+    """Give a component the network of a checkpoint from which its run goes on, on these films; the rest Lightning restores.
 
     Raises:
         FileNotFoundError: If there is no such file, or not that of its best epoch; see `best_so_far`.
         ValueError: If it is no checkpoint, another component's, of another shape, of other films, or without the state of its training.
     """
-    checkpoint = read_checkpoint(path, component.name)
+    checkpoint = read_checkpoint(path, component.name) | {PATH_KEY: str(path)}
     if "optimizer_states" not in checkpoint:
         raise ValueError(f"Expected `resume` to hold the state of a training, but `{path}` is a published one. Give the run's `last.ckpt`.")
     for key, state in checkpoint["callbacks"].items():
@@ -95,6 +95,7 @@ def check_resumable(path: str | Path, component: Component, dataset: RadiographD
         component.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         raise ValueError(f"Expected `resume` to fit `component.module`, but `{path}` does not. Repeat its settings. {error}") from error
+    component.has_weights = True
 
 
 def _check_films(path: str | Path, checkpoint: Mapping[str, Any], dataset: RadiographDataset) -> None:

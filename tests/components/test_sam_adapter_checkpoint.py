@@ -12,7 +12,7 @@ from spinefm.files.weight_files import sha256_of
 from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import is_added
 from spinefm.structures import PatchBox, Patches
-from spinefm.training.checkpoints import check_resumable
+from spinefm.training.checkpoints import resume_from
 from spinefm.training.publish import publish_checkpoint
 from tests.sams import randomise
 from tests.scripts import rounded
@@ -252,9 +252,9 @@ def test_weights_that_moved_with_a_checkpoint_are_found_beside_it(tuned, tmp_pat
 def test_a_run_is_not_resumed_with_other_settings(tuned, build, foundation, tiny_dataset, changes):
     _, path = tuned("lora")
     settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}, "readers": READERS}
-    check_resumable(path, build("sam_adapter", **settings), tiny_dataset)
+    resume_from(path, build("sam_adapter", **settings), tiny_dataset)
     with pytest.raises(ValueError, match=f"Expected the settings of the run .* {next(iter(changes))}="):
-        check_resumable(path, build("sam_adapter", **settings | changes), tiny_dataset)
+        resume_from(path, build("sam_adapter", **settings | changes), tiny_dataset)
 
 
 def test_a_run_resumes_that_was_begun_before_a_setting_came(tuned, build, foundation, tiny_dataset, tmp_path):
@@ -262,9 +262,21 @@ def test_a_run_resumes_that_was_begun_before_a_setting_came(tuned, build, founda
     del content["hyper_parameters"]["variation"]
     torch.save(content, tmp_path / "last.ckpt")
     settings = {"tuning": TUNINGS["lora"], "weights": str(foundation), "prompt": {"kind": "centre"}, "readers": READERS}
-    check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings), tiny_dataset)
+    resume_from(tmp_path / "last.ckpt", build("sam_adapter", **settings), tiny_dataset)
     with pytest.raises(ValueError, match=r"they were other ones: variation=None\."):
-        check_resumable(tmp_path / "last.ckpt", build("sam_adapter", **settings, variation={"rods": 0.5}), tiny_dataset)
+        resume_from(tmp_path / "last.ckpt", build("sam_adapter", **settings, variation={"rods": 0.5}), tiny_dataset)
+
+
+def test_a_run_that_goes_on_reads_its_foundation_once(tuned, build, foundation, tiny_dataset, monkeypatch):
+    trained, path = tuned("lora")
+    component = build("sam_adapter", tuning=TUNINGS["lora"], weights=str(foundation), readers=READERS)
+    resume_from(path, component, tiny_dataset)
+    monkeypatch.setattr("spinefm.components.sam_adapter.read_foundation", None)
+    component.setup("fit")
+    content = stored(path)
+    component.on_load_checkpoint(content)  # as Lightning does
+    component.load_state_dict(content["state_dict"])
+    assert torch.equal(logits(component.eval()), logits(trained.eval()))
 
 
 @every_tuning

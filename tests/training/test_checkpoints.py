@@ -5,7 +5,7 @@ import pytorch_lightning as pl
 import torch
 
 from spinefm.components import PointPredictorComponent
-from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, best_so_far, check_resumable, check_unused
+from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, best_so_far, check_unused, resume_from
 from spinefm.training.films import FilmDataModule
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.001}
@@ -51,26 +51,26 @@ def trained(resume, tiny_dataset):
 
 
 def test_a_run_is_not_resumed_on_other_films(resume, trained, tiny_dataset, monkeypatch):
-    check_resumable(resume, trained, tiny_dataset)
+    resume_from(resume, trained, tiny_dataset)
     monkeypatch.setattr(type(tiny_dataset), "fingerprint", "others")
     with pytest.raises(
         ValueError, match=r"films of the run in `.*last\.ckpt`, but those of `dataset=tiny` are others.* Repeat its `dataset`"
     ):
-        check_resumable(resume, trained, tiny_dataset)
+        resume_from(resume, trained, tiny_dataset)
 
 
 def test_a_run_resumes_that_was_begun_before_films_were_told(resume, trained, tiny_dataset):
     content = torch.load(resume, weights_only=True)
     del content["FilmDataModule"]
     torch.save(content, resume)
-    check_resumable(resume, trained, tiny_dataset)
+    resume_from(resume, trained, tiny_dataset)
 
 
 def test_a_run_whose_best_epoch_is_gone_is_not_resumed(resume, trained, tiny_dataset):
-    check_resumable(resume, trained, tiny_dataset)
+    resume_from(resume, trained, tiny_dataset)
     resume.with_name("best.ckpt").unlink()
     with pytest.raises(FileNotFoundError, match=r"`.*best\.ckpt` or beside `.*`, but found neither\. Put its `best\.ckpt` there"):
-        check_resumable(resume, trained, tiny_dataset)
+        resume_from(resume, trained, tiny_dataset)
 
 
 @pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt", "score.json"])
