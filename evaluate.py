@@ -68,7 +68,7 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     components = load_components(config.checkpoints, kind.func.components)
     pipeline, shown = compose_pipeline(kind, components, where), asking_for(config.reader, components.values())
     evaluator = Evaluator(folder / OVERLAYS, instantiate(config.evaluation))
-    films, failures = dataset.split(config.split), list[str]()
+    films, failures = dataset.some_of(config.split), list[str]()
     tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:
         check_one_folder(folder)

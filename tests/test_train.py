@@ -214,7 +214,11 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         (["component=point_predictor", "experiment=absent"], ["experiment/absent"]),
         (["component=point_predictor", "component.module.hiden_size=3"], ["hiden_size"]),
         (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
-        (["component=point_predictor", "dataset.num_films={train: 0}"], ["at least one film", "empty"]),
+        (
+            ["component=point_predictor", *FILMS, "dataset.num_films.train=0"],
+            ["in the train split", "it has none of 6", "`dataset.fractions`"],
+        ),
+        (["component=point_predictor", *FILMS, "dataset.num_films.val=0"], ["in the val split", "it has none of 6", "`val.txt`"]),
         (["component=point_predictor", "resume=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
         (["component=sam_adapter", "foundation=sam_vit_tiny", *FILMS], ["`foundation.weights`", "tuning=full"]),
         (

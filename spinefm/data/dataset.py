@@ -83,6 +83,18 @@ class RadiographDataset(ABC):
     def split(self, split: Split) -> Films[Any]:
         """The films of one split, read when indexed, in a fixed order."""
 
+    def some_of(self, split: Split) -> Films[Any]:
+        """The same of a split that is needed.
+
+        Raises:
+            ValueError: If it has no films.
+        """
+        films = self.split(split)
+        if not len(films):
+            remedy = f"Add films, or divide them otherwise: by `dataset.fractions`, `dataset.num_films` or `{split}.txt`"
+            raise ValueError(f"Expected films in the {split} split of `dataset={self.name}`, but it has none of {len(self)}. {remedy}.")
+        return films
+
     @property
     @abstractmethod
     def fingerprint(self) -> str:

@@ -50,15 +50,21 @@ class FilmDataModule(pl.LightningDataModule):
         return {TRAINING_FILMS: self._training_films}
 
     def prepare_data(self) -> None:
-        """Read the films of a training, in one process before the others, which then find them on disk."""
-        if self.dataset.cache_dir is not None:
-            self.films("train")
-            self.films("val")
+        """Read the films of a training, in one process before the others, which then find them on disk.
+
+        Raises:
+            ValueError: If there are none to train on or none to validate with, before any is read.
+        """
+        used: tuple[Split, ...] = ("train", "val")
+        for split in used:
+            self.dataset.some_of(split)
+        for split in used if self.dataset.cache_dir is not None else ():
+            self.films(split)
 
     def films(self, split: Split) -> CachedFilms:
         """The films of a split, all of them read."""
         if split not in self._films:
-            films = CachedFilms(self.dataset.split(split), self.max_side, self.dataset.cache_dir)
+            films = CachedFilms(self.dataset.some_of(split), self.max_side, self.dataset.cache_dir)
             films.read_all(f"Reading {split} films")
             self._films[split] = films
         return self._films[split]

@@ -36,9 +36,7 @@ class View(Dataset[ItemT], ABC, Generic[ItemT]):
             ValueError: If there are no films.
         """
         if not len(films):
-            raise ValueError(
-                "Expected at least one film in the split, but it is empty. Check `dataset.root`, `dataset.fractions` and the split."
-            )
+            raise ValueError("Expected at least one film, but got none. Check the split.")
         self.films, self.training, self.seed, self.augments = films, training, seed, training and augment
 
     @abstractmethod
