@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from spinefm.data.dataset import Films, Inspection, RadiographDataset, digest
 from spinefm.data.film_source import FilmSource, stamp
+from spinefm.data.oddities import oddities
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.annotation import Annotation, from_head_to_foot
 from spinefm.data.reading.film_files import read_film
@@ -169,8 +170,11 @@ class FolderDataset(RadiographDataset):
         return len(self.sources)
 
     def inspect(self) -> Iterator[Inspection]:
-        """See `RadiographDataset.inspect`; also what is in no split."""
-        return map(self._inspect, self.sources)
+        """See `RadiographDataset.inspect`; also what is in no split, and `oddities`."""
+        for source in self.sources:
+            inspection = self._inspect(source)
+            odd = oddities(inspection.film, source.image) if inspection.film else ()
+            yield replace(inspection, problems=(*inspection.problems, *odd))
 
     def _inspect(self, source: FilmSource) -> Inspection:
         film, problems = None, list[Problem]()

@@ -77,6 +77,19 @@ def test_what_was_mended_is_a_note_and_no_failure(root, capsys):
     assert "turned over" in capsys.readouterr().out
 
 
+def test_what_is_odd_is_a_note_about_its_film(root):
+    relabel(root, "film_5", "vertebra")
+    content = json.loads((root / "film_6.json").read_text())
+    content["shapes"].pop(3)
+    content["shapes"][0]["points"] = [[30, 14], [50, 14], [30, 26], [50, 26]]
+    content["shapes"][1]["points"] = [[-9, 32], [50, 32], [50, 44], [-9, 44]]
+    (root / "film_6.json").write_text(json.dumps(content))
+    run("check", root.parent, *arguments(root))
+    assert {(row["severity"], row["film_id"]) for row in problems(root)} == {("note", "film_6")}
+    found = [row["expected"] + row["found"] for row in problems(root)]
+    assert ["cross itself" in found[0], "9 pixels off" in found[1], "none of L2" in found[2]] == [True] * 3 == [True] * len(found)
+
+
 def test_no_sheet_is_drawn_where_none_is_wanted(root):
     run("check", root.parent, *arguments(root, "sheet_films=0"))
     assert names(root.parent / "checked") == {"problems.csv"}

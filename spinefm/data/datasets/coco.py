@@ -4,10 +4,13 @@ import contextlib
 import io
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 
@@ -22,6 +25,7 @@ from spinefm.data.reading.annotation import (
     parse_label,
     plain_words,
     points_to_annotation,
+    tell_outline,
 )
 from spinefm.data.reading.corners import CORNERS
 from spinefm.data.reading.film_table import read_film_table, table_source
@@ -88,7 +92,7 @@ class CocoDataset(FolderDataset):
             category = self._coco.cats[shape["category_id"]]
             level = parse_label(str(category["name"]), self._path).level
             if shape.get("segmentation"):
-                vertebrae.append(self._body(shape, level, size))
+                vertebrae.append(self._body(shape, level, size, report))
                 continue
             keypoints = self._keypoints(shape, category)
             corners = [(part, point) for part, point in keypoints if part in CORNERS]
@@ -105,9 +109,9 @@ class CocoDataset(FolderDataset):
             found = f"{entry.get('width')} x {entry.get('height')} in `{self._path.name}`"
             raise DataError(Problem(source.image, f"to be annotated at its size, {size[1]} x {size[0]}", found, "Correct one of them."))
 
-    def _body(self, shape: dict[str, Any], level: str | None, size: tuple[int, int]) -> Vertebra:
+    def _body(self, shape: dict[str, Any], level: str | None, size: tuple[int, int], report: Report) -> Vertebra:
         try:
-            mask = _mask(shape["segmentation"], size)
+            mask = _mask(shape["segmentation"], size, partial(tell_outline, level=level, size=size, path=self._path, report=report))
         except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
             found = f"{type(error).__name__} in annotation {shape['id']}: {error}"
             raise DataError(Problem(self._path, "to hold polygons or run lengths", found, "Export it again.")) from error
@@ -139,13 +143,15 @@ def _annotated_images(coco: COCO, path: Path) -> dict[str, int]:
     return dict(zip(names, image_ids, strict=True))
 
 
-def _mask(segmentation: Any, size: tuple[int, int]) -> Mask:
-    """(H, W) of polygons, or of run lengths at their own size."""
+def _mask(segmentation: Any, size: tuple[int, int], tell: Callable[[NDArray[np.float64]], None]) -> Mask:
+    """(H, W) of polygons, each of which `tell` is shown, or of run lengths at their own size."""
     if isinstance(segmentation, list):
         # pycocotools would grow a polygon by about half a pixel.
         mask: Mask = np.zeros(size, dtype=bool)
         for polygon in segmentation:
-            if (part := polygon_to_vertebra(np.reshape(polygon, (-1, 2)), size)) is not None:
+            corners = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+            if (part := polygon_to_vertebra(corners, size)) is not None:
+                tell(corners)
                 mask |= paste_mask(part, size)
         return mask
     packed = run_lengths.frPyObjects(segmentation, *size) if isinstance(segmentation["counts"], list) else segmentation

@@ -115,7 +115,7 @@ def read_shapes(content: dict[str, Any], path: Path, size: tuple[int, int], repo
             # CSXA calls its points polygons, of one corner.
             points[label.level].append((label.part, _only_point(shape, path)))
         else:
-            vertebrae.append(_body(shape, label.level, size, path))
+            vertebrae.append(_body(shape, label.level, size, path, report))
     outlined = {vertebra.level for vertebra in vertebrae}
     with_corners, landmarks = points_to_annotation(points, size, path, report, outlined)
     return Annotation([*vertebrae, *with_corners], landmarks)
@@ -169,12 +169,12 @@ def _only_point(shape: _Shape, path: Path) -> Point:
     return shape.points[0]
 
 
-def _body(shape: _Shape, level: str | None, size: tuple[int, int], path: Path) -> Vertebra:
+def _body(shape: _Shape, level: str | None, size: tuple[int, int], path: Path, report: Report) -> Vertebra:
     if shape.kind == "mask":
         return _masked(shape, level, size, path)
     if shape.kind not in ("polygon", "rectangle"):
         raise DataError(Problem(path, f"to outline {shape.label!r} by a polygon, rectangle or mask", f"a {shape.kind}", "Draw it again."))
-    return polygon_of(_outline(shape), level, size, path)
+    return polygon_of(_outline(shape), level, size, path, report)
 
 
 def _masked(shape: _Shape, level: str | None, size: tuple[int, int], path: Path) -> Vertebra:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spinefm.anatomy import LEVELS, VERTEBRA, level_index
 from spinefm.data.problems import DataError, Problem, Report
 from spinefm.data.reading.corners import CORNERS, is_collapsed, is_ring, ordered_ring
+from spinefm.data.reading.outlines import outline_faults
 from spinefm.geometry.centroids import principal_axis_order
 from spinefm.geometry.masks import polygon_to_vertebra
 from spinefm.structures import CENTROID, Landmark, Point, Vertebra
@@ -88,6 +89,7 @@ def corners_to_vertebra(
     vertebra = None if is_collapsed(ring) else polygon_to_vertebra(ring, size, level)
     if vertebra is None:
         raise DataError(_fault(path, level, "corners around its body, on the film", f"{ring.round(1).tolist()}", "Draw them again."))
+    tell_outline(ring, level, size, path, report)
     return vertebra
 
 
@@ -112,8 +114,8 @@ def _likeliest(points: Sequence[Point], expected: NDArray[np.float64]) -> Point:
     return min(points, key=lambda point: float(np.linalg.norm(np.subtract(point, expected))))
 
 
-def polygon_of(points: ArrayLike, level: str | None, size: tuple[int, int], path: Path) -> Vertebra:
-    """Fill a polygon.
+def polygon_of(points: ArrayLike, level: str | None, size: tuple[int, int], path: Path, report: Report) -> Vertebra:
+    """Fill a polygon; `report` takes what is wrong with it though it can be filled.
 
     Raises:
         DataError: If it has fewer than three points or covers no pixel of the film.
@@ -124,7 +126,14 @@ def polygon_of(points: ArrayLike, level: str | None, size: tuple[int, int], path
         expected, found = f"a polygon on the film of {size[1]} x {size[0]} pixels", f"{len(xy)} points"
         found += " off it or on a line" if len(xy) >= 3 else ""
         raise DataError(_fault(path, level, expected, found, "Draw it again."))
+    tell_outline(xy, level, size, path, report)
     return vertebra
+
+
+def tell_outline(polygon: NDArray[np.float64], level: str | None, size: tuple[int, int], path: Path, report: Report) -> None:
+    """Report the `outline_faults` of a vertebra."""
+    for expected, found, remedy in outline_faults(polygon, size):
+        report(_fault(path, level, expected, found, remedy, fatal=False))
 
 
 def points_to_annotation(

@@ -143,12 +143,12 @@ def test_corners_of_no_vertebra_are_refused(fault):
 def test_a_vertebra_at_the_border_is_cut_off():
     ring = RING - (60, 0)
     vertebra, problems = body(named(ring))
-    assert problems == []
+    assert [problem.found for problem in problems] == ["some up to 21 pixels off it"]
     assert_covers(vertebra, ring)
 
 
 def test_polygons_are_filled():
-    vertebra = polygon_of([*RING, RING[0]], None, SIZE, PATH)
+    vertebra = polygon_of([*RING, RING[0]], None, SIZE, PATH, None)
     assert vertebra.level is None
     assert_covers(vertebra, RING)
 
@@ -160,7 +160,7 @@ def test_polygons_of_no_vertebra_are_refused(points):
     with pytest.raises(
         DataError, match=r"a\.json` to give L1 a polygon on the film of 120 x 100 pixels, but found \d points.*\. Draw it again"
     ):
-        polygon_of(points, "L1", SIZE, PATH)
+        polygon_of(points, "L1", SIZE, PATH, None)
 
 
 def annotation(points, outlined=()):
@@ -203,7 +203,7 @@ def test_other_levels_need_a_body():
 
 def spine(*levels):
     """Vertebrae from head to foot."""
-    return [polygon_of(quad((30 + i, 12 + 14 * i), 20, 10), level, SIZE, PATH) for i, level in enumerate(levels)]
+    return [polygon_of(quad((30 + i, 12 + 14 * i), 20, 10), level, SIZE, PATH, None) for i, level in enumerate(levels)]
 
 
 def in_order(vertebrae, *landmarks):

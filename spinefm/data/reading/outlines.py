@@ -1,0 +1,37 @@
+"""What is wrong with an outline as it was drawn, though a mask can be made of it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROUNDING = 1.0
+"""How far off the film a point may lie, pixels: tools and people round."""
+
+
+def outline_faults(polygon: NDArray[np.float64], size: tuple[int, int]) -> Iterator[tuple[str, str, str]]:
+    """Expected, found and remedy of each fault; see `Problem`.
+
+    Args:
+        polygon: (K, 2) corners (x, y) in order around the shape, K at least 3.
+        size: (H, W) of the film.
+    """
+    beyond = float(max((-polygon).max(), (polygon - size[::-1]).max()))
+    if beyond > ROUNDING:
+        yield (
+            f"its corners on the film of {size[1]} x {size[0]} pixels",
+            f"some up to {beyond:.0f} pixels off it",
+            "What lies there was cut off.",
+        )
+    if crosses_itself(polygon):
+        yield "an outline that does not cross itself", "one that does, which is filled in part", "Draw it again."
+
+
+def crosses_itself(polygon: NDArray[np.float64]) -> bool:
+    """Whether two edges of a polygon cross; those that only touch do not."""
+    edges = np.roll(polygon, -1, axis=0) - polygon
+    offsets = polygon[None] - polygon[:, None]
+    sides = edges[:, None, 0] * offsets[..., 1] - edges[:, None, 1] * offsets[..., 0]
+    # On other sides of each other's line; next to each other, edges share a corner, whose side is exactly 0.
+    apart = sides * np.roll(sides, -1, axis=1) < 0
+    return bool((apart & apart.T).any())
