@@ -1,6 +1,7 @@
 """Train one component: `python train.py component=point_predictor dataset=synthetic`."""
 
 import logging
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LambdaCallback
 from rich.console import Console
 
-from spinefm.components import Component
+from spinefm.components import COMPONENTS, Component
 from spinefm.components.base import RUN_KEY, read_checkpoint
 from spinefm.data.dataset import RadiographDataset
 from spinefm.files.atomic import write_json, write_text
@@ -47,6 +48,7 @@ register_resolvers()
 @one_job
 def main(config: DictConfig) -> float:
     """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
+    check_experiment(HydraConfig.get().runtime.choices)
     folder = Path(HydraConfig.get().runtime.output_dir)
     for name in ("resume", "pretrained"):
         config[name] = config[name] and str(config[name])  # digits alone arrive as a number from a command line
@@ -81,6 +83,14 @@ def main(config: DictConfig) -> float:
     if config.publish and trainer.is_global_zero and not in_multirun():
         publish(config.publish, component, best, run)
     return value
+
+
+def check_experiment(choices: Mapping[str, str]) -> None:
+    """Make sure that an experiment is not another component's, of which it would change next to nothing; the end of its name tells."""
+    component, meant = choices["component"], str(choices["experiment"]).rpartition("/")[2]
+    if meant in COMPONENTS and meant != component:
+        fault = f"`experiment={choices['experiment']}` is of {meant}"
+        raise ValueError(f"Expected an experiment of `component={component}`, but {fault}. Change one of them.")
 
 
 def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
