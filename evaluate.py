@@ -29,7 +29,7 @@ from spinefm.running.failures import run_script
 from spinefm.running.jobs import RECORD, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
-from spinefm.structures import Radiograph, Split
+from spinefm.structures import Radiograph
 from spinefm.tracking import TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import ignore_own_folder, start_loggers
@@ -51,7 +51,6 @@ def main(config: DictConfig) -> None:
         run_apart(__file__)
         return
     dataset = instantiate(config.dataset, _convert_="all")
-    check_films(dataset, config.split)
     # A group's choice: what the config holds of it is the recipe of a training, the checkpoint knows the component's own.
     component = HydraConfig.get().runtime.choices.get("component")
     if component:
@@ -79,16 +78,6 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     if team.is_first:
         evaluator.merge(records[len(own) :])  # the first process's own come first
         write_results(tracked, evaluator, failures, folder)
-
-
-def check_films(dataset: RadiographDataset, split: Split) -> None:
-    """Make sure that a split has films.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if not dataset.split(split):
-        raise ValueError(f"Expected at least one film in `split={split}`, but `dataset={dataset.name}` has none there. Name another one.")
 
 
 def asking_for(reader: object, components: Iterable[Component]) -> Callable[[Radiograph], Radiograph] | None:

@@ -58,8 +58,9 @@ class FilmDataModule(pl.LightningDataModule):
         used: tuple[Split, ...] = ("train", "val")
         for split in used:
             self.dataset.some_of(split)
-        for split in used if self.dataset.cache_dir is not None else ():
-            self.films(split)
+        if self.dataset.cache_dir is not None:
+            for split in used:
+                self.films(split)
 
     def films(self, split: Split) -> CachedFilms:
         """The films of a split, all of them read."""
