@@ -221,6 +221,7 @@ def test_patches_that_overlap_are_less_sure_together():
 @pytest.mark.parametrize("overlap", [1, 4, 10])
 def test_patches_that_overlap_are_as_sure_of_background(overlap):
     probabilities = np.vstack([seen(["background"]), seen(levels_between("T11", "L5"), certainty=0.6), seen(["background"])])
-    probabilities[1:-1, 0] = 0.01
+    probabilities[1:-1] *= 0.2 / (1 - probabilities[1:-1, :1])
+    probabilities[1:-1, 0] = 0.8
     labelling = assign_levels(probabilities, ALL_LEVELS, ("T11", "L5"), slice(3, 6), overlap=overlap)
     assert (labelling.first, labelling.levels) == (1, levels_between("T11", "L5"))
