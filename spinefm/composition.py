@@ -9,7 +9,7 @@ from typing import Any
 from spinefm.components import COMPONENTS, Component, Placement
 from spinefm.files.shipped_files import OWN, SHIPPED, find_checkpoint
 from spinefm.options import check_options
-from spinefm.pipeline import EitherPolarity, SpinePipeline
+from spinefm.pipeline import EitherPolarity, SpinePipeline, WithoutBorders
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def load_pipeline(pipeline: "partial[SpinePipeline]", checkpoints: str | Path, placement: Placement | None = None) -> SpinePipeline:
-    """Load the components that a pipeline needs and put them into it; films may have bright bone or dark, unless it says otherwise.
+    """Load the components that a pipeline needs and put them into it; films may have borders, and dark bone, unless it says otherwise.
 
     Args:
         pipeline: A pipeline's class with its settings; its `components` names what it is made of.
@@ -44,7 +44,7 @@ def compose_pipeline(
     check_options(kind, pipeline.keywords)
     where = placement or Placement()
     built = pipeline(**{name: component.place(where) for name, component in components.items()})
-    return EitherPolarity(built) if kind.either_polarity else built
+    return EitherPolarity(WithoutBorders(built)) if kind.any_film else built
 
 
 def load_components(checkpoints: str | Path, names: Iterable[str]) -> dict[str, Component]:

@@ -6,7 +6,7 @@ lies at (c + 0.5, r + 0.5).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
@@ -110,6 +110,10 @@ class Vertebra:
     def area(self) -> int:
         """Of the mask, pixels of the original film."""
         return int(np.count_nonzero(self.mask))
+
+    def moved(self, x: int, y: int) -> "Vertebra":
+        """The same, so many pixels to the right and down."""
+        return replace(self, origin=(self.origin[0] + x, self.origin[1] + y), centroid=(self.centroid[0] + x, self.centroid[1] + y))
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ def copied(untrained, tmp_path):
 
 def test_the_inductive_pipeline_has_all_four(untrained):
     loaded = load_pipeline(partial(InductivePipeline, max_steps=7), untrained)
-    assert isinstance(loaded, EitherPolarity) and isinstance(loaded.pipeline, InductivePipeline)
-    pipeline = loaded.pipeline
+    assert isinstance(loaded, EitherPolarity) and isinstance(loaded.pipeline.pipeline, InductivePipeline)
+    pipeline = loaded.pipeline.pipeline
     crew = pipeline.crew
     assert [crew.detector.name, pipeline.classifier.name, crew.predictor.name] == ["mask_rcnn", "resnet", "point_predictor"]
     assert pipeline.rules.max_steps == 7 and not crew.detector.training
@@ -48,7 +48,7 @@ def test_the_plainest_baseline_needs_one_component(copied):
         if path.name != "unet.ckpt":
             path.unlink()
     loaded = load_pipeline(partial(WholeFilmPipeline), copied)
-    assert isinstance(loaded, EitherPolarity) and loaded.pipeline.segmenter.name == "unet"
+    assert isinstance(loaded, EitherPolarity) and loaded.pipeline.pipeline.segmenter.name == "unet"
 
 
 def test_a_swapped_checkpoint_is_refused(copied):

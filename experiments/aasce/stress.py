@@ -27,6 +27,8 @@ Change = Callable[[Radiograph, np.random.Generator], Radiograph]
 COLUMNS = ("identification_rate", "labelled_identification_rate", "dice_identified", "false_positives_per_image")
 NOISE = 25.0
 """Grey levels."""
+FRAME = 0.3
+"""Of the film's height, and of its width."""
 
 
 def with_rods(film: Radiograph, rng: np.random.Generator) -> Radiograph:
@@ -55,6 +57,13 @@ def with_half_the_pixels(film: Radiograph, rng: np.random.Generator) -> Radiogra
     return shrink(film, max(film.size) // 2)
 
 
+def in_a_frame(film: Radiograph, rng: np.random.Generator) -> Radiograph:
+    """Black all around, on every side three tenths as wide as the film."""
+    top, left = (round(FRAME * side) for side in film.size)
+    pixels = np.pad(film.pixels, ((top, top), (left, left)))
+    return replace(film, pixels=pixels, vertebrae=tuple(vertebra.moved(left, top) for vertebra in film.vertebrae))
+
+
 def cut(film: Radiograph, rng: np.random.Generator, first: str, last: str) -> Radiograph:
     """Only these levels, with the film above or below them cut away between two vertebrae."""
     y = {vertebra.level: vertebra.centroid[1] for vertebra in film.vertebrae}
@@ -80,6 +89,7 @@ CHANGES: dict[str, Change] = {
     "gamma 0.4": partial(with_gamma, gamma=0.4),
     "gamma 2.5": partial(with_gamma, gamma=2.5),
     "half the pixels": with_half_the_pixels,
+    "in a black frame": in_a_frame,
     "T1 to T12 alone": partial(cut, first="T1", last="T12"),
     "T10 to L5 alone": partial(cut, first="T10", last="L5"),
 }

@@ -1,7 +1,5 @@
 """Distances between the outlines of two masks."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
@@ -35,7 +33,7 @@ def _in_one_window(first: Vertebra, second: Vertebra) -> list[Mask]:
     """Both masks on a piece of film that holds them."""
     x0, y0 = np.minimum(first.box[:2], second.box[:2])
     x1, y1 = np.maximum(first.box[2:], second.box[2:])
-    moved = (replace(vertebra, origin=(vertebra.origin[0] - x0, vertebra.origin[1] - y0)) for vertebra in (first, second))
+    moved = (vertebra.moved(-int(x0), -int(y0)) for vertebra in (first, second))
     return [paste_mask(vertebra, (y1 - y0, x1 - x0)) for vertebra in moved]
 
 

@@ -7,6 +7,7 @@ from spinefm.pipeline.oracle import OraclePipeline
 from spinefm.pipeline.original import OriginalPipeline
 from spinefm.pipeline.protocols import SpinePipeline, film_spines
 from spinefm.pipeline.whole_film import WholeFilmPipeline
+from spinefm.pipeline.without_borders import WithoutBorders
 
 __all__ = [
     "DetectorOnlyPipeline",
@@ -16,5 +17,6 @@ __all__ = [
     "OriginalPipeline",
     "SpinePipeline",
     "WholeFilmPipeline",
+    "WithoutBorders",
     "film_spines",
 ]

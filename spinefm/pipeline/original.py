@@ -130,11 +130,11 @@ class OriginalPipeline(SpinePipeline):
 
     Attributes:
         components: Names of the components it is made of, as its constructor calls them.
-        either_polarity: Whether it is to look again at films of dark bone, turned over; see `EitherPolarity`.
+        any_film: Whether films may have empty borders, or bone that is dark; see `WithoutBorders` and `EitherPolarity`.
     """
 
     components: ClassVar[tuple[str, ...]] = ("mask_rcnn", "resnet", "point_predictor", "sam_adapter")
-    either_polarity: ClassVar[bool] = False
+    any_film: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -113,7 +113,7 @@ def film_spines(
     Args:
         pipeline: Finds the spines.
         films: Any number.
-        shown: What the pipeline is given of a film, of the same size; None gives it the film.
+        shown: What the pipeline is given of a film; None gives it the film.
     """
     waiting = deque[Radiograph]()
 

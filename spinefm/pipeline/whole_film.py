@@ -25,11 +25,11 @@ class WholeFilmPipeline(SpinePipeline):
 
     Attributes:
         components: Names of the components it is made of, as its constructor calls them.
-        either_polarity: Whether it is to look again at films of dark bone, turned over; see `EitherPolarity`.
+        any_film: Whether films may have empty borders, or bone that is dark; see `WithoutBorders` and `EitherPolarity`.
     """
 
     components: ClassVar[tuple[str, ...]] = ("unet",)
-    either_polarity: ClassVar[bool] = True
+    any_film: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,0 +1,33 @@
+"""Empty borders of a film: where a shutter, a collimator or the bed of a scanner left one grey all along a side."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinefm.structures import Pixels
+
+TOLERANCE = 4
+"""Grey levels by which pixels of a border may differ: of a JPEG they do."""
+SHARE = 0.95
+"""Of a row or column that has to be of the border's grey; the rest may be a marker."""
+
+
+def content_box(pixels: Pixels) -> tuple[int, int, int, int]:
+    """(x0, y0, x1, y1) of what lies within the empty borders of a film, x1 and y1 exclusive; all of it where nothing would be left.
+
+    Args:
+        pixels: (H, W).
+    """
+    height, width = pixels.shape
+    top, bottom = _border(pixels), _border(pixels[::-1])
+    rows = pixels[top : height - bottom].T
+    if not rows.size:
+        return 0, 0, width, height
+    left, right = _border(rows), _border(rows[::-1])
+    return (left, top, width - right, height - bottom) if left + right < width else (0, top, width, height - bottom)
+
+
+def _border(lines: Pixels) -> int:
+    """How many of (N, M) lines, from the first on, are of the first one's grey."""
+    grey = int(np.median(lines[0]))
+    even: NDArray[np.bool_] = (np.abs(lines.astype(np.int16) - grey) <= TOLERANCE).mean(1) >= SHARE
+    return len(even) if even.all() else int(np.argmin(even))

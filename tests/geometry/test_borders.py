@@ -1,0 +1,35 @@
+"""Where the picture begins within the borders of a film."""
+
+import numpy as np
+import pytest
+
+from spinefm.geometry.borders import content_box
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 256, (60, 40), dtype=np.uint8)
+
+
+def framed(top=0, bottom=0, left=0, right=0, grey=0):
+    return np.pad(PICTURE, ((top, bottom), (left, right)), constant_values=grey)
+
+
+@pytest.mark.parametrize("grey", [0, 90, 255])
+@pytest.mark.parametrize(
+    "sides", [{}, {"top": 7}, {"bottom": 9}, {"left": 5}, {"right": 30}, {"top": 20, "bottom": 1, "left": 3, "right": 4}]
+)
+def test_borders_of_one_grey_are_found_on_every_side(sides, grey):
+    left, top = sides.get("left", 0), sides.get("top", 0)
+    assert content_box(framed(**sides, grey=grey)) == (left, top, left + 40, top + 60)
+
+
+def test_borders_may_differ_from_each_other_be_a_little_noisy_and_hold_a_marker():
+    film = np.pad(framed(top=20, grey=10), ((0, 0), (30, 0)), constant_values=200)
+    film[:, :30] += RNG.integers(0, 4, (80, 30), dtype=np.uint8)
+    film[40:43, 5:9] = 0
+    assert content_box(film) == (30, 0, 70, 80)
+    assert content_box(film[:, 30:]) == (0, 20, 40, 80)
+
+
+@pytest.mark.parametrize("film", [np.full((30, 20), 7, np.uint8), np.zeros((1, 1), np.uint8)], ids=["blank", "a pixel"])
+def test_of_a_blank_film_nothing_is_taken(film):
+    assert content_box(film) == (0, 0, *film.shape[::-1])
