@@ -53,11 +53,19 @@ def failure_kept(folder: Path) -> Iterator[None]:
     (folder / FAILURE).unlink(missing_ok=True)
 
 
-def _failed_jobs(sweep: Path) -> str:
-    """A line for each job of a sweep that failed: its folder, the options that not all jobs have, and why."""
+def forget_failures(sweep: Path) -> None:
+    """Before a multirun: jobs that failed in an earlier one of its folder are not told with its own."""
+    for path in sweep.glob(f"*/{FAILURE}"):
+        path.unlink(missing_ok=True)
+
+
+def _failed_jobs(sweep: Path, reason: str) -> str:
+    """A line for each job of a sweep that failed: its folder, the options that not all jobs have, and why; `reason` if none is known."""
     options = {path.parents[1]: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sweep.glob("*/.hydra/overrides.yaml")}
     shared = set.intersection(*map(set, options.values())) if options else set()
     failed = sorted((path.parent for path in sweep.glob(f"*/{FAILURE}")), key=lambda job: (len(job.name), job.name))
+    if not failed:  # another multirun in this folder has forgotten it, or done the job by now
+        return reason
     lines = [" ".join([job.name, *(option for option in options.get(job, ()) if option not in shared)]) for job in failed]
     reasons = [(job / FAILURE).read_text(encoding="utf-8").partition("\n")[0] for job in failed]
     told = [f"{line}: {reason}" for line, reason in zip(lines, reasons, strict=True)]
@@ -96,7 +104,7 @@ def _sentence(error: BaseException) -> str:
     if str(error) == NO_TRIAL:
         return "Expected a trial to succeed, but all failed. What each of them said stands above."
     if isinstance(error, JobError):
-        return _failed_jobs(Path(error.args[1]).parent)
+        return _failed_jobs(Path(error.args[1]).parent, str(error))
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"full_key: (\S+)", str(error))
         # What Lightning says of devices that are not there names no option.

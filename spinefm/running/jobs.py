@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from spinefm.files.atomic import write_json
-from spinefm.running.failures import QUIET, failure_kept
+from spinefm.running.failures import QUIET, failure_kept, forget_failures
 from spinefm.running.resolvers import short_hash
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def one_job(main: Callable[[DictConfig], ResultT]) -> Callable[[DictConfig], Res
             return main(config)
         if "tracking" in config:
             config.tracking.name = f"{config.tracking.name}-{folder.name}"
-        with failure_kept(folder), _alone(folder):
+        with _alone(folder), failure_kept(folder):  # in this order: the folder of a job that is refused is another multirun's
             return main(config)
 
     return job
@@ -205,7 +205,15 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-class FolderByOptions(Callback):
+class FreshFailures(Callback):
+    """Lets a multirun end with the jobs of its own that failed, and none of an earlier one in its folder."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """See Hydra."""
+        forget_failures(Path(config.hydra.sweep.dir))
+
+
+class FolderByOptions(FreshFailures):
     """Adds a hash of a sweep's options to its folder, unless the folder was named: other options are another sweep.
 
     The folder is locked for as long as the sweep runs: whoever started it a second time would begin its study anew, and do its jobs.
@@ -225,6 +233,7 @@ class FolderByOptions(Callback):
             self.lock = _locked(folder)  # where the sweep fails, until the process ends; a number, for launchers pickle callbacks
         except ValueError as error:
             sys.exit(f"Error: {error}")  # of another exception Hydra would make a warning, and go on
+        super().on_multirun_start(config, **kwargs)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """See Hydra."""

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from spinefm.data.problems import DataError, Problem
-from spinefm.running.failures import JobError, failure_kept, run_script
+from spinefm.running.failures import JobError, failure_kept, forget_failures, run_script
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +137,13 @@ def test_a_sweep_names_each_job_that_failed(tmp_path, caplog):
         "  11-d lr=4: 3 films",
     ]
     assert "Traceback" in caplog.text and caplog.text.count("KeyError: 'x'") == 1 and "a sentence" not in caplog.text
+
+
+def test_a_job_whose_failure_another_multirun_forgot_tells_its_own_reason(tmp_path):
+    failed = job(tmp_path, "0", ValueError("a sentence"))
+    forget_failures(tmp_path)
+    with pytest.raises(SystemExit, match=r"^Error: a sentence$"):
+        run_script(raising(failed))
 
 
 def test_a_job_that_succeeds_at_last_failed_no_more(tmp_path):

@@ -108,7 +108,7 @@ def test_nobody_else_may_be_at_work_in_a_jobs_folder(tiny, tmp_path):
     with (job / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = fails("train", tmp_path, "-m", *tiny("point_predictor"), f"hydra.sweep.dir={job.parent}", "hydra.sweep.subdir=job")
-    assert "nobody else at work in" in told and names(job) <= {".lock", ".hydra", "train.log", "failure.txt"}
+    assert "nobody else at work in" in told and names(job) <= {".lock", ".hydra", "train.log"}
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -196,12 +196,29 @@ def test_a_grid_that_runs_is_not_started_a_second_time(tiny, tmp_path):
     """After it has failed it is."""
     command = ["train", tmp_path, *tiny("point_predictor"), "sweep=point_predictor/grid", "component.module.coordinates=image"]
     command += ["component.module.hidden_size=8", "component.module.context=0", f"hydra.sweep.dir={tmp_path}/sweep"]
-    (tmp_path / "sweep").mkdir()
+    failure = tmp_path / "sweep" / "9" / "failure.txt"
+    failure.parent.mkdir(parents=True)
+    failure.write_text("of the first")
     with (tmp_path / "sweep" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert fails(*command).startswith(f"Error: Expected nobody else at work in `{tmp_path}/sweep`")
-    assert names(tmp_path / "sweep") == {".lock"}
-    assert "Expected every job" in fails(*command)
+    assert names(tmp_path / "sweep") == {".lock", "9"} and failure.is_file()
+    assert "Expected every job" in fails(*command) and not failure.is_file()
+
+
+@pytest.mark.parametrize(
+    ("script", "given", "option"),
+    [
+        ("train", ["component=point_predictor", *FILMS, "component.module.context=0"], "seed"),
+        ("evaluate", [*FILMS, "checkpoints=absent"], "seed"),
+        ("infer", ["input=absent", "checkpoints=absent"], "pipeline.max_steps"),
+    ],
+    ids=["train", "evaluate", "infer"],
+)
+def test_jobs_of_an_earlier_multirun_of_a_folder_are_not_told(tmp_path, script, given, option):
+    for values, number in (("1,2,3", 3), ("4", 1)):
+        told = fails(script, tmp_path, "-m", *given, f"{option}={values}", f"hydra.sweep.dir={tmp_path}/sweep")
+        assert f"but {number} failed:" in told and len(told.splitlines()) == 1 + number
 
 
 def test_a_grid_names_all_jobs_that_failed(tiny, tmp_path):
