@@ -6,6 +6,9 @@ from pathlib import Path
 from spinefm.data.problems import DataError, Problem
 from spinefm.data.reading.film_files import FILM_SUFFIXES, FORMATS, check_film, is_film
 
+SUFFIXES_NAMED = 5
+"""Of files that are no films: those named by UIDs have as many suffixes as there are files."""
+
 
 def find_films(path: str | Path) -> list[Path]:
     """The film a path names, or the films directly in a folder, sorted by name; hidden files are skipped.
@@ -26,11 +29,13 @@ def find_films(path: str | Path) -> list[Path]:
 
 
 def passed_over(folder: Path, films: list[Path]) -> str:
-    """How many files of a folder are none of its films, and of which suffixes, in words; empty if there are none."""
+    """How many files of a folder are none of its films, and their most frequent suffixes, in words; empty if there are none."""
     others = sorted(entry for entry in set(_visible(folder)).difference(films) if entry.is_file())
-    suffixes = Counter(_suffixes(path) for path in others).most_common()
+    suffixes = Counter(_suffixes(path) for path in others)
+    named = [f"{count} {suffix}" for suffix, count in suffixes.most_common(SUFFIXES_NAMED)]
+    named += ["and others"] if len(suffixes) > SUFFIXES_NAMED else []
     files = "1 other file" if len(others) == 1 else f"{len(others)} other files"
-    return f"{files} ({', '.join(f'{count} {suffix}' for suffix, count in suffixes)})" if others else ""
+    return f"{files} ({', '.join(named)})" if others else ""
 
 
 class ImageFolder:

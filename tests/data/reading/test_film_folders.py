@@ -55,3 +55,12 @@ def test_files_that_are_passed_over_are_counted_by_suffix(tmp_path):
     films = find_films(tmp_path)
     assert passed_over(tmp_path, films) == "4 other files (2 .dcm.gz, 1 .txt, 1 without suffix)"
     assert passed_over(tmp_path, [*films, *tmp_path.glob("*.*"), tmp_path / "README"]) == ""
+
+
+def test_of_many_suffixes_the_most_frequent_are_named(tmp_path):
+    for name in ("a.txt", "b.txt", *(f"1.2.840.{number}" for number in range(4))):
+        (tmp_path / name).write_bytes(b"x")
+    assert passed_over(tmp_path, []) == "6 other files (2 .txt, 1 .0, 1 .1, 1 .2, 1 .3)"
+    for number in range(4, 400):
+        (tmp_path / f"1.2.840.{number}").write_bytes(b"x")
+    assert passed_over(tmp_path, []) == "402 other files (2 .txt, 1 .0, 1 .1, 1 .10, 1 .100, and others)"
