@@ -51,8 +51,9 @@ class Evaluator:
         self.merge([record])
         if self._overlays is not None:
             picture = overlay(radiograph.pixels, spine.vertebrae, radiograph.vertebrae)
-            write_picture(self._overlays / f"{radiograph.film_id}.jpg", picture)
+            # The drawn one last: it alone could not be told from somebody's own, and `remove_results` would leave it.
             write_picture(self._overlays / BARE / f"{radiograph.film_id}.jpg", bare(radiograph.pixels))
+            write_picture(self._overlays / f"{radiograph.film_id}.jpg", picture)
         return record
 
     def merge(self, films: Iterable[FilmRecord]) -> None:
@@ -100,7 +101,10 @@ class Evaluator:
 
 
 def remove_results(folder: Path) -> None:
-    """Remove what an earlier evaluation wrote into a folder; of its pictures those that it alone can have made, a film's pair of two."""
+    """Remove what an earlier evaluation wrote into a folder; of its pictures those that it alone can have made, a film's pair of two.
+
+    Of one that was interrupted a bare film may stay, which may as well be somebody's own.
+    """
     for name in (RECORD, *FILES):
         (folder / name).unlink(missing_ok=True)
     overlays = folder / OVERLAYS

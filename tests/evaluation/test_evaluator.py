@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from spinefm.evaluation.evaluator import Evaluator
+from spinefm.drawing.overlay import write_picture
+from spinefm.evaluation.evaluator import Evaluator, remove_results
 from spinefm.evaluation.report import flatten
 from spinefm.evaluation.tables import results_table
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
@@ -52,6 +53,23 @@ def folder(tmp_path_factory):
 def test_all_files_are_there_and_no_temporary_ones(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["overlays", "report.html", "results.json", "vertebrae.csv"]
     assert len(list((folder / "overlays").glob("*.jpg"))) == len(list((folder / "overlays" / "films").glob("*.jpg"))) == 15
+
+
+def test_of_an_interrupted_evaluation_no_drawn_film_stays(tmp_path, monkeypatch):
+    """A bare one may: nobody can tell it from somebody's own."""
+    pairs, written = list(films())[:2], []
+
+    def interrupted(path, picture):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path)
+        write_picture(path, picture)
+
+    monkeypatch.setattr("spinefm.evaluation.evaluator.write_picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(tmp_path, pairs)
+    remove_results(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg")] == ["overlays/films/film_01.jpg"]
 
 
 def test_results_are_json_without_nan(folder):
