@@ -120,7 +120,7 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
 
 
 def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None) -> SpineMeasurements:
-    """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all of them or none.
+    """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all or none, in place of earlier ones.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
     that a film with JSON is complete.
@@ -146,6 +146,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
     measured = measure_spine(spine.vertebrae, radiograph.view)
     json, labels, picture = film_files(folder, radiograph.film_id)
     with _none_unless_all(labels, picture):
+        remove_spine(folder, radiograph.film_id)
         with atomic_path(labels) as temporary:
             # Run lengths are all there is in a label map: smaller than with more effort, and faster.
             Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
@@ -156,12 +157,11 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
 
 @contextmanager
 def _none_unless_all(*paths: Path) -> Iterator[None]:
-    """Files of a film of which one cannot be written are removed, those that were not there before."""
-    new = [path for path in paths if not path.exists()]
+    """Files of a film of which one cannot be written are removed."""
     try:
         yield
     except OSError:
-        for path in new:
+        for path in paths:
             with suppress(OSError):
                 path.unlink()
         raise

@@ -161,6 +161,19 @@ def test_a_film_has_all_its_files_or_none(tmp_path, radiograph, spine, ending):
     assert [path.name for path in tmp_path.iterdir()] == [f"film.1{ending}"]
 
 
+def test_a_film_that_cannot_be_written_again_has_no_files(tmp_path, radiograph, spine, monkeypatch):
+    """Else it would have the new labels and the earlier JSON."""
+    write_spine(tmp_path, radiograph, spine)
+    monkeypatch.setattr("spinefm.export.films.write_json", cannot_write)
+    with pytest.raises(OSError, match="no room"):
+        write_spine(tmp_path, radiograph, spine)
+    assert not list(tmp_path.iterdir())
+
+
+def cannot_write(path, content):
+    raise OSError("no room")
+
+
 def test_only_the_files_of_a_film_are_removed(tmp_path, radiograph, spine):
     write_spine(tmp_path, radiograph, spine)
     write_spine(tmp_path, replace(radiograph, film_id="film.10"), replace(spine, film_id="film.10"))
