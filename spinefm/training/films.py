@@ -42,8 +42,11 @@ class FilmDataModule(pl.LightningDataModule):
             )
         self.dataset, self.component = dataset, component
         self.batch_size, self.num_workers, self.max_side = batch_size, num_workers, max_side
-        self._training_films = dataset.training_films  # by the end of a training the files may be gone
         self._films: dict[Split, CachedFilms] = {}
+
+    def setup(self, stage: str) -> None:
+        """See Lightning: a training begins. By its end the films' files may be gone."""
+        self._training_films = self.dataset.training_films
 
     def state_dict(self) -> dict[str, Any]:
         """Which films these are, for the checkpoints of the run: it goes on with no others."""

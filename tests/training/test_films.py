@@ -131,6 +131,20 @@ def test_films_of_a_training_are_kept_before_other_processes_look(recording, tin
     assert second.read == []
 
 
+def test_which_films_train_is_told_as_it_was_when_a_training_began(recording, tiny_dataset, monkeypatch):
+    """And is not asked for where none begins."""
+    asked = []
+    monkeypatch.setattr(type(tiny_dataset), "training_films", property(lambda dataset: asked.append(dataset) or f"{len(asked)}"))
+    module = FilmDataModule(tiny_dataset, recording, batch_size=2)
+    list(module.test_dataloader())
+    assert asked == []
+    trainer = pl.Trainer(
+        accelerator="cpu", max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False
+    )
+    trainer.fit(recording, datamodule=module)
+    assert module.state_dict() == module.state_dict() == {"training_films": "1"} and asked == [tiny_dataset]
+
+
 def test_films_are_shrunk_to_the_longest_side(recording, tiny_dataset):
     list(FilmDataModule(tiny_dataset, recording, batch_size=2, max_side=80).val_dataloader())
     list(FilmDataModule(tiny_dataset, recording, batch_size=2).val_dataloader())
