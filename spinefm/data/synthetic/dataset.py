@@ -84,6 +84,12 @@ class SyntheticDataset(RadiographDataset):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
+    def training_films(self) -> str:
+        """See `RadiographDataset.training_films`."""
+        numbers = [self._num_films.get(split, 0) for split in ("train", "val")]
+        return digest(self.name, json.dumps(self._film_facts, sort_keys=True), *map(str, numbers))
+
+    @property
     def views(self) -> tuple[View, ...]:
         """See `RadiographDataset.views`."""
         return tuple(sorted(set(self._views)))

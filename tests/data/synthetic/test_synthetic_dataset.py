@@ -117,6 +117,24 @@ def test_fingerprint_follows_the_arguments(changed: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("changed", "same"),
     [
+        ({"num_films": {"train": 2, "val": 1, "test": 0}}, True),
+        ({"num_films": {"train": 2, "val": 1}, "landmarks": ("C2",), "terminals": ()}, True),
+        ({"cache_dir": "elsewhere"}, True),
+        ({"num_films": {"train": 3, "val": 1}}, False),
+        ({"num_films": {"train": 1, "val": 2}}, False),
+        ({"seed": 1}, False),
+        ({"scale": 0.5}, False),
+    ],
+)
+def test_training_films_are_those_that_train_and_validate(changed: dict[str, object], same: bool) -> None:
+    usual: dict[str, object] = {"num_films": {"train": 2, "val": 1, "test": 5}}
+    first, second = (SyntheticDataset(**options) for options in (usual, {**usual, **changed}))  # type: ignore[arg-type]
+    assert (first.training_films == second.training_films) is same
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
         ({"num_films": {"train": 3}}, True),
         ({"landmarks": ["C2"], "terminals": ["C2"]}, True),
         ({"seed": 1}, False),
