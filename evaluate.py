@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from lightning_fabric import Fabric
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -21,7 +23,7 @@ from spinefm.data.problems import DataError
 from spinefm.evaluation.evaluator import OVERLAYS, Evaluator, remove_results
 from spinefm.evaluation.tables import angles_table, component_table, results_table
 from spinefm.files.atomic import write_json
-from spinefm.options import check_options
+from spinefm.options import check_options, check_section
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
@@ -61,6 +63,7 @@ def main(config: DictConfig) -> None:
 
 def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
     """Run the composed pipeline on every film of the split; films that cannot be used are listed at the end, and fail the run."""
+    check_section(Fabric, config.trainer)
     fabric = instantiate(config.trainer)
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
     kind = instantiate(config.pipeline)
@@ -139,6 +142,7 @@ def readable(films: Sequence[Radiograph], failures: list[str]) -> Iterator[Radio
 
 def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset, folder: Path) -> None:
     """Test one component by its own metrics."""
+    check_section(pl.Trainer, config.trainer)
     lightning = dict(config.trainer) | {"_target_": "pytorch_lightning.Trainer"}
     trainer = instantiate(lightning, logger=False, enable_checkpointing=False, default_root_dir=folder)
     if trainer.world_size > 1:

@@ -10,6 +10,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from lightning_fabric import Fabric
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -23,6 +24,7 @@ from spinefm.data.reading.view_rule import ViewRule
 from spinefm.export.films import is_somebody_elses, remove_spine, write_spine
 from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
 from spinefm.files.atomic import DiskFullError, write_text
+from spinefm.options import check_section
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
@@ -43,6 +45,7 @@ def main(config: DictConfig) -> None:
     if is_for_several(config):
         run_apart(__file__)
         return
+    check_section(Fabric, config.trainer)
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
     source = Path(str(config.input))

@@ -20,7 +20,7 @@ from spinefm.data.dataset import RadiographDataset
 from spinefm.files.atomic import write_json, write_text
 from spinefm.files.shipped_files import SHIPPED, checkpoint_at
 from spinefm.files.weight_files import sha256_of
-from spinefm.options import check_options
+from spinefm.options import check_options, check_section
 from spinefm.provenance import run_record, training_origin
 from spinefm.running.distributed import check_one_folder
 from spinefm.running.failures import run_script
@@ -124,7 +124,7 @@ def new_trainer(config: DictConfig, folder: Path, best: BestCheckpoint) -> pl.Tr
     """Lightning's, with everything that watches a training."""
     one_folder = LambdaCallback(on_fit_start=lambda *_: check_one_folder(folder))
     callbacks = [one_folder, FiniteLoss(), best, LastCheckpoint(folder), Throughput(), SamplePredictions()]
-    check_options(pl.Trainer, {name: value for name, value in config.trainer.items() if name != "_target_"})
+    check_section(pl.Trainer, config.trainer)
     loggers = [instantiate(logger) for logger in config.logger.values()]
     trainer: pl.Trainer = instantiate(config.trainer, logger=loggers or False, callbacks=callbacks, default_root_dir=folder)
     check_last_epoch(trainer)

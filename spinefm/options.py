@@ -49,6 +49,11 @@ def check_options(taker: type, options: Mapping[str, Any]) -> None:
             raise ValueError(f"Expected `{name}` to be {' or '.join(KINDS[kind] for kind in allowed)}, but got `{found}`.")
 
 
+def check_section(taker: type, section: Mapping[Any, Any]) -> None:
+    """The same of a section of the config; what begins with `_` is for Hydra, which calls the class."""
+    check_options(taker, {name: value for name, value in section.items() if not name.startswith("_")})
+
+
 def _kinds(annotation: Any) -> list[Any]:
     """Which of `KINDS` an argument may be; empty if it may be anything else."""
     alternatives = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from omegaconf import OmegaConf
 
-from spinefm.options import check_options, check_shares
+from spinefm.options import check_options, check_section, check_shares
 
 
 class Taker:
@@ -74,6 +74,13 @@ def test_what_is_handed_on_is_left_to_who_gets_it():
     check_options(Open, {"cuont": 1})
     with pytest.raises(ValueError, match="`count` to be a whole number"):
         check_options(Open, {"count": "many"})
+
+
+def test_a_section_has_options_and_what_is_for_hydra():
+    check_section(Taker, OmegaConf.create({"_target_": "a.Taker", "_convert_": "all", "count": 3}))
+    for option in ({"cuont": 1}, {"count": "many"}):
+        with pytest.raises(ValueError, match=rf"`{next(iter(option))}`"):
+            check_section(Taker, OmegaConf.create({"_target_": "a.Taker", **option}))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
