@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from spinefm.components import Component
+from spinefm.components.base import component_name
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
@@ -53,10 +54,8 @@ def main(config: DictConfig) -> None:
         run_apart(__file__)
         return
     dataset = instantiate(config.dataset, _convert_="all")
-    # A group's choice: what the config holds of it is the recipe of a training, the checkpoint knows the component's own.
-    component = HydraConfig.get().runtime.choices.get("component")
-    if component:
-        evaluate_component(config, component, dataset, folder)
+    if "component" in config:  # the recipe of a training, of which only the name counts: the checkpoint knows its own
+        evaluate_component(config, component_name(config.component.module._target_), dataset, folder)
     else:
         evaluate_pipeline(config, dataset, folder)
 

@@ -1,7 +1,6 @@
 """Train one component: `python train.py component=point_predictor dataset=synthetic`."""
 
 import logging
-from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from pytorch_lightning.callbacks import LambdaCallback
 from rich.console import Console
 
 from spinefm.components import COMPONENTS, Component
-from spinefm.components.base import RUN_KEY, read_checkpoint
+from spinefm.components.base import RUN_KEY, component_name, read_checkpoint
 from spinefm.data.dataset import RadiographDataset
 from spinefm.files.atomic import write_json, write_text
 from spinefm.files.shipped_files import SHIPPED, checkpoint_at
@@ -48,14 +47,15 @@ register_resolvers()
 @one_job
 def main(config: DictConfig) -> float:
     """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
-    check_experiment(HydraConfig.get().runtime.choices)
+    name = component_name(config.component.module._target_)
+    check_experiment(name, HydraConfig.get().runtime.choices["experiment"])
     folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in ("resume", "pretrained"):
-        config[name] = config[name] and str(config[name])  # digits alone arrive as a number from a command line
+    for path in ("resume", "pretrained"):
+        config[path] = config[path] and str(config[path])  # digits alone arrive as a number from a command line
     pl.seed_everything(config.seed, workers=True, verbose=False)
     dataset = instantiate(config.dataset, _convert_="all")
     resolved: Any = OmegaConf.to_container(config, resolve=True)
-    record = run_record(resolved, dataset.fingerprint) | pretrained_record(config)
+    record = run_record(resolved, dataset.fingerprint) | pretrained_record(config, name)
     if in_multirun() and (before := finished_score(folder, record)) is not None:
         log.info("Finished before: %s", folder)
         return before
@@ -85,12 +85,11 @@ def main(config: DictConfig) -> float:
     return value
 
 
-def check_experiment(choices: Mapping[str, str]) -> None:
+def check_experiment(component: str, experiment: str | None) -> None:
     """Make sure that an experiment is not another component's, of which it would change next to nothing; the end of its name tells."""
-    component, meant = choices["component"], str(choices["experiment"]).rpartition("/")[2]
+    meant = str(experiment).rpartition("/")[2]
     if meant in COMPONENTS and meant != component:
-        fault = f"`experiment={choices['experiment']}` is of {meant}"
-        raise ValueError(f"Expected an experiment of `component={component}`, but {fault}. Change one of them.")
+        raise ValueError(f"Expected an experiment of {component}, but `experiment={experiment}` is of {meant}. Change one of them.")
 
 
 def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
@@ -108,9 +107,8 @@ def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
     return component
 
 
-def pretrained_record(config: DictConfig) -> dict[str, str | None]:
+def pretrained_record(config: DictConfig, component: str) -> dict[str, str | None]:
     """Which network a training begins with, or began with if it goes on, by the SHA-256 of its file; nothing from scratch."""
-    component = HydraConfig.get().runtime.choices["component"]
     if config.resume:
         begun = read_checkpoint(config.resume, component).get(RUN_KEY) or {}
         return {key: value for key, value in begun.items() if key == PRETRAINED}

@@ -139,6 +139,18 @@ def test_a_training_goes_on_from_a_run_whose_folder_was_moved(never_better, tmp_
     assert same_weights(published, weights(tmp_path / "moved" / "best.ckpt"))
 
 
+def test_the_config_of_a_component_may_have_any_name(tiny, tmp_path):
+    """It has its experiments, goes on from its runs and is evaluated."""
+    (tmp_path / "own" / "component").mkdir(parents=True)
+    shutil.copy(ROOT / "conf" / "component" / "point_predictor.yaml", tmp_path / "own" / "component" / "my_point.yaml")
+    own = ["--config-dir", tmp_path / "own", *tiny("point_predictor"), "component=my_point", "experiment=demo/point_predictor"]
+    own += ["scheduler@component.module.scheduler=constant"]  # a planned rate would not go on for longer
+    run("train", tmp_path, *own, "output=first")
+    run("train", tmp_path, *own, "component.max_epochs=2", "resume=first/last.ckpt", "output=second")
+    run("evaluate", tmp_path, *own[:2], *FILMS, "component=my_point", "output=alone")
+    assert "step_error" in read_json(tmp_path / "alone" / "results.json")
+
+
 def test_a_training_does_not_begin_where_another_has_been(never_better, tmp_path):
     """Not even one that goes on from there: its metrics would replace the others."""
     run("train", tmp_path, *never_better, "publish=null", "output=first")
@@ -212,7 +224,7 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         ([], ["component", "mask_rcnn", "point_predictor"]),
         (["component=point_predictor", "dataset=absent"], ["dataset/absent", "aasce", "synthetic"]),
         (["component=point_predictor", "experiment=absent"], ["experiment/absent"]),
-        (["component=resnet", "experiment=demo/point_predictor", *FILMS], ["of `component=resnet`", "`experiment=demo/point_predictor`"]),
+        (["component=resnet", "experiment=demo/point_predictor", *FILMS], ["of resnet", "`experiment=demo/point_predictor`"]),
         (["component=point_predictor", "component.module.hiden_size=3"], ["hiden_size"]),
         (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
         (
@@ -220,6 +232,8 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
             ["in the train split", "it has none of 6", "`dataset.fractions`"],
         ),
         (["component=point_predictor", *FILMS, "dataset.num_films.val=0"], ["in the val split", "it has none of 6", "`val.txt`"]),
+        (["component=point_predictor", "component.module._target_=torch.absent"], ["class of a component", "`torch.absent`"]),
+        (["component=point_predictor", "component.module._target_=torch.nn.Linear"], ["class of a component", "`torch.nn.Linear`"]),
         (["component=point_predictor", "resume=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
         (["component=sam_adapter", "foundation=sam_vit_tiny", *FILMS], ["`foundation.weights`", "tuning=full"]),
         (

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
@@ -241,6 +241,20 @@ def one_cycle(config: Mapping[str, Any], optimizer: Optimizer, steps: float) -> 
 
 def _size(state: Mapping[str, torch.Tensor]) -> int:
     return sum(value.numel() for value in state.values())
+
+
+def component_name(target: str) -> str:
+    """What the component of a config is called, by the `_target_` of its module: the file of one's own config may have any name.
+
+    Raises:
+        ValueError: If that is no component.
+    """
+    try:
+        named: Any = get_class(target)
+        return str(named.name)
+    except (ImportError, AttributeError, ValueError) as error:
+        remedy = "See `conf/component`."
+        raise ValueError(f"Expected `component.module._target_` to be the class of a component, but got `{target}`. {remedy}") from error
 
 
 def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:
