@@ -1,5 +1,6 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -42,6 +43,9 @@ register_resolvers()
 OWN = "own"
 """`reader` for the outlines of whoever annotated a film."""
 
+OF_A_TRAINING = re.compile(r"[+~]*(\w+@)?(component\.|foundation\b|tuning\b|prompt\b)")
+"""What overrides begin with that set how a component is made and trained; `component=` alone names the one to evaluate."""
+
 
 @hydra.main(version_base=None, config_path="conf", config_name="evaluate")
 @one_job
@@ -50,6 +54,7 @@ def main(config: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     if in_multirun():
         remove_results(folder)  # Hydra has replaced the options that a sweep's table shows beside them
+    check_no_training(HydraConfig.get().overrides.task)
     if is_for_several(config):
         run_apart(__file__)
         return
@@ -58,6 +63,12 @@ def main(config: DictConfig) -> None:
         evaluate_component(config, component_name(config.component.module._target_), dataset, folder)
     else:
         evaluate_pipeline(config, dataset, folder)
+
+
+def check_no_training(given: Iterable[str]) -> None:
+    """Make sure that no setting of a training was given, group or value: it would change nothing."""
+    if settings := [override for override in given if OF_A_TRAINING.match(override)]:
+        raise ValueError(f"Expected no settings of a training, but got `{settings[0]}`: checkpoints have their own. Leave it out.")
 
 
 def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Path) -> None:
@@ -148,8 +159,6 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
         raise ValueError(f"Expected one process for a single component, but got {trainer.world_size}. Leave out `trainer=ddp`.")
     if config.reader != OWN:
         raise ValueError(f"Expected `reader={OWN}` for a single component, but got `{config.reader}`. Leave it out.")
-    if given := [override for override in HydraConfig.get().overrides.task if "component." in override.partition("=")[0]]:
-        raise ValueError(f"Expected no settings of a training, but got `{given[0]}`: the checkpoint has its own. Leave it out.")
     check_options(FilmDataModule, {"batch_size": config.batch_size})
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)

@@ -168,12 +168,23 @@ def test_a_single_component_takes_a_whole_number_of_items_at_once(workplace):
 
 
 @pytest.mark.parametrize(
-    "given", ["component.max_epochs=3", "++component.module.patch_scale=3", "optimizer@component.module.optimizer=sgd"]
+    ("component", "given"),
+    [
+        ("resnet", "component.max_epochs=3"),
+        ("resnet", "++component.module.patch_scale=3"),
+        ("resnet", "~component.loader"),
+        ("resnet", "optimizer@component.module.optimizer=sgd"),
+        ("sam_adapter", "prompt=box"),
+        ("sam_adapter", "tuning=lora"),
+        ("sam_adapter", "foundation=lite_medsam"),
+        ("sam_adapter", "foundation.weights=null"),
+        (None, "+component.module.patch_scale=3"),
+    ],
 )
-def test_a_single_component_takes_no_settings_of_a_training(workplace, given):
+def test_an_evaluation_takes_no_settings_of_a_training(workplace, component, given):
     """They would change nothing."""
-    told = fails("evaluate", workplace, "dataset=synthetic", "component=resnet", given)
-    assert told == f"Error: Expected no settings of a training, but got `{given}`: the checkpoint has its own. Leave it out."
+    told = fails("evaluate", workplace, "dataset=synthetic", *([f"component={component}"] if component else []), given)
+    assert told == f"Error: Expected no settings of a training, but got `{given}`: checkpoints have their own. Leave it out."
 
 
 def test_readers_who_were_not_learnt_cannot_be_asked_for(workplace, own):
