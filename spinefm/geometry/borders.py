@@ -9,6 +9,8 @@ TOLERANCE = 4
 """Grey levels by which pixels of a border may differ: of a JPEG they do."""
 SHARE = 0.95
 """Of a row or column that has to be of the border's grey; the rest may be a marker."""
+NARROW = 0.05
+"""Of the film's height or width: narrower borders do no harm, and may be the picture's own black or white edge."""
 
 
 def content_box(pixels: Pixels) -> tuple[int, int, int, int]:
@@ -27,7 +29,8 @@ def content_box(pixels: Pixels) -> tuple[int, int, int, int]:
 
 
 def _border(lines: Pixels) -> int:
-    """How many of (N, M) lines, from the first on, are of the first one's grey."""
+    """How many of (N, M) lines, from the first on, are of the first one's grey; 0 if they are few."""
     grey = int(np.median(lines[0]))
     even: NDArray[np.bool_] = (np.abs(lines.astype(np.int16) - grey) <= TOLERANCE).mean(1) >= SHARE
-    return len(even) if even.all() else int(np.argmin(even))
+    number = len(even) if even.all() else int(np.argmin(even))
+    return number if number >= NARROW * len(lines) else 0

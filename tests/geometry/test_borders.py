@@ -15,7 +15,7 @@ def framed(top=0, bottom=0, left=0, right=0, grey=0):
 
 @pytest.mark.parametrize("grey", [0, 90, 255])
 @pytest.mark.parametrize(
-    "sides", [{}, {"top": 7}, {"bottom": 9}, {"left": 5}, {"right": 30}, {"top": 20, "bottom": 1, "left": 3, "right": 4}]
+    "sides", [{}, {"top": 7}, {"bottom": 9}, {"left": 5}, {"right": 30}, {"top": 20, "bottom": 5, "left": 3, "right": 4}]
 )
 def test_borders_of_one_grey_are_found_on_every_side(sides, grey):
     left, top = sides.get("left", 0), sides.get("top", 0)
@@ -28,6 +28,12 @@ def test_borders_may_differ_from_each_other_be_a_little_noisy_and_hold_a_marker(
     film[40:43, 5:9] = 0
     assert content_box(film) == (30, 0, 70, 80)
     assert content_box(film[:, 30:]) == (0, 20, 40, 80)
+
+
+def test_a_narrow_border_stays():
+    """A twentieth of the side of the film is wide enough."""
+    assert content_box(framed(top=3)) == (0, 0, 40, 63)
+    assert content_box(framed(top=4)) == (0, 4, 40, 64)
 
 
 @pytest.mark.parametrize("film", [np.full((30, 20), 7, np.uint8), np.zeros((1, 1), np.uint8)], ids=["blank", "a pixel"])

@@ -33,7 +33,7 @@ def with_borders(film, top=0, bottom=0, left=0, right=0):
 @pytest.fixture
 def films(make_film):
     plain = make_film("plain")
-    return [with_borders(plain, 40, 9, 30, 70), plain, with_borders(plain, bottom=80)]
+    return [with_borders(plain, 40, 30, 30, 70), plain, with_borders(plain, bottom=80)]
 
 
 def places(vertebrae):
