@@ -1,7 +1,8 @@
 """Empty borders of a film: where a shutter, a collimator or the bed of a scanner left one grey all along a side."""
 
+from itertools import takewhile
+
 import numpy as np
-from numpy.typing import NDArray
 
 from spinefm.structures import Pixels
 
@@ -31,6 +32,5 @@ def content_box(pixels: Pixels) -> tuple[int, int, int, int]:
 def _border(lines: Pixels) -> int:
     """How many of (N, M) lines, from the first on, are of the first one's grey; 0 if they are few."""
     grey = int(np.median(lines[0]))
-    even: NDArray[np.bool_] = (np.abs(lines.astype(np.int16) - grey) <= TOLERANCE).mean(1) >= SHARE
-    number = len(even) if even.all() else int(np.argmin(even))
+    number = sum(1 for _ in takewhile(lambda line: np.mean(np.abs(line.astype(np.int16) - grey) <= TOLERANCE) >= SHARE, lines))
     return number if number >= NARROW * len(lines) else 0
