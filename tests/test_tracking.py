@@ -258,10 +258,15 @@ def test_each_job_of_a_sweep_is_a_run_of_its_own(tiny, tmp_path):
         assert artifacts(found, "model") == {}
 
 
-def test_an_evaluation_that_fails_is_known_as_failed(workplace, tmp_path):
-    fails("evaluate", workplace, *FILMS, "dataset.num_films.test=0", "pipeline=detector_only", *WANDB, f"output={tmp_path}")
+def test_an_evaluation_that_fails_is_known_as_failed(workplace, tmp_path, monkeypatch):
+    monkeypatch.setattr("spinefm.pipeline.DetectorOnlyPipeline.stream", raise_fault)
+    assert fails("evaluate", workplace, *FILMS, "pipeline=detector_only", *WANDB, f"output={tmp_path}") == "Error: no room"
     (found,) = read_runs(tmp_path)
     assert found.exit_code == 1 and found.history == []
+
+
+def raise_fault(*_):
+    raise OSError("no room")
 
 
 def test_a_trial_of_one_batch_is_not_tracked(tiny, tmp_path):

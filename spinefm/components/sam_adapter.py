@@ -148,9 +148,8 @@ class SamAdapterComponent(Component):
             raise ValueError(
                 f"Expected everything that was trained in `{path}`, but these keys are missing: {missing}. Repeat its `tuning`."
             )
-        if self.foundation_sha256 != checkpoint[FOUNDATION_KEY]:  # a run that goes on is given its checkpoint twice
-            weights = self._foundation_of(path, checkpoint[FOUNDATION_KEY])
-            load_foundation(self.model, weights, f"`{self.weights}`", [key.removeprefix("model.") for key in state])
+        weights = self._foundation_of(path, checkpoint[FOUNDATION_KEY])
+        load_foundation(self.model, weights, f"`{self.weights}`", [key.removeprefix("model.") for key in state])
         checkpoint["state_dict"] = self.state_dict() | state
 
     def _foundation_of(self, path: str, sha256: str) -> dict[str, Tensor]:
