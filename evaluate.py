@@ -43,7 +43,7 @@ register_resolvers()
 OWN = "own"
 """`reader` for the outlines of whoever annotated a film."""
 
-OF_A_TRAINING = re.compile(r"[+~]*(\w+@)?(component\.|foundation\b|tuning\b|prompt\b)")
+OF_A_TRAINING = re.compile(r"[+~]*(\w+@)?(component\.|component=\{|(experiment|foundation|tuning|prompt)\b)")
 """What overrides begin with that set how a component is made and trained; `component=` alone names the one to evaluate."""
 
 

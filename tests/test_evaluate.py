@@ -178,6 +178,7 @@ def test_a_single_component_takes_a_whole_number_of_items_at_once(workplace):
         ("sam_adapter", "tuning=lora"),
         ("sam_adapter", "foundation=lite_medsam"),
         ("sam_adapter", "foundation.weights=null"),
+        ("resnet", "+experiment=demo/resnet"),
         (None, "+component.module.patch_scale=3"),
     ],
 )

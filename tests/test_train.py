@@ -234,6 +234,7 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         (["component=point_predictor", *FILMS, "dataset.num_films.val=0"], ["in the val split", "it has none of 6", "`val.txt`"]),
         (["component=point_predictor", "component.module._target_=torch.absent"], ["class of a component", "`torch.absent`"]),
         (["component=point_predictor", "component.module._target_=torch.nn.Linear"], ["class of a component", "`torch.nn.Linear`"]),
+        (["component=point_predictor", "component.module._target_=pathlib.Path"], ["class of a component", "`pathlib.Path`"]),
         (["component=point_predictor", "resume=absent.ckpt"], ["point_predictor checkpoint", "absent.ckpt"]),
         (["component=sam_adapter", "foundation=sam_vit_tiny", *FILMS], ["`foundation.weights`", "tuning=full"]),
         (

@@ -250,11 +250,12 @@ def component_name(target: str) -> str:
         ValueError: If that is no component.
     """
     try:
-        named: Any = get_class(target)
-        return str(named.name)
-    except (ImportError, AttributeError, ValueError) as error:
-        remedy = "See `conf/component`."
-        raise ValueError(f"Expected `component.module._target_` to be the class of a component, but got `{target}`. {remedy}") from error
+        named = get_class(target)
+    except (ImportError, AttributeError, ValueError):
+        named = type(None)
+    if not issubclass(named, Component):
+        raise ValueError(f"Expected `component.module._target_` to be the class of a component, but got `{target}`. See `conf/component`.")
+    return named.name
 
 
 def read_checkpoint(path: str | Path, component: str) -> dict[str, Any]:

@@ -15,22 +15,26 @@ NARROW = 0.05
 
 
 def content_box(pixels: Pixels) -> tuple[int, int, int, int]:
-    """(x0, y0, x1, y1) of what lies within the empty borders of a film, x1 and y1 exclusive; all of it where nothing would be left.
+    """(x0, y0, x1, y1) of what lies within the empty borders of a film, x1 and y1 exclusive; of a blank film all is content.
 
     Args:
         pixels: (H, W).
     """
-    height, width = pixels.shape
-    top, bottom = _border(pixels), _border(pixels[::-1])
-    rows = pixels[top : height - bottom].T
-    if not rows.size:
-        return 0, 0, width, height
-    left, right = _border(rows), _border(rows[::-1])
-    return (left, top, width - right, height - bottom) if left + right < width else (0, top, width, height - bottom)
+    top, bottom = _content(pixels)
+    left, right = _content(pixels[top:bottom].T)
+    # Once more between the side borders: of rows that reach over these, too little might be picture.
+    top, bottom = _content(pixels[:, left:right])
+    return left, top, right, bottom
+
+
+def _content(lines: Pixels) -> tuple[int, int]:
+    """Where the content of (N, M) lines begins and ends, the end exclusive; all of them where none would be left."""
+    first, last = _border(lines), len(lines) - _border(lines[::-1])
+    return (first, last) if first < last else (0, len(lines))
 
 
 def _border(lines: Pixels) -> int:
-    """How many of (N, M) lines, from the first on, are of the first one's grey; 0 if they are few."""
+    """How many lines, from the first on, are of the first one's grey; 0 if they are few."""
     grey = int(np.median(lines[0]))
     number = sum(1 for _ in takewhile(lambda line: np.mean(np.abs(line.astype(np.int16) - grey) <= TOLERANCE) >= SHARE, lines))
     return number if number >= NARROW * len(lines) else 0

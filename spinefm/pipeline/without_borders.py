@@ -1,4 +1,4 @@
-"""Films with empty borders, which networks have not learnt: they tell where on a spine they are by where on the film."""
+"""Films with empty borders, of which networks see few in training: they tell where on a spine they are by where on the film."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

@@ -45,8 +45,9 @@ class FilmDataModule(pl.LightningDataModule):
         self._films: dict[Split, CachedFilms] = {}
 
     def setup(self, stage: str) -> None:
-        """See Lightning: a training begins. By its end the films' files may be gone."""
-        self._training_films = self.dataset.training_films
+        """See Lightning. By the end of a training the films' files may be gone."""
+        if stage == "fit":
+            self._training_films = self.dataset.training_films
 
     def state_dict(self) -> dict[str, Any]:
         """Which films these are, for the checkpoints of the run: it goes on with no others."""

@@ -26,8 +26,22 @@ def test_borders_may_differ_from_each_other_be_a_little_noisy_and_hold_a_marker(
     film = np.pad(framed(top=20, grey=10), ((0, 0), (30, 0)), constant_values=200)
     film[:, :30] += RNG.integers(0, 4, (80, 30), dtype=np.uint8)
     film[40:43, 5:9] = 0
-    assert content_box(film) == (30, 0, 70, 80)
-    assert content_box(film[:, 30:]) == (0, 20, 40, 80)
+    assert content_box(film) == (30, 20, 70, 80)
+
+
+@pytest.mark.parametrize(("columns", "grey", "top"), [(5, 200, 20), (6, 200, 0), (100, 4, 20), (100, 5, 0)])
+def test_a_twentieth_of_a_line_may_differ_and_all_of_it_by_four_grey_levels(columns, grey, top):
+    film = np.pad(RNG.integers(0, 256, (80, 100), dtype=np.uint8), ((20, 0), (0, 0)))
+    film[1:20, :columns] = grey
+    assert content_box(film)[1] == top
+
+
+def test_the_narrow_end_of_a_spine_between_black_sides_is_no_border():
+    film = np.zeros((600, 300), np.uint8)
+    film[200:] = RNG.integers(0, 256, (400, 300), dtype=np.uint8)
+    film[:200, 140:168] = 180
+    assert content_box(film) == (0, 0, 300, 600)
+    assert content_box(np.pad(film, ((0, 0), (150, 150)))) == (150, 0, 450, 600)
 
 
 def test_a_narrow_border_stays():

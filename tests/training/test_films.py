@@ -136,6 +136,7 @@ def test_which_films_train_is_told_as_it_was_when_a_training_began(recording, ti
     asked = []
     monkeypatch.setattr(type(tiny_dataset), "training_films", property(lambda dataset: asked.append(dataset) or f"{len(asked)}"))
     module = FilmDataModule(tiny_dataset, recording, batch_size=2)
+    module.setup("test")
     list(module.test_dataloader())
     assert asked == []
     trainer = pl.Trainer(
