@@ -62,7 +62,8 @@ def main(config: DictConfig) -> None:
     with Team(fabric) as team:
         check_one_folder(folder)
         team.beforehand(partial(begin, folder, made_by))
-        team.beforehand(partial(tell_passed_over, source, paths))
+        if team.is_first:
+            tell_passed_over(source, paths)
         share = dict(team.share(list(ids.items())))
         for film_id in share.values():
             remove_spine(folder, film_id)  # else a film that fails now would seem to have the results of an earlier run

@@ -1,5 +1,6 @@
 """Films with empty borders, of which networks see few in training: they tell where on a spine they are by where on the film."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -20,11 +21,18 @@ class WithoutBorders(SpinePipeline):
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        return (_on_whole(film, spine) for film, spine in film_spines(self.pipeline, films, _within_borders))
+        offsets = deque[tuple[int, int]]()  # of the films under way
+
+        def shown(film: Radiograph) -> Radiograph:
+            box = content_box(film.pixels)
+            offsets.append(box[:2])
+            return _within(film, box)
+
+        return (_on_whole(film, spine, offsets.popleft()) for film, spine in film_spines(self.pipeline, films, shown))
 
 
-def _within_borders(film: Radiograph) -> Radiograph:
-    x0, y0, x1, y1 = content_box(film.pixels)
+def _within(film: Radiograph, box: tuple[int, int, int, int]) -> Radiograph:
+    x0, y0, x1, y1 = box
     if (y1 - y0, x1 - x0) == film.size:
         return film
     vertebrae = tuple(vertebra.moved(-x0, -y0) for vertebra in film.vertebrae)
@@ -32,8 +40,5 @@ def _within_borders(film: Radiograph) -> Radiograph:
     return replace(film, pixels=film.pixels[y0:y1, x0:x1], vertebrae=vertebrae, landmarks=landmarks)
 
 
-def _on_whole(film: Radiograph, spine: Spine) -> Spine:
-    if spine.size == film.size:
-        return spine
-    x, y, _, _ = content_box(film.pixels)
-    return replace(spine, size=film.size, vertebrae=tuple(vertebra.moved(x, y) for vertebra in spine.vertebrae))
+def _on_whole(film: Radiograph, spine: Spine, offset: tuple[int, int]) -> Spine:
+    return replace(spine, size=film.size, vertebrae=tuple(vertebra.moved(*offset) for vertebra in spine.vertebrae))
