@@ -28,7 +28,7 @@ from tests.scripts import each_of_the_four
 
 CONF = Path(train.__file__).resolve().parent / "conf"
 EXPERIMENTS = sorted(str(path.relative_to(CONF / "experiment").with_suffix("")) for path in (CONF / "experiment").rglob("*.yaml"))
-ON_DISK = ("aasce", "buu_lspine", "coco", "csxa", "labelme", "nhanes2")
+ON_DISK = ("aasce", "aasce_test", "buu_lspine", "coco", "csxa", "labelme", "nhanes2")
 DATASETS = {"synthetic": []} | {name: ["dataset.root=somewhere"] for name in ON_DISK}
 
 
@@ -245,7 +245,7 @@ def test_other_components_have_no_foundation():
 def test_data_sets_take_their_options(dataset):
     config = of_training("resnet", f"dataset={dataset}", *DATASETS[dataset]).dataset
     target = get_class(config._target_)
-    assert issubclass(target, RadiographDataset) and target.name == dataset
+    assert issubclass(target, RadiographDataset) and target.name == dataset.removesuffix("_test")
     arguments = set(inspect.signature(target).parameters) - {"options"}
     shared = set(DatasetOptions.__annotations__) | {"root"} if issubclass(target, FolderDataset) else set()
     assert set(config) - {"_target_"} == arguments | shared

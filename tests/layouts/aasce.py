@@ -14,10 +14,10 @@ class AasceLayout:
 
     size = (360, 100)
 
-    def __init__(self, root):
+    def __init__(self, root, part="training"):
         self.root = root
-        self.labels = root / "labels" / "training"
-        self.films = root / "data" / "training"
+        self.labels = root / "labels" / part
+        self.films = root / "data" / part
         self.names, self.rows, self.angles = [], [], []
         self.labels.mkdir(parents=True)
         self.films.mkdir(parents=True)

@@ -43,7 +43,7 @@ Rings = NDArray[np.float64]
 
 
 class AasceDataset(FolderDataset):
-    """AASCE 2019 / SpineWeb 16, as published: `data/training/*.jpg` and `labels/training/{filenames,landmarks,angles}.csv`.
+    """AASCE 2019 / SpineWeb 16, as published: `data/<part>/*.jpg` and `labels/<part>/{filenames,landmarks,angles}.csv`.
 
     Known label faults are repaired where the corners leave no doubt, else the film is left out; see `repair`. Both are counted
     in the log. Films of one serial number, and films that are copies of each other, count as one patient's.
@@ -53,6 +53,7 @@ class AasceDataset(FolderDataset):
 
     Args:
         root: Folder that holds `data` and `labels`.
+        part: The publisher's, `training` or `test`; how its films are divided among our splits is a matter of `options`.
         options: See `FolderDataset`.
 
     Raises:
@@ -61,10 +62,11 @@ class AasceDataset(FolderDataset):
 
     name = "aasce"
 
-    def __init__(self, root: str, **options: Unpack[DatasetOptions]) -> None:
+    def __init__(self, root: str, part: str = "training", **options: Unpack[DatasetOptions]) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder that holds `data` and `labels`")
-        paths, table = _read_tables(folder)
-        angles = _read_angles(folder / "labels" / "training" / "angles.csv", len(paths))
+        labels = folder / "labels" / part
+        paths, table = _read_tables(folder / "data" / part, labels)
+        angles = _read_angles(labels / "angles.csv", len(paths))
         problems, rings = list[Problem](), dict[Path, Rings]()
         known: dict[Path, CobbAngles | None] = {}
         for path, row, published in zip(paths, table, angles, strict=True):
@@ -178,9 +180,8 @@ def _to_pixels(row: NDArray[np.float64], size: tuple[int, int]) -> Rings:
     return np.asarray(row.reshape(2, -1).T * size).reshape(len(LEVELS), 4, 2)[:, [0, 1, 3, 2]]
 
 
-def _read_tables(root: Path) -> tuple[list[Path], NDArray[np.float64]]:
+def _read_tables(images: Path, labels: Path) -> tuple[list[Path], NDArray[np.float64]]:
     """The films and their (N, 136) corners."""
-    labels, images = root / "labels" / "training", root / "data" / "training"
     names = [row[0].strip() for row in _read_csv(labels / "filenames.csv") if row]
     table = _numbers(labels / "landmarks.csv", len(names), len(LEVELS) * 8)
     paths = [images / name for name in names]

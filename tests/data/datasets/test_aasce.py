@@ -4,11 +4,15 @@ import logging
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
 from spinefm.anatomy import levels_between
 from spinefm.data.datasets.aasce import AasceDataset, campaign, patient_key, repair
 from spinefm.data.problems import DataError
-from spinefm.structures import View
+from spinefm.structures import SPLITS, View
+from tests.layouts.aasce import AasceLayout
+from tests.scripts import ROOT
 
 LEVELS = list(levels_between("T1", "L5"))
 
@@ -263,3 +267,17 @@ def test_films_tell_their_campaign(layout):
 )
 def test_campaigns_are_told_by_the_dates_in_names(stem, who):
     assert campaign(stem) == who
+
+
+def test_the_official_test_films_are_a_data_set_of_their_own(layout):
+    layout.add(1).add(2).write()
+    AasceLayout(layout.root, "test").add(3).write()
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        dataset = instantiate(compose("check", ["dataset=aasce_test", f"dataset.root={layout.root}", "dataset.cache_dir=null"]).dataset)
+    assert {split: [film.patient_id for film in dataset.split(split)] for split in SPLITS} == {"train": [], "val": [], "test": ["3"]}
+    assert len(layout.open()) == 2
+
+
+def test_a_part_that_is_not_there(layout):
+    with pytest.raises(DataError, match=r"labels/test/filenames.csv` to be a table of AASCE"):
+        layout.add(1).open(part="test")
