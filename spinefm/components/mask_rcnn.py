@@ -42,6 +42,7 @@ class MaskRCNNComponent(Component):
         score_threshold: float = 0.6,
         mask_threshold: float = 0.5,
         cut: float = 0.0,
+        surrounded: float = 0.0,
     ) -> None:
         """Build the component; see `Component`.
 
@@ -55,13 +56,14 @@ class MaskRCNNComponent(Component):
             score_threshold: Detections below it are no detections, 0..1.
             mask_threshold: Probability above which a pixel belongs to a detection's mask.
             cut: See `DetectionView`.
+            surrounded: See `DetectionView`.
 
         Raises:
             ValueError: If a threshold or share is not 0..1.
         """
         super().__init__(optimizer, scheduler, seed, augment)
-        check_shares(score_threshold=score_threshold, mask_threshold=mask_threshold, cut=cut)
-        self.coco_weights, self.cut = coco_weights, cut
+        check_shares(score_threshold=score_threshold, mask_threshold=mask_threshold, cut=cut, surrounded=surrounded)
+        self.coco_weights, self.cut, self.surrounded = coco_weights, cut, surrounded
         self.score_threshold, self.mask_threshold = score_threshold, mask_threshold
         self.model = build_mask_rcnn(MaskRCNNSize(**(size or {})), pretrained=coco_weights)
         self.recall = MeanMetric()
@@ -85,7 +87,7 @@ class MaskRCNNComponent(Component):
 
     def view(self, films: Sequence[Radiograph], training: bool) -> DetectionView:
         """See `Component.view`."""
-        return DetectionView(films, training, self.seed, self.augment, self.cut)
+        return DetectionView(films, training, self.seed, self.augment, self.cut, self.surrounded)
 
     @staticmethod
     def collate(batch: Any) -> Any:

@@ -145,6 +145,7 @@ def test_coco_weights_are_loaded_once_before_training(build, monkeypatch):
 
 
 def test_parts_of_as_many_films_are_shown_as_told(build, tiny_dataset):
-    assert build("mask_rcnn", cut=0.4).view(tiny_dataset.split("val"), training=True).cut == 0.4
+    view = build("mask_rcnn", cut=0.4, surrounded=0.3).view(tiny_dataset.split("val"), training=True)
+    assert (view.cut, view.surrounded) == (0.4, 0.3)
     with pytest.raises(ValueError, match=r"`cut` to be 0\.\.1, but got 2"):
         build("mask_rcnn", cut=2.0)

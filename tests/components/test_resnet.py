@@ -106,7 +106,7 @@ def test_options_of_the_view_are_refused_by_name(build, options, said):
 def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
     films = tiny_dataset.split("val")
     assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
-    options = {"augment": False, "variation": {"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2}}
+    options = {"augment": False, "variation": {"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2, "surrounded": 0.3}}
     view = build("resnet", background="pixels", patch_pixels=40, **options).view(films, True)
     assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.variation == PatchVariation(35.0, "wide", 0.1, 0.2)
 

@@ -101,6 +101,11 @@ def spine_centroids(film: Radiograph) -> np.ndarray:
     return np.array([point for *_, point in spine_points(film)], dtype=np.float64).reshape(-1, 2)
 
 
+def mean_spacing(film: Radiograph) -> float:
+    """How far apart the vertebrae of a film are on average, pixels; it has two at least."""
+    return float(local_spacings(spine_centroids(film), spine_strides(film)).mean())
+
+
 def vertebra_refs(films: Sequence[Radiograph], repeats: Mapping[str, int]) -> tuple[VertebraRef, ...]:
     """Every vertebra of every film that has at least two, since one alone has no spacing.
 

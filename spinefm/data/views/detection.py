@@ -9,7 +9,8 @@ from torch import Tensor
 from torchvision.ops import masks_to_boxes
 
 from spinefm.data.views.augmentation import augment
-from spinefm.data.views.base import View
+from spinefm.data.views.base import View, mean_spacing
+from spinefm.data.views.surroundings import any_margins, surround
 from spinefm.geometry.masks import paste_mask
 from spinefm.structures import Mask, Pixels, Radiograph
 
@@ -28,7 +29,9 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
     film is (1, H, W) float32 in 0..1; target holds boxes (D, 4) xyxy in pixels, labels (D,) all 1, masks (D, H, W) uint8.
     """
 
-    def __init__(self, films: Sequence[Radiograph], training: bool, seed: int, augment: bool = True, cut: float = 0.0) -> None:
+    def __init__(
+        self, films: Sequence[Radiograph], training: bool, seed: int, augment: bool = True, cut: float = 0.0, surrounded: float = 0.0
+    ) -> None:
         """Make a view; see `View`.
 
         Args:
@@ -37,9 +40,10 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
             seed: See `View`.
             augment: See `View`.
             cut: Share of a training's films, 0..1, of which a part is shown; see `part_of`.
+            surrounded: Share of them that show more of the body; see `surround`.
         """
         super().__init__(films, training, seed, augment)
-        self.cut = cut
+        self.cut, self.surrounded = cut, surrounded
 
     def __len__(self) -> int:
         return len(self.films)
@@ -55,6 +59,8 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
         if self.augments:
             if self.cut and rng.random() < self.cut and can_be_cut(masks):
                 pixels, masks = part_of(pixels, masks, rng)
+            if self.surrounded and rng.random() < self.surrounded and len(masks) > 1:
+                pixels, masks = with_more_around(pixels, masks, mean_spacing(film), rng)
             pixels, masks = augment(pixels, masks, rng, MAX_ROTATION, MAX_ZOOM)
         return torch.from_numpy(pixels)[None].float() / 255, detection_target(masks, pixels.shape)
 
@@ -85,6 +91,12 @@ def part_of(pixels: Pixels, masks: Sequence[Mask], rng: np.random.Generator) -> 
     parts = [mask[rows, columns] for mask in masks]
     shown = [part if part.sum() >= LEAST_SHOWN * mask.sum() else np.zeros_like(part) for part, mask in zip(parts, masks, strict=True)]
     return np.ascontiguousarray(pixels[rows, columns]), shown
+
+
+def with_more_around(pixels: Pixels, masks: Sequence[Mask], spacing: float, rng: np.random.Generator) -> tuple[Pixels, list[Mask]]:
+    """A film that shows more of the body on every side, and all masks there; see `surround`."""
+    margins = any_margins(pixels.shape, rng)
+    return surround(pixels, margins, spacing, rng), [np.pad(mask, (margins[:2], margins[2:])) for mask in masks]
 
 
 def _between(upper: Mask, lower: Mask) -> int:

@@ -9,6 +9,7 @@ import torch
 
 from spinefm.data.views.augmentation import EXPOSURES, augment, with_surroundings
 from spinefm.data.views.rods import LEAST_VERTEBRAE, draw_rods, takes_rods
+from spinefm.data.views.surroundings import margins_within, surround
 from spinefm.geometry.patches import crop_mask, film_patch
 from spinefm.options import check_options, check_shares
 from spinefm.structures import Mask, PatchBox, Pixels, Radiograph, Vertebra
@@ -27,22 +28,24 @@ class PatchVariation:
         exposure: A key of `EXPOSURES`.
         rods: Share, 0..1, of the patches of films from the front onto which rods and screws are drawn.
         cut: Share, 0..1, of the patches in which the film may end; see `shown_part`.
+        surrounded: Share, 0..1, of the patches in which the film goes on beyond its edges; see `surround`.
 
     Raises:
-        ValueError: If `max_rotation` is no angle to turn by, `exposure` is unknown, or `rods` or `cut` is no share.
+        ValueError: If `max_rotation` is no angle to turn by, `exposure` is unknown, or `rods`, `cut` or `surrounded` is no share.
     """
 
     max_rotation: float = 15.0
     exposure: str = "usual"
     rods: float = 0.0
     cut: float = 0.0
+    surrounded: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_rotation <= 180:
             raise ValueError(f"Expected `max_rotation` to be 0 to 180 degrees, but got {self.max_rotation}.")
         if self.exposure not in EXPOSURES:
             raise ValueError(f"Expected `exposure` to be one of {', '.join(EXPOSURES)}, but got `{self.exposure}`.")
-        check_shares(rods=self.rods, cut=self.cut)
+        check_shares(rods=self.rods, cut=self.cut, surrounded=self.surrounded)
 
 
 USUAL = PatchVariation()
@@ -103,10 +106,22 @@ def varied_patch(
     pixels = grey_patch(film, *wide)
     if variation.rods and takes_rods(film) and rng.random() < variation.rods:
         pixels = draw_rods(pixels, film, wide[0], rng)
+    if variation.surrounded and rng.random() < variation.surrounded:
+        pixels = _going_on(pixels, film, wide[0], spacing, rng)
     if variation.cut and rng.random() < variation.cut:
         shown = shown_part(len(pixels), NEAREST_EDGE * spacing * len(pixels) / wide[0].side, rng)
         pixels, masks = pixels * shown, [mask & shown for mask in masks]
     return augment(pixels, masks, rng, variation.max_rotation, MAX_ZOOM, size, variation.exposure)
+
+
+def _going_on(pixels: Pixels, film: Radiograph, box: PatchBox, spacing: float, rng: np.random.Generator) -> Pixels:
+    """The patch without black beyond the film; unchanged if it shows nothing else."""
+    margins = margins_within(box, film.size, len(pixels))
+    if margins is None:
+        return pixels
+    above, below, left, right = margins
+    film_part = pixels[above : len(pixels) - below, left : len(pixels) - right]
+    return surround(film_part, margins, spacing * len(pixels) / box.side, rng)
 
 
 def shown_part(size: int, nearest: float, rng: np.random.Generator) -> Mask:

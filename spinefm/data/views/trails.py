@@ -9,10 +9,8 @@ from torch import Tensor
 
 from spinefm.data.views.base import View, spine_centroids, spine_strides
 from spinefm.data.views.sampling import ItemKey
+from spinefm.data.views.surroundings import BEYOND
 from spinefm.structures import Radiograph
-
-BEYOND = 0.25
-"""How far beyond its edges a film may go on in training, in its width and height."""
 
 FARTHEST = 0.6
 """How far off a training trail's centroid may be along either axis, in its last steps: farther, it is a neighbour's."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spinefm.data.views import DetectionView
-from spinefm.data.views.detection import LEAST_VERTEBRAE, detection_target, part_of
+from spinefm.data.views.detection import LEAST_VERTEBRAE, detection_target, part_of, with_more_around
 from spinefm.data.views.sampling import ItemKey
 from spinefm.geometry.masks import paste_mask
 
@@ -119,3 +119,27 @@ def test_a_vertebra_of_which_less_than_half_is_on_the_part_is_none(make_film):
         assert all(part.sum() == 0 or part.sum() >= 0.5 * mask.sum() for part, mask in zip(parts, masks, strict=True))
         left_out += bool(pixels.any() and not parts[4].any())
     assert left_out
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_training_shows_more_around_as_many_films_as_told(make_film, share):
+    view = DetectionView([make_film()], training=True, seed=0, surrounded=share)
+    larger = [np.greater_equal(view[ItemKey(epoch, 0)][0].shape[1:], (161, 97)).all() for epoch in range(60)]
+    assert np.mean(larger) == pytest.approx(share, abs=0.15)
+
+
+def test_masks_lie_where_their_vertebrae_are_with_more_around(make_film):
+    film = make_film()
+    masks = [paste_mask(vertebra, film.size) for vertebra in film.vertebrae]
+    pixels, moved = with_more_around(film.pixels, masks, 18.0, np.random.default_rng(0))
+    assert all(mask.shape == pixels.shape and mask.sum() == before.sum() for mask, before in zip(moved, masks, strict=True))
+    assert all((pixels[mask] == 200).all() for mask in moved)
+
+
+def test_nothing_more_around_one_vertebra_which_has_no_spacing_and_none_without_training(make_film):
+    for view in (
+        DetectionView([make_film(levels=("L1",))], True, 0, surrounded=1.0),
+        DetectionView([make_film()], False, 0, surrounded=1.0),
+        DetectionView([make_film()], True, 0, False, surrounded=1.0),
+    ):
+        assert all(view[ItemKey(epoch, 0)][0].shape[1:] == view.films[0].size for epoch in range(5))

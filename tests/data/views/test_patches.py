@@ -96,6 +96,21 @@ def test_the_film_ends_anywhere_between_there_and_the_edge_of_the_patch():
     assert inside.min() == 20 and inside.max() > 45 and np.mean(inside < 35) > 0.6
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_the_film_goes_on_in_as_many_patches_as_told(film, monkeypatch, share):
+    monkeypatch.setattr(patches, "augment", lambda pixels, masks, *rest: (pixels, masks))
+    variation, box = PatchVariation(0.0, surrounded=share), PatchBox(-30, 60, 90)
+    bare = grey_patch(film, box, 45)
+    made = [varied_patch(film, box, 22.0, 45, np.random.default_rng(seed), variation)[0] for seed in range(150)]
+    assert all((patch[:, 16:] == bare[:, 16:]).all() for patch in made) and not bare[:, :14].any()
+    assert np.mean([patch.min() > 0 for patch in made]) == pytest.approx(share, abs=0.1)
+
+
+def test_a_patch_beyond_the_film_stays_black(film):
+    variation = PatchVariation(0.0, surrounded=1.0)
+    assert not varied_patch(film, PatchBox(300, 0, 40), 22.0, 20, np.random.default_rng(2), variation)[0].std()
+
+
 def test_a_patch_within_the_nearest_edges_shows_the_film_throughout():
     assert all(shown_part(40, nearest, np.random.default_rng(seed)).all() for seed in range(20) for nearest in (20.0, 22.0))
 
@@ -107,8 +122,9 @@ def test_a_patch_within_the_nearest_edges_shows_the_film_throughout():
         ({"max_rotation": -1.0}, "`max_rotation` to be 0 to 180 degrees, but got -1"),
         ({"rods": 2.0}, "`rods` to be 0..1, but got 2"),
         ({"cut": -0.5}, "`cut` to be 0..1, but got -0.5"),
+        ({"surrounded": 1.5}, "`surrounded` to be 0..1, but got 1.5"),
         ({"cut": None}, "`cut` to be a number, but got `null`"),
-        ({"cuts": 0.5}, "options of PatchVariation to be some of max_rotation, exposure, rods, cut, but got `cuts`"),
+        ({"cuts": 0.5}, "options of PatchVariation to be some of max_rotation, exposure, rods, cut, surrounded, but got `cuts`"),
     ],
 )
 def test_options_are_refused_by_name(options, said):

@@ -9,7 +9,8 @@ from scipy.stats import kstest, t
 
 from spinefm.data.views import TrailView
 from spinefm.data.views.sampling import ItemKey
-from spinefm.data.views.trails import BEYOND, FARTHEST, astray, reframe
+from spinefm.data.views.surroundings import BEYOND
+from spinefm.data.views.trails import FARTHEST, astray, reframe
 from spinefm.geometry.centroids import centroids_of
 from spinefm.structures import Landmark
 
