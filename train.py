@@ -48,7 +48,8 @@ register_resolvers()
 def main(config: DictConfig) -> float:
     """Train, keep the best checkpoint, publish it; returns the monitored value of the best epoch for sweepers."""
     name = component_name(config.component.module._target_)
-    check_experiment(name, HydraConfig.get().runtime.choices["experiment"])
+    for group in ("experiment", "sweep"):
+        check_meant(name, group, HydraConfig.get().runtime.choices[group])
     folder = Path(HydraConfig.get().runtime.output_dir)
     for path in ("resume", "pretrained"):
         config[path] = config[path] and str(config[path])  # digits alone arrive as a number from a command line
@@ -85,11 +86,11 @@ def main(config: DictConfig) -> float:
     return value
 
 
-def check_experiment(component: str, experiment: str | None) -> None:
-    """Make sure that an experiment is not another component's, of which it would change next to nothing; the end of its name tells."""
-    meant = str(experiment).rpartition("/")[2]
-    if meant in COMPONENTS and meant != component:
-        raise ValueError(f"Expected an experiment of {component}, but `experiment={experiment}` is of {meant}. Change one of them.")
+def check_meant(component: str, group: str, choice: str | None) -> None:
+    """Make sure that an experiment or a sweep is not another component's, of which it would change next to nothing; its name tells."""
+    meant = set(str(choice).split("/")) & set(COMPONENTS)
+    if meant and component not in meant:
+        raise ValueError(f"Expected a choice of {group} for {component}, but `{group}={choice}` is for {meant.pop()}. Change one of them.")
 
 
 def new_component(config: DictConfig, dataset: RadiographDataset) -> Component:
