@@ -225,7 +225,10 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         (["component=point_predictor", "dataset=absent"], ["dataset/absent", "aasce", "synthetic"]),
         (["component=point_predictor", "experiment=absent"], ["experiment/absent"]),
         (["component=resnet", "experiment=demo/point_predictor", *FILMS], ["for resnet", "`experiment=demo/point_predictor`"]),
-        (["component=resnet", "sweep=mask_rcnn/grid", *FILMS], ["for resnet", "`sweep=mask_rcnn/grid` is for mask_rcnn"]),
+        (
+            ["component=unet", "optimizer@component.module.optimizer=adamw", "sweep=mask_rcnn/grid", *FILMS],
+            ["for unet", "`sweep=mask_rcnn/grid` is for mask_rcnn"],
+        ),
         (["component=point_predictor", "component.module.hiden_size=3"], ["hiden_size"]),
         (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
         (
