@@ -21,7 +21,7 @@ from spinefm.data.views.rods import draw_rods, takes_rods
 from spinefm.evaluation.metrics import headline
 from spinefm.evaluation.records import record_film
 from spinefm.pipeline import InductivePipeline
-from spinefm.structures import PatchBox, Radiograph, Vertebra
+from spinefm.structures import PatchBox, Pixels, Radiograph, Vertebra
 
 Change = Callable[[Radiograph, np.random.Generator], Radiograph]
 COLUMNS = ("identification_rate", "labelled_identification_rate", "dice_identified", "false_positives_per_image")
@@ -29,6 +29,12 @@ NOISE = 25.0
 """Grey levels."""
 FRAME = 0.3
 """Of the film's height, and of its width."""
+BODY = (0.3, 0.4)
+"""Of the film's height, above and below, and of its width, to either side: films of AASCE are cropped to the spine."""
+MIRRORED = 0.25
+"""Of the film's width, to either side."""
+BLUR = 0.03
+"""Of the film's height: half of the distance of vertebrae."""
 
 
 def with_rods(film: Radiograph, rng: np.random.Generator) -> Radiograph:
@@ -59,9 +65,29 @@ def with_half_the_pixels(film: Radiograph, rng: np.random.Generator) -> Radiogra
 
 def in_a_frame(film: Radiograph, rng: np.random.Generator) -> Radiograph:
     """Black all around, on every side three tenths as wide as the film."""
-    top, left = (round(FRAME * side) for side in film.size)
-    pixels = np.pad(film.pixels, ((top, top), (left, left)))
-    return replace(film, pixels=pixels, vertebrae=tuple(vertebra.moved(left, top) for vertebra in film.vertebrae))
+    height, width = film.size
+    top, left = round(FRAME * height), round(FRAME * width)
+    return _placed(film, np.zeros((height + 2 * top, width + 2 * left), np.uint8), top, left)
+
+
+def with_more_of_the_body(film: Radiograph, rng: np.random.Generator) -> Radiograph:
+    """It goes on in the mirror, so blurred that no vertebra is to be seen there."""
+    top, left = (round(share * side) for share, side in zip(BODY, film.size, strict=True))
+    mirrored = cv2.copyMakeBorder(film.pixels, top, top, left, left, cv2.BORDER_REFLECT_101)
+    return _placed(film, np.asarray(cv2.GaussianBlur(mirrored, (0, 0), BLUR * film.size[0]), np.uint8), top, left)
+
+
+def between_mirrors(film: Radiograph, rng: np.random.Generator) -> Radiograph:
+    """To either side it goes on in the mirror, as sharp as it is."""
+    left = round(MIRRORED * film.size[1])
+    return _placed(film, np.asarray(cv2.copyMakeBorder(film.pixels, 0, 0, left, left, cv2.BORDER_REFLECT_101), np.uint8), 0, left)
+
+
+def _placed(film: Radiograph, around: Pixels, top: int, left: int) -> Radiograph:
+    """The film on a larger one."""
+    height, width = film.size
+    around[top : top + height, left : left + width] = film.pixels
+    return replace(film, pixels=around, vertebrae=tuple(vertebra.moved(left, top) for vertebra in film.vertebrae))
 
 
 def cut(film: Radiograph, rng: np.random.Generator, first: str, last: str) -> Radiograph:
@@ -90,6 +116,8 @@ CHANGES: dict[str, Change] = {
     "gamma 2.5": partial(with_gamma, gamma=2.5),
     "half the pixels": with_half_the_pixels,
     "in a black frame": in_a_frame,
+    "with more of the body": with_more_of_the_body,
+    "between mirrors": between_mirrors,
     "T1 to T12 alone": partial(cut, first="T1", last="T12"),
     "T10 to L5 alone": partial(cut, first="T10", last="L5"),
 }
