@@ -114,6 +114,16 @@ def test_a_film_that_is_cut_shows_the_same_vertebrae(film, first, last):
         assert mine.centroid == pytest.approx((theirs.centroid[0], theirs.centroid[1] - rows))
 
 
+@pytest.mark.parametrize(("name", "above"), [("in a black frame", 0.3), ("with more of the body", 0.3), ("between mirrors", 0.0)])
+def test_a_film_that_goes_on_shows_the_same_vertebrae(film, name, above):
+    larger = load_experiment("aasce/stress").CHANGES[name](film, np.random.default_rng(0))
+    assert larger.size[0] == film.size[0] + 2 * round(above * film.size[0]) and larger.size[1] >= 1.5 * film.size[1]
+    for mine, theirs in zip(larger.vertebrae, film.vertebrae, strict=True):
+        (x0, y0, x1, y1), (left, top, right, bottom) = mine.box, theirs.box
+        assert mine.level == theirs.level and y0 - top == round(above * film.size[0])
+        np.testing.assert_array_equal(larger.pixels[y0:y1, x0:x1], film.pixels[top:bottom, left:right])
+
+
 @pytest.mark.parametrize("steps", [-2, 0, 1])
 def test_one_spine_named_in_two_ways(script, film, steps):
     copy, matrix = cropped(film, 24, 32, 1.05)
