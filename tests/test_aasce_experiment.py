@@ -114,14 +114,22 @@ def test_a_film_that_is_cut_shows_the_same_vertebrae(film, first, last):
         assert mine.centroid == pytest.approx((theirs.centroid[0], theirs.centroid[1] - rows))
 
 
-@pytest.mark.parametrize(("name", "above"), [("in a black frame", 0.3), ("with more of the body", 0.3), ("between mirrors", 0.0)])
-def test_a_film_that_goes_on_shows_the_same_vertebrae(film, name, above):
+@pytest.mark.parametrize(
+    ("name", "above", "beside"), [("in a black frame", 0.3, 0.3), ("with more of the body", 0.3, 0.4), ("between mirrors", 0.0, 0.25)]
+)
+def test_a_film_that_goes_on_shows_the_same_vertebrae(film, name, above, beside):
     larger = load_experiment("aasce/stress").CHANGES[name](film, np.random.default_rng(0))
-    assert larger.size[0] == film.size[0] + 2 * round(above * film.size[0]) and larger.size[1] >= 1.5 * film.size[1]
-    for mine, theirs in zip(larger.vertebrae, film.vertebrae, strict=True):
-        (x0, y0, x1, y1), (left, top, right, bottom) = mine.box, theirs.box
-        assert mine.level == theirs.level and y0 - top == round(above * film.size[0])
-        np.testing.assert_array_equal(larger.pixels[y0:y1, x0:x1], film.pixels[top:bottom, left:right])
+    top, left = (round(share * side) for share, side in zip((above, beside), film.size, strict=True))
+    assert larger.size == (film.size[0] + 2 * top, film.size[1] + 2 * left)
+    np.testing.assert_array_equal(larger.pixels[top : top + film.size[0], left : left + film.size[1]], film.pixels)
+    assert [each.box for each in larger.vertebrae] == [each.moved(left, top).box for each in film.vertebrae]
+    margin = larger.pixels[top : top + film.size[0], :left]
+    mirrored = film.pixels[:, left:0:-1]
+    if name == "between mirrors":
+        np.testing.assert_array_equal(margin, mirrored)
+    else:
+        assert margin.any() == (name != "in a black frame")
+        assert cv2.Laplacian(margin, cv2.CV_64F).std() < 0.1 * cv2.Laplacian(mirrored, cv2.CV_64F).std()
 
 
 @pytest.mark.parametrize("steps", [-2, 0, 1])

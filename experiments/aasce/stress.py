@@ -1,7 +1,8 @@
 """How results hold on films other than usual: `python experiments/aasce/stress.py <folder of AASCE> <checkpoints> [split, val]`.
 
 Every film of a split as it is, and changed in ways that a lab meets; the segmenter is told whose outlines are wanted.
-Rods are of the kind that is drawn onto training patches, in other draws; films are cut between two vertebrae, as training may cut them.
+Rods are of the kind that is drawn onto training patches, in other draws; films are cut between two vertebrae, as training may cut them;
+those that go on stand for films that show more of the body.
 """
 
 import sys

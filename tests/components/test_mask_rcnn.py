@@ -149,3 +149,5 @@ def test_parts_of_as_many_films_are_shown_as_told(build, tiny_dataset):
     assert (view.cut, view.surrounded) == (0.4, 0.3)
     with pytest.raises(ValueError, match=r"`cut` to be 0\.\.1, but got 2"):
         build("mask_rcnn", cut=2.0)
+    with pytest.raises(ValueError, match=r"`surrounded` to be 0\.\.1, but got 2"):
+        build("mask_rcnn", surrounded=2.0)

@@ -108,7 +108,8 @@ def test_background_and_augmentation_reach_the_view(build, tiny_dataset):
     assert build("resnet").view(films, True).background_point is BACKGROUNDS["spacings"]
     options = {"augment": False, "variation": {"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2, "surrounded": 0.3}}
     view = build("resnet", background="pixels", patch_pixels=40, **options).view(films, True)
-    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments and view.variation == PatchVariation(35.0, "wide", 0.1, 0.2)
+    assert view.background_point is BACKGROUNDS["pixels"] and not view.augments
+    assert view.variation == PatchVariation(35.0, "wide", 0.1, 0.2, 0.3)
 
 
 def test_rods_for_which_there_is_no_film_are_refused(build, tiny_dataset):

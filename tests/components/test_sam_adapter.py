@@ -280,7 +280,8 @@ def test_readers_are_two_different_ones_at_least(build, readers):
 def test_training_patches_are_varied_as_told(build, make_film):
     component = build("sam_adapter", variation={"max_rotation": 35.0, "exposure": "wide", "rods": 0.1, "cut": 0.2, "surrounded": 0.3})
     levels = levels_between("T10", "L5")
-    assert component.view([replace(make_film(levels=levels), view=View.AP_SPINE)], True).variation == PatchVariation(35.0, "wide", 0.1, 0.2)
+    view = component.view([replace(make_film(levels=levels), view=View.AP_SPINE)], True)
+    assert view.variation == PatchVariation(35.0, "wide", 0.1, 0.2, 0.3)
     with pytest.raises(ValueError, match=r"films from the front .* for `rods=0.1`, but none of 1 is one"):
         component.view([make_film(levels=levels)], True)
     component.view([make_film(levels=levels)], False)

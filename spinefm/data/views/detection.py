@@ -40,7 +40,7 @@ class DetectionView(View[tuple[Tensor, dict[str, Any]]]):
             seed: See `View`.
             augment: See `View`.
             cut: Share of a training's films, 0..1, of which a part is shown; see `part_of`.
-            surrounded: Share of them that show more of the body; see `surround`.
+            surrounded: Share of them, cut or not, that go on beyond their edges; see `surround`.
         """
         super().__init__(films, training, seed, augment)
         self.cut, self.surrounded = cut, surrounded

@@ -115,7 +115,7 @@ def varied_patch(
 
 
 def _going_on(pixels: Pixels, film: Radiograph, box: PatchBox, spacing: float, rng: np.random.Generator) -> Pixels:
-    """The patch without black beyond the film; unchanged if it shows nothing else."""
+    """The patch without black beyond the film; unchanged if it shows none of the film."""
     margins = margins_within(box, film.size, len(pixels))
     if margins is None:
         return pixels

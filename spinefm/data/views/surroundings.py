@@ -8,7 +8,7 @@ from spinefm.structures import PatchBox, Pixels
 
 BEYOND = 0.5
 """How far beyond its edges a film may go on in training, in its width and height."""
-CELLS = (0.5, 2.0)
+CELLS = (1.0, 3.0)
 """Least and largest side of the squares that are as good as one pixel out there, in vertebra spacings: no vertebra is to be seen."""
 GAIN = (0.3, 1.2)
 """Of the grey values out there."""
@@ -35,7 +35,7 @@ def margins_within(box: PatchBox, size: tuple[int, int], patch_size: int) -> Mar
     """
     scale = patch_size / box.side
     lost = np.array([-box.y, box.y + box.side - size[0], -box.x, box.x + box.side - size[1]])
-    above, below, left, right = np.where(lost > 0, np.ceil(lost * scale) + 1, 0).astype(int)  # the last pixel is half black
+    above, below, left, right = np.where(lost > 0, np.ceil(lost * scale) + 1, 0).astype(int)  # one more: resizing mixed the last with black
     return (int(above), int(below), int(left), int(right)) if max(above + below, left + right) < patch_size else None
 
 
@@ -44,12 +44,12 @@ def surround(pixels: Pixels, margins: Margins, spacing: float, rng: np.random.Ge
 
     Args:
         pixels: (H, W), neither 0.
-        margins: How far.
+        margins: What is added.
         spacing: Distance of vertebrae, roughly, pixels.
         rng: Source of all randomness.
 
     Returns:
-        The larger picture.
+        (above + H + below, left + W + right), in which the picture is as it was.
     """
     above, below, left, right = margins
     mirrored = np.asarray(cv2.copyMakeBorder(pixels, above, below, left, right, cv2.BORDER_REFLECT_101), dtype=np.float32)

@@ -271,10 +271,11 @@ def test_campaigns_are_told_by_the_dates_in_names(stem, who):
 
 def test_the_official_test_films_are_a_data_set_of_their_own(layout):
     layout.add(1).add(2).write()
-    AasceLayout(layout.root, "test").add(3).write()
+    AasceLayout(layout.root, "test").add(3, angles=(20.0, 10.0, 5.0)).write()
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         dataset = instantiate(compose("check", ["dataset=aasce_test", f"dataset.root={layout.root}", "dataset.cache_dir=null"]).dataset)
     assert {split: [film.patient_id for film in dataset.split(split)] for split in SPLITS} == {"train": [], "val": [], "test": ["3"]}
+    assert dataset.split("test")[0].cobb_angles == (20.0, 10.0, 5.0)
     assert len(layout.open()) == 2
 
 
