@@ -115,9 +115,9 @@ def varied_patch(
 
 
 def _going_on(pixels: Pixels, film: Radiograph, box: PatchBox, spacing: float, rng: np.random.Generator) -> Pixels:
-    """The patch without black beyond the film; unchanged if it shows none of the film."""
+    """The patch without black beyond the film; unchanged if it shows nothing else, or nothing of that."""
     margins = margins_within(box, film.size, len(pixels))
-    if margins is None:
+    if margins is None or not any(margins):
         return pixels
     above, below, left, right = margins
     film_part = pixels[above : len(pixels) - below, left : len(pixels) - right]
