@@ -117,7 +117,7 @@ def tiny_modules():
             "score_threshold": 0.0,
             "mask_threshold": 0.0,
         },
-        "resnet": {"optimizer": _ADAM, "architecture": "resnet18", "input_size": 32},
+        "resnet": {"optimizer": _ADAM, "architecture": "resnet10", "input_size": 32},
         "point_predictor": {"optimizer": _ADAM, "hidden_size": 8},
         "sam_adapter": {
             "optimizer": _ADAM,
@@ -221,7 +221,7 @@ def tiny_sizes(tiny_modules, tmp_path):
     size = tiny_modules["mask_rcnn"]["size"]
     return {
         "mask_rcnn": lambda arguments: [*flattened(size, "component.module.size"), "component.module.coco_weights=false"],
-        "resnet": lambda arguments: ["component.module.architecture=resnet18", "component.module.input_size=32"],
+        "resnet": lambda arguments: ["component.module.architecture=resnet10", "component.module.input_size=32"],
         "point_predictor": lambda arguments: [],
         "sam_adapter": segmenter,
         "unet": lambda arguments: [*flattened({"input_height": 64, "input_width": 32, "widths": [4, 8, 8]}, "component.module")],
