@@ -23,8 +23,8 @@ def test_the_inductive_pipeline_has_all_four(untrained):
     assert isinstance(loaded, EitherPolarity) and isinstance(loaded.pipeline.pipeline, InductivePipeline)
     pipeline = loaded.pipeline.pipeline
     crew = pipeline.crew
-    assert [crew.detector.name, pipeline.classifier.name, crew.predictor.name] == ["mask_rcnn", "resnet", "point_predictor"]
-    assert pipeline.rules.max_steps == 7 and not crew.detector.training
+    assert [pipeline.detector.name, pipeline.classifier.name, crew.predictor.name] == ["mask_rcnn", "resnet", "point_predictor"]
+    assert pipeline.rules.max_steps == 7 and not pipeline.detector.training
     assert pipeline.classifier.classes == ("background", "vertebra", "T12", "L5")
 
 

@@ -7,10 +7,12 @@ from typing import ClassVar
 from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.options import check_shares
 from spinefm.pipeline.base_case import without_duplicates
+from spinefm.pipeline.cropping import on_whole
 from spinefm.pipeline.examination import classify_places, places_along
+from spinefm.pipeline.first_look import FirstLook, first_look
 from spinefm.pipeline.labelling import LevelRules, assign_levels
 from spinefm.pipeline.protocols import Classifier, Detector, SpinePipeline
-from spinefm.structures import Detections, Failure, Radiograph, Spine
+from spinefm.structures import Failure, Radiograph, Spine
 
 
 class DetectorOnlyPipeline(SpinePipeline):
@@ -53,16 +55,16 @@ class DetectorOnlyPipeline(SpinePipeline):
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        return (self._spine(film, *self.detector.detect([film])) for film in films)
+        return (self._spine(film, first_look(film, self.detector)) for film in films)
 
-    def _spine(self, film: Radiograph, detections: Detections) -> Spine:
-        confident = [vertebra for vertebra in detections.vertebrae if vertebra.confidence >= self.score_threshold]
+    def _spine(self, film: Radiograph, look: FirstLook) -> Spine:
+        confident = [vertebra for vertebra in look.detections.vertebrae if vertebra.confidence >= self.score_threshold]
         kept = without_duplicates(confident, self.max_overlap)
         # A single vertebra has no spacing, and without one no patch can be cut to look at it.
         if len(kept) < 2:
             return Spine(film.film_id, film.size, failure=Failure.TOO_FEW_DETECTIONS)
         ordered = [kept[i] for i in principal_axis_order(centroids_of(kept))]
-        probabilities = classify_places(self.classifier, places_along(film, ordered))
+        probabilities = classify_places(self.classifier, places_along(look.film, ordered))
         classes, terminals = self.classifier.classes, self.classifier.terminals
         # That patches overlap does not count here: where vertebrae were missed, too many would be left without a level.
         labelling = assign_levels(probabilities, classes, terminals, slice(None), self.level_rules)
@@ -70,4 +72,4 @@ class DetectorOnlyPipeline(SpinePipeline):
             replace(vertebra, level=level, confidence=vertebra.confidence * trust)
             for vertebra, level, trust in zip(ordered, labelling.levels, labelling.trust, strict=True)
         )
-        return Spine(film.film_id, film.size, vertebrae)
+        return on_whole(film, Spine(film.film_id, film.size, vertebrae), look.part)

@@ -10,14 +10,16 @@ import numpy as np
 from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
+from spinefm.pipeline.cropping import on_whole
 from spinefm.pipeline.examination import Examiner, Finding, patch_overlap, places_along
+from spinefm.pipeline.first_look import FirstLook, first_look
 from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.pipeline.walk import InductionRules, Walk, both_walks
-from spinefm.pipeline.wavefront import Crew, Detect, Examine, Procedure, run_wavefront
+from spinefm.pipeline.wavefront import Crew, Examine, Procedure, run_wavefront
 from spinefm.structures import Detections, Failure, Radiograph, Spine, StopReason
 
 
@@ -88,7 +90,7 @@ class InductivePipeline(SpinePipeline):
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {number}.")
         self.classifier = resnet
         examiner = Examiner(_shown(sam_adapter, upright, mirrored), resnet, mask_threshold, refinements, tolerance, background_above)
-        self.crew = Crew(mask_rcnn, point_predictor, examiner)
+        self.detector, self.crew = mask_rcnn, Crew(point_predictor, examiner)
         self.rules = InductionRules(
             max_steps,
             max_overlap,
@@ -107,13 +109,16 @@ class InductivePipeline(SpinePipeline):
         return run_wavefront((self._examined(film) for film in films), self.crew, self.films_at_once)
 
     def _examined(self, film: Radiograph) -> Procedure[Spine]:
-        detections = yield Detect(film)
-        base = yield from self._find_base(film, detections)
+        look = self._look(film)
+        base = yield from self._find_base(look.film, look.detections)
         if isinstance(base, Failure):
             return Spine(film.film_id, film.size, failure=base)
-        up, down = both_walks(film, base, self.rules)
+        up, down = both_walks(look.film, base, self.rules)
         yield from walk_on((up, down), self.crew.predictor.context)
-        return self._spine(up, down)
+        return on_whole(film, self._spine(up, down), look.part)
+
+    def _look(self, film: Radiograph) -> FirstLook:
+        return first_look(film, self.detector)
 
     def _find_base(self, film: Radiograph, detections: Detections) -> Procedure[list[Finding] | Failure]:
         """The first base case, from head to foot, in which every member holds as a vertebra of its own."""

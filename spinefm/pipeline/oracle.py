@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from spinefm.anatomy import BACKGROUND, VERTEBRA
 from spinefm.geometry.patches import crop_mask
 from spinefm.options import check_options
+from spinefm.pipeline.first_look import FirstLook
 from spinefm.pipeline.inductive import InductivePipeline
 from spinefm.pipeline.protocols import Classifier, NextPoint, Segmenter
 from spinefm.structures import CENTROID, Detections, Patches, Point, Radiograph, Spine, Trails, Vertebra
@@ -32,17 +33,15 @@ class Truth:
 
     films: dict[str, Radiograph] = field(default_factory=dict)
 
-    def known(self, films: Iterable[Radiograph]) -> Iterator[Radiograph]:
-        """The films, known from when they are taken.
+    def learn(self, film: Radiograph) -> None:
+        """Know a film from now on.
 
         Raises:
-            ValueError: If one is not annotated.
+            ValueError: If it is not annotated.
         """
-        for film in films:
-            if not film.vertebrae:
-                raise ValueError(f"Expected annotated films for `pipeline=oracle`, but `{film.film_id}` is not. Use `pipeline=inductive`.")
-            self.films[film.film_id] = film
-            yield film
+        if not film.vertebrae:
+            raise ValueError(f"Expected annotated films for `pipeline=oracle`, but `{film.film_id}` is not. Use `pipeline=inductive`.")
+        self.films[film.film_id] = film
 
     def nearest(self, film_id: str, point: Point) -> int:
         """Index of the true vertebra whose centroid is nearest."""
@@ -64,15 +63,12 @@ class Truth:
         return next(near, None)
 
 
-@dataclass
 class TrueDetections:
     """Detects every true vertebra."""
 
-    truth: Truth
-
     def detect(self, films: Sequence[Radiograph]) -> list[Detections]:
         """See `Detector`."""
-        return [Detections(tuple(replace(v, level=None) for v in self.truth.films[film.film_id].vertebrae)) for film in films]
+        return [Detections(tuple(replace(v, level=None) for v in film.vertebrae)) for film in films]
 
 
 @dataclass
@@ -164,7 +160,7 @@ class OraclePipeline(InductivePipeline):
 
     def _oracle(self, name: str, component: Any) -> Any:
         if name == "mask_rcnn":
-            return TrueDetections(self.truth)
+            return TrueDetections()
         if name == "point_predictor":
             predictor: NextPoint = component
             return TruePoints(self.truth, predictor.context)
@@ -172,6 +168,11 @@ class OraclePipeline(InductivePipeline):
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`; films have to be annotated."""
-        for spine in super().stream(self.truth.known(films)):
+        for spine in super().stream(films):
             yield spine
             self.truth.films.pop(spine.film_id, None)
+
+    def _look(self, film: Radiograph) -> FirstLook:
+        look = super()._look(film)
+        self.truth.learn(look.film)
+        return look

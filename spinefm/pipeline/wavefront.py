@@ -14,17 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from spinefm.pipeline.examination import Examiner, Finding, Place
-from spinefm.pipeline.protocols import Detector, NextPoint
-from spinefm.structures import Detections, Point, Radiograph, Spine, StopReason, Trails
+from spinefm.pipeline.protocols import NextPoint
+from spinefm.structures import Point, Radiograph, Spine, StopReason, Trails
 
 ResultT = TypeVar("ResultT")
-
-
-@dataclass(frozen=True)
-class Detect:
-    """Which rough vertebrae are there? Answered by `Detections`."""
-
-    film: Radiograph
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Examine:
     places: Sequence[Place]
 
 
-Question = Detect | Predict | Examine
+Question = Predict | Examine
 Procedure = Generator[Question, Any, ResultT]
 """What is done with one film, and what comes out."""
 
@@ -57,18 +50,12 @@ class Crew:
     """The components that answer.
 
     Attributes:
-        detector: Answers `Detect`.
         predictor: Answers `Predict`.
         examiner: Answers `Examine`.
     """
 
-    detector: Detector
     predictor: NextPoint
     examiner: Examiner
-
-    def detect(self, questions: Sequence[Detect]) -> list[Detections]:
-        """One answer per question."""
-        return self.detector.detect([question.film for question in questions])
 
     def predict(self, questions: Sequence[Predict]) -> list[list[Point]]:
         """One answer per question, all of them in one call."""
@@ -89,7 +76,6 @@ class Crew:
     def answer(self, kind: type[Question], questions: Sequence[Any]) -> Sequence[Any]:
         """One answer per question of that kind."""
         answers: dict[type[Question], Callable[[Sequence[Any]], Sequence[Any]]] = {
-            Detect: self.detect,
             Predict: self.predict,
             Examine: self.examine,
         }
@@ -131,13 +117,13 @@ def run_wavefront(procedures: Iterable[Procedure[Spine]], crew: Crew, capacity: 
             tasks.pop(0)
             yield result
         # New ones ask for an examination first, as those under way do next.
-        _admit(coming, tasks, crew, capacity)
+        _admit(coming, tasks, capacity)
         if not tasks:
             return
         _answer(tasks, Examine, crew)
 
 
-def _admit(coming: Iterator[Procedure[Spine]], tasks: list[_Task], crew: Crew, capacity: int) -> None:
+def _admit(coming: Iterator[Procedure[Spine]], tasks: list[_Task], capacity: int) -> None:
     """Fill up with new procedures, up to their first examination."""
     while sum(task.result is None for task in tasks) < capacity and len(tasks) < 2 * capacity:
         procedure = next(coming, None)
@@ -145,7 +131,6 @@ def _admit(coming: Iterator[Procedure[Spine]], tasks: list[_Task], crew: Crew, c
             return
         tasks.append(_Task(procedure))
         tasks[-1].go_on()
-        _answer(tasks, Detect, crew)
 
 
 def _answer(tasks: Iterable[_Task], kind: type[Question], crew: Crew) -> bool:

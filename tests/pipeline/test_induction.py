@@ -47,7 +47,7 @@ def walk(film=FILM, base=slice(3, 6), predictor=None, segmenter=None, classifier
     walks = both_walks(film, findings, InductionRules(**{"terminals": classifier.terminals} | rules))
     examiner = Examiner(segmenter or OracleSegmenter([film]), classifier)
     predictor = predictor or OraclePredictor([film])
-    answered(walk_on(walks, predictor.context), Crew(None, predictor, examiner))
+    answered(walk_on(walks, predictor.context), Crew(predictor, examiner))
     return walks
 
 
@@ -202,7 +202,7 @@ def test_certain_background_ends_a_walk_at_once():
     segmenter.truth = OracleSegmenter([film]).truth
     examiner = Examiner(segmenter, OracleClassifier([film]), background_above=0.9)
     walks = both_walks(film, [Finding(v, np.ones(4), "vertebra") for v in film.vertebrae[1:4]], InductionRules(patience=2))
-    answered(walk_on(walks, 3), Crew(None, OraclePredictor([film]), examiner))
+    answered(walk_on(walks, 3), Crew(OraclePredictor([film]), examiner))
     assert {each.stop for each in walks} <= {StopReason.BACKGROUND, StopReason.BORDER} and segmenter.patches == 2
 
 

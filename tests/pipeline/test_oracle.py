@@ -59,7 +59,7 @@ def test_each_component_is_needed(missing):
 def test_none_replaces_none():
     parts = hopeless()
     pipeline = OraclePipeline("none", **parts, **EXACT)
-    assert [pipeline.crew.detector, pipeline.classifier, pipeline.crew.predictor, pipeline.crew.examiner.segmenter] == [
+    assert [pipeline.detector, pipeline.classifier, pipeline.crew.predictor, pipeline.crew.examiner.segmenter] == [
         parts[name] for name in ("mask_rcnn", "resnet", "point_predictor", "sam_adapter")
     ]
     assert pipeline(FILMS)[0].failure is Failure.TOO_FEW_DETECTIONS
@@ -98,7 +98,7 @@ def test_a_landmark_without_a_mask_has_its_class():
     """C2 of CSXA: a centroid, and nothing to draw."""
     film = replace(FILMS[0], vertebrae=FILMS[0].vertebrae[1:], landmarks=(Landmark("C2", CENTROID, FILMS[0].vertebrae[0].centroid),))
     pipeline = OraclePipeline(EVERYTHING, **hopeless())
-    list(pipeline.truth.known([film]))
+    pipeline.truth.learn(film)
     x, y = film.landmarks[0].point
     assert pipeline.truth.level_at("a", (x, y)) == "C2" and pipeline.truth.vertebra_at("a", (x, y)) is None
     assert pipeline.truth.level_at("a", (x + 60, y)) is None
@@ -107,7 +107,7 @@ def test_a_landmark_without_a_mask_has_its_class():
 @pytest.mark.parametrize("order", [1, -1])
 def test_points_go_straight_on_beyond_either_end(order):
     pipeline = OraclePipeline("point_predictor", **hopeless())
-    list(pipeline.truth.known(FILMS[:1]))
+    pipeline.truth.learn(FILMS[0])
     trail = np.array([vertebra.centroid for vertebra in FILMS[0].vertebrae])[::order].copy()
     for _ in range(3):
         (following,) = pipeline.crew.predictor.predict_next(Trails(torch.from_numpy(trail[None, -3:]), torch.zeros(1, 2), ("a",))).numpy()
@@ -130,7 +130,7 @@ def test_masks_of_large_vertebrae_are_nearly_exact():
     mask = np.hypot(*(np.mgrid[:281, :301] - np.array([[[140]], [[150]]]))) < 130
     film = Radiograph("large", np.zeros((1200, 1100), dtype=np.uint8), (Vertebra(mask, (400, 500), (550.5, 640.5), "C3"),))
     pipeline = OraclePipeline(EVERYTHING, **hopeless() | {"sam_adapter": DiscSegmenter(patch_rule=PatchRule(pixels=900))})
-    list(pipeline.truth.known([film]))
+    pipeline.truth.learn(film)
     (found,) = pipeline.crew.examiner.examine([Place(film, (552.0, 640.0), 300.0)])
     assert mask_dice(found.vertebra, film.vertebrae[0]) > 0.99 and found.name == "vertebra"
 

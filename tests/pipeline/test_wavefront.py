@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinefm.pipeline.examination import Examiner, Place
-from spinefm.pipeline.wavefront import Crew, Detect, Examine, Predict, run_wavefront
-from tests.oracles import OracleClassifier, OracleDetector, OraclePredictor, OracleSegmenter, make_film
+from spinefm.pipeline.wavefront import Crew, Examine, Predict, run_wavefront
+from tests.oracles import OracleClassifier, OraclePredictor, OracleSegmenter, make_film
 
 
 class Counting(Crew):
@@ -19,7 +19,7 @@ class Counting(Crew):
 
 
 CALLS = []
-CREW = Counting(None, None, None)
+CREW = Counting(None, None)
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +28,9 @@ def no_calls():
 
 
 def procedure(number, rounds, log=None):
-    """Asks to detect, then so many times to examine and predict; gives its number."""
+    """Asks so many times to examine and predict; gives its number."""
     if log is not None:
         log.append(number)
-    assert (yield Detect(number)) == ("Detect", Detect(number))
     for step in range(rounds):
         assert (yield Examine((number, step))) == ("Examine", Examine((number, step)))
         assert (yield Predict(number, (step,))) == ("Predict", Predict(number, (step,)))
@@ -89,7 +88,7 @@ def test_nothing_to_do():
 @pytest.fixture
 def crew():
     films = [make_film("a"), make_film("b")]
-    return films, Crew(OracleDetector(films), OraclePredictor(films), Examiner(OracleSegmenter(films), OracleClassifier(films)))
+    return films, Crew(OraclePredictor(films), Examiner(OracleSegmenter(films), OracleClassifier(films)))
 
 
 def test_questions_of_several_films_are_answered_in_one_call_each(crew):
@@ -107,4 +106,3 @@ def test_questions_of_several_films_are_answered_in_one_call_each(crew):
         [],
         [second.vertebrae[2].box],
     ]
-    assert [len(each.vertebrae) for each in crew.detect([Detect(first), Detect(second)])] == [len(f.vertebrae) for f in (first, second)]

@@ -1,0 +1,67 @@
+"""Where on a film the spine is: films that show much else are cropped to it, as those of a training are.
+
+Networks tell where on a spine they are by where on the film, too, and in the distance they take a shoulder for a vertebra.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinefm.geometry.centroids import centroids_of, local_spacings, principal_axis_order
+from spinefm.pipeline.base_case import without_duplicates
+from spinefm.pipeline.cropping import Part, cropped
+from spinefm.pipeline.protocols import Detector
+from spinefm.structures import Detections, Radiograph
+
+LEAST = 9
+"""Vertebrae that have to be detected, half of a spine, before a film is cropped to them: of fewer, too many may have been missed."""
+MAX_OVERLAP = 0.3
+"""Mask IoU above which two detections are one vertebra."""
+MARGIN = 3.0
+"""Left around what was detected, for what was not, in vertebra spacings."""
+LARGEST = 0.75
+"""Share of a film up to which a part of it is worth while."""
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What is seen of a film at first.
+
+    Attributes:
+        part: What of the film is looked at.
+        film: That part.
+        detections: Rough vertebrae, pixels of the part.
+    """
+
+    part: Part
+    film: Radiograph
+    detections: Detections
+
+
+def first_look(film: Radiograph, detector: Detector) -> FirstLook:
+    """Detect vertebrae, and once more around the spine if the film shows much else."""
+    (detections,) = detector.detect([film])
+    part = around_spine(detections, film.size)
+    seen = cropped(film, part)
+    if seen is not film:
+        (detections,) = detector.detect([seen])
+    return FirstLook(part, seen, detections)
+
+
+def around_spine(detections: Detections, size: tuple[int, int]) -> Part:
+    """What of a film lies around its spine; all of it where little else is to be seen, or less than half of a spine was detected.
+
+    Args:
+        detections: Of the film.
+        size: (H, W) of it.
+    """
+    height, width = size
+    found = without_duplicates(detections.vertebrae, MAX_OVERLAP)
+    if len(found) < LEAST:
+        return 0, 0, width, height
+    centroids = centroids_of(found)
+    margin = MARGIN * np.median(local_spacings(centroids[principal_axis_order(centroids)]))
+    boxes = np.array([vertebra.box for vertebra in found])
+    x0, y0 = (boxes[:, :2].min(0) - margin).clip(0).astype(int).tolist()
+    x1, y1 = (boxes[:, 2:].max(0) + margin).clip(max=(width, height)).astype(int).tolist()
+    return (x0, y0, x1, y1) if (x1 - x0) * (y1 - y0) <= LARGEST * width * height else (0, 0, width, height)
