@@ -17,7 +17,7 @@ LEAST = 9
 """Vertebrae that have to be detected, half of a spine, before a film is cropped to them: of fewer, too many may have been missed."""
 MAX_OVERLAP = 0.3
 """Mask IoU above which two detections are one vertebra."""
-MARGIN = 3.0
+MARGIN = 2.0
 """Left around what was detected, for what was not, in vertebra spacings."""
 LARGEST = 0.75
 """Share of a film up to which a part of it is worth while."""
