@@ -1,6 +1,6 @@
-"""Where on a film the spine is: films that show much else are cropped to it, as those of a training are.
+"""Where on a film the spine is: one that shows much else is cropped to it.
 
-Networks tell where on a spine they are by where on the film, too, and in the distance they take a shoulder for a vertebra.
+Networks tell where on a spine they are by where on the film, too.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from spinefm.pipeline.protocols import Detector
 from spinefm.structures import Detections, Radiograph
 
 LEAST = 9
-"""Vertebrae that have to be detected, half of a spine, before a film is cropped to them: of fewer, too many may have been missed."""
+"""Vertebrae that have to be detected, half of T1 to L5, before a film is cropped to them: of fewer, too many may have been missed."""
 MAX_OVERLAP = 0.3
 """Mask IoU above which two detections are one vertebra."""
 MARGIN = 2.0
 """Left around what was detected, for what was not, in vertebra spacings."""
 LARGEST = 0.75
-"""Share of a film up to which a part of it is worth while."""
+"""Share of a film up to which a part of it is worth a second look."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def first_look(film: Radiograph, detector: Detector) -> FirstLook:
 
 
 def around_spine(detections: Detections, size: tuple[int, int]) -> Part:
-    """What of a film lies around its spine; all of it where little else is to be seen, or less than half of a spine was detected.
+    """What of a film lies around its spine; all of it where little else is to be seen, or fewer than `LEAST` vertebrae.
+
+    What is detected far from the spine makes the part larger, or leaves the film as it is, but loses nothing of the spine.
 
     Args:
         detections: Of the film.

@@ -173,6 +173,7 @@ class OraclePipeline(InductivePipeline):
             self.truth.films.pop(spine.film_id, None)
 
     def _look(self, film: Radiograph) -> FirstLook:
+        self.truth.learn(film)  # what is not annotated is refused before anything is detected on it
         look = super()._look(film)
         self.truth.learn(look.film)
         return look

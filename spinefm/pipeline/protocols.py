@@ -12,7 +12,7 @@ from spinefm.structures import Detections, Patches, Radiograph, Spine, Trails
 
 
 class Detector(Protocol):
-    """Finds rough vertebrae on whole films."""
+    """Finds rough vertebrae on films, or on parts of them."""
 
     def detect(self, films: Sequence[Radiograph]) -> list[Detections]:
         """One set of detections per film."""

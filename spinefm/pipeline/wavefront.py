@@ -1,4 +1,4 @@
-"""Many films at once, one batched call per component and step: a new film enters whenever one is done.
+"""Many films at once, one batched call per component and step once they are detected: a new film enters whenever one is done.
 
 What a pipeline does with one film is written down as a generator that asks questions and is sent the answers, as if it were alone.
 Here the questions of all films under way are answered together, so that batches stay full to the end and nothing depends on who else is

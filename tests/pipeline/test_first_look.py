@@ -50,6 +50,18 @@ def test_what_is_detected_twice_changes_nothing(wide):
     assert around_spine(twice, wide.size) == around_spine(Detections(wide.vertebrae), wide.size)
 
 
+def test_nine_vertebrae_are_enough(wide):
+    assert (
+        around_spine(Detections(wide.vertebrae[:9]), wide.size)[3] < around_spine(Detections(wide.vertebrae), wide.size)[3] < wide.size[0]
+    )
+
+
+def test_a_stray_detection_makes_the_part_larger(wide):
+    stray = wide.vertebrae[0].moved(100 - wide.vertebrae[0].box[0], 0)
+    usual, larger = (around_spine(Detections(found), wide.size) for found in (wide.vertebrae, (*wide.vertebrae, stray)))
+    assert 0 <= larger[0] < usual[0] and larger[1:] == usual[1:]
+
+
 @pytest.mark.parametrize("number", [0, 1, 8])
 def test_a_film_on_which_little_is_detected_stays_whole(wide, number):
     assert around_spine(Detections(wide.vertebrae[:number]), wide.size) == (0, 0, *wide.size[::-1])
