@@ -39,19 +39,21 @@ class FirstLook:
 
 
 def first_look(film: Radiograph, detector: Detector) -> FirstLook:
-    """Detect vertebrae, and once more around the spine if the film shows much else."""
+    """Detect vertebrae, and once more around the spine if the film shows much else, unless too few are found there."""
     (detections,) = detector.detect([film])
+    whole = FirstLook((0, 0, *film.size[::-1]), film, detections)
     part = around_spine(detections, film.size)
-    seen = cropped(film, part)
-    if seen is not film:
-        (detections,) = detector.detect([seen])
-    return FirstLook(part, seen, detections)
+    if part == whole.part:
+        return whole
+    closer = cropped(film, part)
+    (detections,) = detector.detect([closer])
+    return FirstLook(part, closer, detections) if len(detections.vertebrae) >= LEAST else whole
 
 
 def around_spine(detections: Detections, size: tuple[int, int]) -> Part:
     """What of a film lies around its spine; all of it where little else is to be seen, or fewer than `LEAST` vertebrae.
 
-    What is detected far from the spine makes the part larger, or leaves the film as it is, but loses nothing of the spine.
+    What is detected far from the spine makes the part larger, or leaves the film as it is.
 
     Args:
         detections: Of the film.

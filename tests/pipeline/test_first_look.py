@@ -93,6 +93,19 @@ def test_a_film_is_looked_at_again_where_the_spine_is(wide):
     assert look.detections.vertebrae[0].box == wide.vertebrae[0].moved(-x0, -y0).box
 
 
+class LosesThem(Counting):
+    """Detects eight at most on any film but the first."""
+
+    def detect(self, films):
+        found = super().detect(films)
+        return found if len(self.sizes) == 1 else [Detections(each.vertebrae[:8]) for each in found]
+
+
+def test_a_film_stays_whole_where_less_is_found_nearer(wide):
+    look = first_look(wide, LosesThem())
+    assert look.film is wide and look.part == (0, 0, *wide.size[::-1]) and len(look.detections.vertebrae) == len(THORACIC)
+
+
 def boxes(spine):
     return [(vertebra.level, vertebra.box) for vertebra in spine.vertebrae]
 
