@@ -62,8 +62,8 @@ def test_it_says_what_it_wrote_and_what_hides_it(published, tmp_path, capsys):
     (folder / "sam_adapter.ckpt").unlink()
     run("ship", tmp_path, "checkpoints=aasce", "output=aasce")
     said = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(rf"resnet: {folder}/resnet\.safetensors, 22\.\d MB \(in this folder, resnet\.ckpt goes before it\)", said[1])
-    assert len(said) == 4 and re.fullmatch(rf"Together: 32\.\d MB; SHA-256 in {folder}/SHA256SUMS", said[-1])
+    assert re.fullmatch(rf"resnet: {folder}/resnet\.safetensors, 9\.\d MB \(in this folder, resnet\.ckpt goes before it\)", said[1])
+    assert len(said) == 4 and re.fullmatch(rf"Together: 19\.\d MB; SHA-256 in {folder}/SHA256SUMS", said[-1])
     assert names(folder) == names(published) - {"sam_adapter.ckpt"} | ALL - {"sam_adapter.safetensors", "unet.safetensors"} | {"SHA256SUMS"}
 
 
