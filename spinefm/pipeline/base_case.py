@@ -11,6 +11,8 @@ from spinefm.geometry.centroids import centroids_of, principal_axis_order
 from spinefm.geometry.masks import mask_iou
 from spinefm.structures import Detections, Vertebra
 
+MAX_OVERLAP = 0.3
+"""Mask IoU above which two detections are one vertebra."""
 MAX_GAP_RATIO = 1.6
 """Neighbouring gaps of a spine differ by less than this."""
 GAP_RANGE = (0.6, 1.7)
@@ -21,7 +23,7 @@ MAX_RUNS = 2024
 """Bound on the runs that are looked at: all threes of the 24 most confident detections, longer runs of fewer."""
 
 
-def base_cases(detections: Detections, length: int = 3, max_overlap: float = 0.3) -> list[tuple[Vertebra, ...]]:
+def base_cases(detections: Detections, length: int = 3, max_overlap: float = MAX_OVERLAP) -> list[tuple[Vertebra, ...]]:
     """Runs of neighbouring vertebrae among the detections, the most promising first.
 
     Detections are ordered along their principal axis. Runs that look like a piece of a spine come first – evenly spaced, by a

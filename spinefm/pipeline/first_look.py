@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinefm.geometry.centroids import centroids_of, local_spacings, principal_axis_order
-from spinefm.pipeline.base_case import without_duplicates
+from spinefm.pipeline.base_case import MAX_OVERLAP, without_duplicates
 from spinefm.pipeline.cropping import Part, cropped
 from spinefm.pipeline.protocols import Detector
 from spinefm.structures import Detections, Radiograph
 
 LEAST = 9
 """Vertebrae that have to be detected, half of T1 to L5, before a film is cropped to them: of fewer, too many may have been missed."""
-MAX_OVERLAP = 0.3
-"""Mask IoU above which two detections are one vertebra."""
 MARGIN = 2.0
 """Left around what was detected, for what was not, in vertebra spacings."""
 LARGEST = 0.75
