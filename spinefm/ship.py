@@ -16,6 +16,7 @@ from rich.console import Console
 
 from spinefm.components import COMPONENTS
 from spinefm.components.base import COMPONENT_KEY, RUN_KEY, read_checkpoint
+from spinefm.components.resnet import FRAMINGS_KEY
 from spinefm.components.sam_adapter import FOUNDATION_KEY
 from spinefm.conf import CONF
 from spinefm.files.shipped_files import OWN, SUMS, WEIGHTS_KEY, find_checkpoint, write_shipped_files
@@ -26,7 +27,7 @@ from spinefm.running.failures import run_script
 ARGUMENTS_KEY = "hyper_parameters"
 SOURCE_KEY = "checkpoint_sha256"
 """Names the checkpoint that a shipped file was made of, as evaluations of that one do."""
-KEPT = (COMPONENT_KEY, RUN_KEY, FOUNDATION_KEY, SOURCE_KEY, WEIGHTS_KEY)
+KEPT = (COMPONENT_KEY, RUN_KEY, FOUNDATION_KEY, FRAMINGS_KEY, SOURCE_KEY, WEIGHTS_KEY)
 """What is shipped beside the arguments. All else concerns the training, and may name folders of the machine it ran on."""
 
 

@@ -145,7 +145,8 @@ class Radiograph:
         landmarks: Points of vertebrae that have no mask.
         remarks: What was mended when it was read.
         cobb_angles: Known Cobb angles; None where there are none.
-        reader: Who annotated it, or whose outlines are asked for; None where nobody in particular.
+        reader: Who annotated it, or as whose it is to be read: whose outlines are asked for, and as whose films are framed; None where
+            nobody in particular.
     """
 
     film_id: str

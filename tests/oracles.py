@@ -4,6 +4,7 @@ The components keep the protocols of `spinefm.pipeline.protocols`.
 """
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ CPU = torch.device("cpu")
 
 
 class OracleClassifier:
-    device = CPU
+    device, framings = CPU, MappingProxyType({})
 
     def __init__(self, films, classes=LANDMARKS, terminals=("C2", "S1"), patch_rule=RULE, certainty=0.95):
         self.truth, self.classes, self.terminals, self.patch_rule = Truth(films), classes, terminals, patch_rule
@@ -165,7 +166,7 @@ class BrightSegmenter:
 class SameClassifier:
     """One row of probabilities for everything."""
 
-    terminals, input_size, patch_rule, device = (), 4, RULE, CPU
+    terminals, framings, input_size, patch_rule, device = (), MappingProxyType({}), 4, RULE, CPU
 
     def __init__(self, *probabilities, classes=("background", "vertebra")):
         self.probabilities, self.classes = torch.tensor(probabilities), classes

@@ -11,6 +11,8 @@ import torch
 from spinefm.data.datasets.aasce import LEVELS
 from spinefm.data.synthetic.dataset import SyntheticDataset
 from spinefm.evaluation.records import record_film
+from spinefm.files.shipped_files import read_shipped_file, write_shipped_files
+from spinefm.geometry.framing import LEAST_FILMS, Framing, margins_of
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.geometry.patches import PatchRule
 from spinefm.structures import SPLITS, Radiograph
@@ -156,6 +158,37 @@ def test_pairs_are_named_differently_until_names_are_moved(script, film):
     assert script.names_that_differ(pairs).startswith("1 of 3 pairs of 3 patients are named differently, 0.333, 0.000 to ")
     assert script.names_that_differ(pairs, {"1b": 1}).startswith("0 of 3 pairs of 3 patients")
     assert script.names_that_differ(pairs, {"1a": -1, "2a": 1}).startswith("1 of 3 pairs of 3 patients")
+
+
+@pytest.mark.parametrize("steps", [-2, -1, 0, 1, 2])
+def test_names_move_to_where_other_films_have_them(film, steps):
+    y = np.array([vertebra.centroid[1] for vertebra in film.vertebrae])
+    known = Framing([margins_of(y, film.size[0], steps, len(y) - 1 + steps)])
+    assert load_experiment("aasce/crops").likeliest_steps(known, film) == steps
+
+
+def test_a_classifier_is_taught_how_films_are_framed_and_stays_what_it_is(aasce_layout, tmp_path, shipped):
+    for serial in range(2 * LEAST_FILMS):
+        aasce_layout.add(serial)
+    aasce_layout.write()
+    before, after = (folder / "resnet.safetensors" for folder in (shipped, tmp_path))
+    load_experiment("aasce/with_framings").main(str(aasce_layout.root), str(shipped), str(tmp_path))
+    old, new = (read_shipped_file(path, "", "") for path in (before, after))
+    assert all(torch.equal(value, new["state_dict"][key]) for key, value in old["state_dict"].items())
+    assert new["hyper_parameters"] == old["hyper_parameters"] and len(new["framings"]["second_campaign"]) >= LEAST_FILMS
+
+
+def test_the_mean_of_two_networks(shipped, tmp_path):
+    content = read_shipped_file(shipped / "resnet.safetensors", "", "")
+    state = content["state_dict"]
+    moved = {key: value + 1 if value.is_floating_point() else value + 4 for key, value in state.items()}
+    write_shipped_files(tmp_path / "second", {"resnet": content | {"state_dict": moved, "run": {"run_id": "second"}}})
+    load_experiment("aasce/mean_weights").main("resnet", str(shipped), str(tmp_path / "second"), str(tmp_path / "mean"))
+    mean = read_shipped_file(tmp_path / "mean" / "resnet.safetensors", "", "")
+    assert mean["run"] == {"run_id": "second"} and len(set(mean["mean_of_sha256"])) == 2
+    for key, value in mean["state_dict"].items():
+        expected = state[key] + (0.5 if value.is_floating_point() else 4)
+        torch.testing.assert_close(value, expected, rtol=2e-3, atol=2e-3)
 
 
 @pytest.fixture(scope="module")

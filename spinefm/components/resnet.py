@@ -1,6 +1,7 @@
 """Is this patch a vertebra, background, a landmark?"""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,9 +13,13 @@ from spinefm.components.base import Component
 from spinefm.components.samples import Sample, picture_of
 from spinefm.data.views import ClassificationView, class_names, known_repeats, patch_variation
 from spinefm.data.views.background import BACKGROUNDS
+from spinefm.geometry.framing import Framing, learnt_framings
 from spinefm.geometry.patches import PatchRule
 from spinefm.models.resnet import PatchResNet, pretrained_resnet
 from spinefm.structures import Patches, Radiograph
+
+FRAMINGS_KEY = "framings"
+"""Of a checkpoint: by reader, the margins of the films that trained the component; see `Framing`."""
 
 
 class MeanAccuracy(MulticlassConfusionMatrix):
@@ -36,6 +41,7 @@ class ResNetComponent(Component):
     name: ClassVar[str] = "resnet"
     monitor: ClassVar[str] = "val/accuracy"
     mode: ClassVar[Literal["min", "max"]] = "max"
+    framings: Mapping[str, Framing] = MappingProxyType({})
 
     def __init__(
         self,
@@ -105,11 +111,22 @@ class ResNetComponent(Component):
         return () if class_names(settings["landmarks"]) == self.classes else ("model.network.fc.",)
 
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
-        """See `Component.view`."""
+        """See `Component.view`; how the films of a training are framed is learnt here."""
+        if training:
+            self.framings = learnt_framings(films, self.terminals)
         return ClassificationView(
             films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats,
             background=self.background, augment=self.augment, variation=self.variation,
         )  # fmt: skip
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See `Component`."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[FRAMINGS_KEY] = {reader: framing.known.tolist() for reader, framing in self.framings.items()}
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """See Lightning."""
+        self.framings = {reader: Framing(known) for reader, known in checkpoint.get(FRAMINGS_KEY, {}).items()}
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy."""

@@ -30,6 +30,7 @@ class DetectorOnlyPipeline(SpinePipeline):
         self,
         mask_rcnn: Detector,
         resnet: Classifier,
+        crop: bool = True,
         score_threshold: float = 0.6,
         max_overlap: float = 0.3,
         anomaly_rate: float = 0.02,
@@ -40,6 +41,7 @@ class DetectorOnlyPipeline(SpinePipeline):
         Args:
             mask_rcnn: Finds the vertebrae.
             resnet: Sees landmarks in them.
+            crop: Whether a film that shows much else than the spine is cropped to it; see `first_look`.
             score_threshold: Detections below it are dropped; the detector has dropped those below its own before.
             max_overlap: Of two masks with a larger IoU the less confident is dropped.
             anomaly_rate: See `LevelRules`.
@@ -48,14 +50,14 @@ class DetectorOnlyPipeline(SpinePipeline):
         Raises:
             ValueError: If an option is out of its range.
         """
-        self.detector, self.classifier = mask_rcnn, resnet
+        self.detector, self.classifier, self.crop = mask_rcnn, resnet, crop
         check_shares(score_threshold=score_threshold, max_overlap=max_overlap)
         self.score_threshold, self.max_overlap = score_threshold, max_overlap
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
         """See `SpinePipeline`."""
-        return (self._spine(film, first_look(film, self.detector)) for film in films)
+        return (self._spine(film, first_look(film, self.detector, self.crop)) for film in films)
 
     def _spine(self, film: Radiograph, look: FirstLook) -> Spine:
         confident = [vertebra for vertebra in look.detections.vertebrae if vertebra.confidence >= self.score_threshold]

@@ -6,13 +6,16 @@ from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinefm.anatomy import BACKGROUND
+from spinefm.geometry.centroids import centroids_of
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.cropping import on_whole
 from spinefm.pipeline.examination import Examiner, Finding, patch_overlap, places_along
 from spinefm.pipeline.first_look import FirstLook, first_look
+from spinefm.pipeline.framed import framing_evidence
 from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.mirrored import MirroredSegmenter
@@ -20,7 +23,7 @@ from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmente
 from spinefm.pipeline.upright import UprightSegmenter
 from spinefm.pipeline.walk import InductionRules, Walk, both_walks
 from spinefm.pipeline.wavefront import Crew, Examine, Procedure, run_wavefront
-from spinefm.structures import Detections, Failure, Radiograph, Spine, StopReason
+from spinefm.structures import Detections, Failure, Radiograph, Spine, StopReason, Vertebra
 
 
 class InductivePipeline(SpinePipeline):
@@ -40,6 +43,7 @@ class InductivePipeline(SpinePipeline):
         resnet: Classifier,
         point_predictor: NextPoint,
         sam_adapter: Segmenter,
+        crop: bool = True,
         mask_threshold: float = 0.5,
         upright: bool = True,
         mirrored: bool = True,
@@ -55,6 +59,7 @@ class InductivePipeline(SpinePipeline):
         tolerance: float = 0.1,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
+        framing: bool = True,
         films_at_once: int = 8,
     ) -> None:
         """Put the pipeline together.
@@ -64,6 +69,7 @@ class InductivePipeline(SpinePipeline):
             resnet: Tells vertebra, background and landmarks apart.
             point_predictor: Finds the next centroid.
             sam_adapter: Draws the masks.
+            crop: Whether a film that shows much else than the spine is cropped to it; see `first_look`.
             mask_threshold: See `Examiner`.
             upright: Whether the segmenter's patches are turned so that the spine stands upright in them; see `UprightSegmenter`.
             mirrored: Whether the segmenter sees each patch in the mirror, too; see `MirroredSegmenter`.
@@ -80,6 +86,8 @@ class InductivePipeline(SpinePipeline):
                 (`refinements`; see `Examiner`) and steps predicted from it do not count (`lookahead`; see `InductionRules`).
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.
+            framing: Whether it tells of the levels where on the film the spine lies, if the film's reader is one of the classifier's
+                `framings`, and the film is not cropped.
             films_at_once: How many films are under way at once.
 
         Raises:
@@ -90,7 +98,7 @@ class InductivePipeline(SpinePipeline):
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {number}.")
         self.classifier = resnet
         examiner = Examiner(_shown(sam_adapter, upright, mirrored), resnet, mask_threshold, refinements, tolerance, background_above)
-        self.detector, self.crew = mask_rcnn, Crew(point_predictor, examiner)
+        self.detector, self.crop, self.crew = mask_rcnn, crop, Crew(point_predictor, examiner)
         self.rules = InductionRules(
             max_steps,
             max_overlap,
@@ -101,7 +109,7 @@ class InductivePipeline(SpinePipeline):
             lookahead=lookahead,
             tolerance=tolerance,
         )
-        self.base_attempts, self.films_at_once = base_attempts, films_at_once
+        self.base_attempts, self.framing, self.films_at_once = base_attempts, framing, films_at_once
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
@@ -115,10 +123,10 @@ class InductivePipeline(SpinePipeline):
             return Spine(film.film_id, film.size, failure=base)
         up, down = both_walks(look.film, base, self.rules)
         yield from walk_on((up, down), self.crew.predictor.context)
-        return on_whole(film, self._spine(up, down), look.part)
+        return on_whole(film, self._spine(up, down, is_whole=look.film is film), look.part)
 
     def _look(self, film: Radiograph) -> FirstLook:
-        return first_look(film, self.detector)
+        return first_look(film, self.detector, self.crop)
 
     def _find_base(self, film: Radiograph, detections: Detections) -> Procedure[list[Finding] | Failure]:
         """The first base case, from head to foot, in which every member holds as a vertebra of its own."""
@@ -135,22 +143,30 @@ class InductivePipeline(SpinePipeline):
         distinct = all(mask_iou(a.vertebra, b.vertebra) <= self.rules.max_overlap for a, b in combinations(sound, 2))
         return sound if distinct and len(sound) == len(findings) else []
 
-    def _spine(self, up: Walk, down: Walk) -> Spine:
+    def _spine(self, up: Walk, down: Walk, is_whole: bool) -> Spine:
         above, base, below = up.new_findings[::-1], down.findings[: down.base_length], down.new_findings
         found = [*above, *base, *below]
         probabilities = np.stack([finding.probabilities for finding in found])
         classes, terminals, core = self.classifier.classes, self.classifier.terminals, slice(len(above), len(above) + len(base))
-        overlap = patch_overlap(self.classifier, [finding.vertebra for finding in found])
-        labelling = assign_levels(probabilities, classes, terminals, core, self.level_rules, overlap)
+        vertebrae = [finding.vertebra for finding in found]
+        evidence = self._evidence(up.film, vertebrae) if self.framing and is_whole else None
+        overlap = patch_overlap(self.classifier, vertebrae)
+        labelling = assign_levels(probabilities, classes, terminals, core, self.level_rules, overlap, evidence)
         labelling = ends_at_terminals(labelling, core, terminals)
         kept = slice(labelling.first, labelling.first + len(labelling.levels))
         background = probabilities[kept, classes.index(BACKGROUND)]
-        vertebrae = tuple(
-            replace(finding.vertebra, level=level, confidence=float(finding.vertebra.confidence * (1 - p_background) * trust))
-            for finding, level, trust, p_background in zip(found[kept], labelling.levels, labelling.trust, background, strict=True)
+        named = tuple(
+            replace(vertebra, level=level, confidence=float(vertebra.confidence * (1 - p_background) * trust))
+            for vertebra, level, trust, p_background in zip(vertebrae[kept], labelling.levels, labelling.trust, background, strict=True)
         )
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
-        return Spine(up.film.film_id, up.film.size, vertebrae, stops=stops)
+        return Spine(up.film.film_id, up.film.size, named, stops=stops)
+
+    def _evidence(self, film: Radiograph, vertebrae: Sequence[Vertebra]) -> NDArray[np.float64] | None:
+        framing = self.classifier.framings.get(film.reader or "")
+        if framing is None:
+            return None
+        return framing_evidence(framing, self.classifier.terminals, centroids_of(vertebrae), film.size[0])
 
 
 def _shown(segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:

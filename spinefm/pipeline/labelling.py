@@ -71,6 +71,7 @@ def assign_levels(
     core: slice = slice(None),
     rules: LevelRules = LevelRules(),
     overlap: float = 1.0,
+    evidence: Array | None = None,
 ) -> Labelling:
     """Find the most likely run of consecutive levels, and where it begins and ends.
 
@@ -87,12 +88,15 @@ def assign_levels(
         overlap: How many of the patches that were classified show one and the same vertebra, at least 1. What misleads the classifier
             in one of them misleads it in the others, too, so that what tells levels apart counts less, by the root of this number,
             which was chosen on films.
+        evidence: (N, L) log-likelihoods, of whatever else tells what level each thing found may be; None is nothing.
 
     Source: the idea of a monotone sequence decoding that allows anomalies is arXiv:2601.14066 (VERIDAH).
     """
     if not len(class_probabilities):
         return Labelling(0, (), ())
     emissions = _log_emissions(class_probabilities, classes, core, overlap)
+    if evidence is not None:
+        emissions[:, ABOVE + 1 : BELOW] += evidence
     chain = _chain(tuple(terminals), rules.anomaly_rate)
     path, score = _most_likely_path(emissions, chain)
     if score <= NEVER / 2:

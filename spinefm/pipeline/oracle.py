@@ -96,7 +96,8 @@ class TrueClasses:
 
     def __init__(self, truth: Truth, classifier: Classifier) -> None:
         self.truth, self.classes, self.terminals = truth, classifier.classes, classifier.terminals
-        self.input_size, self.patch_rule, self.device = classifier.input_size, classifier.patch_rule, classifier.device
+        self.framings, self.input_size = classifier.framings, classifier.input_size
+        self.patch_rule, self.device = classifier.patch_rule, classifier.device
 
     def classify(self, patches: Patches) -> Tensor:
         """See `Classifier`."""

@@ -1,12 +1,13 @@
 """What a pipeline asks of its components; everything batch first, so that networks and oracles are interchangeable."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from spinefm.geometry.framing import Framing
 from spinefm.geometry.patches import PatchRule
 from spinefm.structures import Detections, Patches, Radiograph, Spine, Trails
 
@@ -49,6 +50,11 @@ class Classifier(PatchNetwork, Protocol):
     @property
     def terminals(self) -> tuple[str, ...]:
         """Landmark levels that end a walk."""
+        ...
+
+    @property
+    def framings(self) -> Mapping[str, Framing]:
+        """By reader, where the first and the last terminal lie on their films; only of those of whom it has been learnt."""
         ...
 
     def classify(self, patches: Patches) -> Tensor:
@@ -94,7 +100,7 @@ class SpinePipeline(Protocol):
     """Finds the spine on films."""
 
     def stream(self, films: Iterable[Radiograph]) -> Iterator[Spine]:
-        """One spine per film, in the order given; annotations of the films are not looked at, but for whose outlines are asked for.
+        """One spine per film, in the order given; annotations of the films are not looked at, but for who is to be their reader.
 
         Films are taken when there is room for them, so that there may be more than memory holds.
         """

@@ -1,5 +1,7 @@
 """The patch classifier's classes, metric and probabilities."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from spinefm.components import ResNetComponent
 from spinefm.components.resnet import MeanAccuracy
 from spinefm.data.views import PatchVariation
 from spinefm.data.views.background import BACKGROUNDS
+from spinefm.geometry.framing import LEAST_FILMS
 from spinefm.structures import PatchBox, Patches
 
 
@@ -16,6 +19,22 @@ def test_class_names_travel_in_the_checkpoint(fitted):
     loaded = ResNetComponent.load(fitted("resnet")[2])
     assert loaded.classes == ("background", "vertebra", "T12", "L5")
     assert loaded.terminals == ("L5",)
+
+
+def test_how_the_films_of_each_reader_are_framed_travels_in_the_checkpoint(build, make_film, tmp_path):
+    levels = ("T12", "L1", "L2", "L3", "L4", "L5")
+    films = [
+        replace(make_film(str(index), levels=levels), reader="Ada" if index < LEAST_FILMS else None) for index in range(LEAST_FILMS + 2)
+    ]
+    component = build("resnet", terminals=["T12", "L5"])
+    component.view(films, training=False)
+    assert component.framings == {}
+    component.view(films, training=True)
+    checkpoint = {"hyper_parameters": dict(component.hparams), "state_dict": component.state_dict()}
+    component.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "resnet.ckpt")
+    (own, loaded) = (each.framings["Ada"].known for each in (component, ResNetComponent.load(tmp_path / "resnet.ckpt")))
+    assert own.shape == (LEAST_FILMS, 2) and (own == loaded).all()
 
 
 def test_terminals_must_be_landmarks(build):

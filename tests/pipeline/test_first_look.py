@@ -93,15 +93,20 @@ def test_a_film_is_looked_at_again_where_the_spine_is(wide):
     assert look.detections.vertebrae[0].box == wide.vertebrae[0].moved(-x0, -y0).box
 
 
+def test_a_film_stays_whole_where_that_is_asked_for(wide):
+    detector = Counting()
+    assert first_look(wide, detector, crop=False).film is wide and detector.sizes == [wide.size]
+
+
 class LosesThem(Counting):
     """Detects eight at most on any film but the first."""
 
     def detect(self, films):
         found = super().detect(films)
-        return found if len(self.sizes) == 1 else [Detections(each.vertebrae[:8]) for each in found]
+        return found if len(self.sizes) == 1 else [Detections(each.vertebrae[:8] * 2) for each in found]
 
 
-def test_a_film_stays_whole_where_less_is_found_nearer(wide):
+def test_a_film_stays_whole_where_fewer_are_found_nearer_though_each_twice(wide):
     look = first_look(wide, LosesThem())
     assert look.film is wide and look.part == (0, 0, *wide.size[::-1]) and len(look.detections.vertebrae) == len(THORACIC)
 
@@ -113,20 +118,35 @@ def boxes(spine):
 CLASSES = ("background", "vertebra", "T1", "T12")
 
 
-def test_what_induction_finds_lies_on_the_whole_film(wide, narrow):
+def oracle(detector, **options):
     parts = {
-        "mask_rcnn": Counting(),
+        "mask_rcnn": detector,
         "resnet": SameClassifier(0.9, 0.1, 0.0, 0.0, classes=CLASSES),
         "point_predictor": FunctionPredictor(lambda film_id, trail: (1.0, 1.0)),
         "sam_adapter": DiscSegmenter(radius=1, patch_rule=PatchRule(scale=3.2)),
     }
-    pipeline = OraclePipeline(["resnet", "point_predictor", "sam_adapter"], **parts, **EXACT)
+    return OraclePipeline(["resnet", "point_predictor", "sam_adapter"], **parts, **EXACT, **options)
+
+
+def detector_only(detector, **options):
+    return DetectorOnlyPipeline(detector, SameClassifier(0.0, 1.0, 0.0, 0.0, classes=CLASSES), **options)
+
+
+@pytest.mark.parametrize("pipeline", [oracle, detector_only])
+def test_either_pipeline_sees_a_film_whole_if_told_so(wide, pipeline):
+    cropping, whole = Counting(), Counting()
+    pipeline(cropping)([wide]), pipeline(whole, crop=False)([wide])
+    assert len(cropping.sizes) == 2 and whole.sizes == [wide.size]
+
+
+def test_what_induction_finds_lies_on_the_whole_film(wide, narrow):
+    pipeline = oracle(Counting())
     for film, spine in zip((wide, narrow), pipeline([wide, narrow]), strict=True):
         assert spine.size == film.size and boxes(spine) == boxes(film)
 
 
 def test_what_the_detector_alone_finds_lies_on_the_whole_film(wide):
     detector = Counting()
-    (spine,) = DetectorOnlyPipeline(detector, SameClassifier(0.0, 1.0, 0.0, 0.0, classes=CLASSES))([wide])
+    (spine,) = detector_only(detector)([wide])
     assert len(detector.sizes) == 2 and spine.size == wide.size
     assert [box for _, box in boxes(spine)] == [box for _, box in boxes(wide)]

@@ -1,0 +1,72 @@
+"""How films are framed: where on them the spine begins and ends. Films that one person crops, or one machine takes, are framed alike."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+
+from spinefm.anatomy import level_index
+from spinefm.geometry.centroids import centroids_of
+from spinefm.structures import Radiograph
+
+LEAST_FILMS = 10
+"""Of fewer films of one reader nothing is learnt."""
+WIDTH = 0.15
+"""Standard deviation of the normal distribution that each film stands for, spacings."""
+OTHERWISE = 1e-2
+"""Density of films that are framed in another way, per squared spacing: wherever a spine lies, no name is impossible."""
+
+Margins = tuple[float, float]
+"""How far the first vertebra lies below the upper edge of a film, and the last one above the lower, in spacings of those at that end."""
+
+
+class Framing:
+    """Where the first and the last level lie on the films of one reader.
+
+    Args:
+        known: (N, 2), the margins of N films.
+    """
+
+    def __init__(self, known: ArrayLike) -> None:
+        self.known = np.asarray(known, dtype=np.float64)
+
+    def log_density(self, margins: ArrayLike) -> NDArray[np.float64]:
+        """(M,) of (M, 2) margins, per squared spacing."""
+        likeness = np.exp(-cdist(np.asarray(margins), self.known, "sqeuclidean") / (2 * WIDTH**2))
+        density: NDArray[np.float64] = likeness.mean(1) / (2 * np.pi * WIDTH**2)
+        return np.log(density + OTHERWISE)
+
+
+def margins_of(y: NDArray[np.float64], height: int, first: int, last: int) -> Margins:
+    """Where a spine lies on a film, if `first` of the vertebrae found is its first one and `last` its last.
+
+    Args:
+        y: (N,) of centroids from head to foot, at least three, pixels.
+        height: Of the film, pixels.
+        first: Index of a vertebra; one below 0, or from N on, lies straight on from those that were found.
+        last: Likewise, at least two further.
+    """
+    indices, end = np.arange(first, last + 1), len(y) - 1
+    beyond = np.minimum(indices, 0) * (y[2] - y[0]) / 2 + np.maximum(indices - end, 0) * (y[-1] - y[-3]) / 2
+    place = np.interp(indices, np.arange(len(y)), y) + beyond
+    upper, lower = (max(float(spacings) / 2, 1.0) for spacings in (place[2] - place[0], place[-1] - place[-3]))
+    return round(float(place[0]) / upper, 3), round((height - float(place[-1])) / lower, 3)
+
+
+def learnt_framings(films: Iterable[Radiograph], levels: Sequence[str]) -> dict[str, Framing]:
+    """Of each reader of whom there are enough films that show the first and the last of `levels`, three vertebrae or more."""
+    known = defaultdict[str, list[Margins]](list)
+    ends = {min(levels, key=level_index), max(levels, key=level_index)} if levels else set[str]()
+    for film in films:
+        if film.reader is not None and (margins := _margins(film, ends)):
+            known[film.reader].append(margins)
+    return {reader: Framing(its) for reader, its in known.items() if len(its) >= LEAST_FILMS}
+
+
+def _margins(film: Radiograph, ends: set[str]) -> Margins | None:
+    at = [index for index, vertebra in enumerate(film.vertebrae) if vertebra.level in ends]
+    if len(at) != 2 or at[1] - at[0] < 2:
+        return None
+    return margins_of(centroids_of(film.vertebrae)[:, 1], film.size[0], *at)

@@ -1,0 +1,116 @@
+"""Levels of spines on films that are framed as others are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from spinefm.anatomy import LEVELS, levels_between
+from spinefm.geometry.framing import Framing
+from spinefm.pipeline import OraclePipeline
+from spinefm.pipeline.cropping import cropped
+from spinefm.pipeline.first_look import around_spine
+from spinefm.pipeline.framed import framing_evidence
+from spinefm.pipeline.labelling import assign_levels
+from spinefm.structures import Detections
+from tests.oracles import (
+    EXACT,
+    OracleClassifier,
+    OracleDetector,
+    OraclePredictor,
+    OracleSegmenter,
+    SameClassifier,
+    inductive_pipeline,
+    make_film,
+)
+
+TRUNK = levels_between("T1", "L5")
+ENDS = ("T1", "L5")
+AS_KNOWN = Framing([(1.0, 1.0)] * 3)
+HEIGHT = 180
+"""Of a film of 17 vertebrae that are 10 pixels apart, the first and the last 10 pixels from its edges."""
+
+
+def evidence(found, start=0):
+    """Of so many of them, from that one on."""
+    centroids = np.column_stack([np.full(found, 40.0), 10.0 * (1 + start + np.arange(found))])
+    return framing_evidence(AS_KNOWN, ENDS, centroids, HEIGHT)
+
+
+def likeliest(rows):
+    return LEVELS[int(rows[len(rows) // 2].argmax())]
+
+
+@pytest.mark.parametrize(("found", "start"), [(17, 0), (15, 1), (12, 0), (9, 8), (18, -1)])
+def test_names_are_likeliest_where_the_spine_lies_as_known_though_some_is_not_found(found, start):
+    rows = evidence(found, start)
+    assert likeliest(rows) == TRUNK[start + found // 2] and rows.max() == 0
+    assert not np.delete(rows, found // 2, axis=0).any()
+
+
+def test_a_film_that_is_framed_otherwise_tells_nothing():
+    centroids = np.column_stack([np.full(17, 40.0), 10.0 * (8 + np.arange(17))])
+    rows = framing_evidence(AS_KNOWN, ENDS, centroids, 310)
+    np.testing.assert_allclose(rows, 0, atol=1e-6)
+
+
+def test_evidence_names_what_a_classifier_cannot():
+    looks = np.tile([0.0, 1.0], (17, 1))
+    unknown, named = (assign_levels(looks, ("background", "vertebra"), evidence=each) for each in (None, evidence(17)))
+    assert unknown.levels == (None,) * 17 and named.levels == TRUNK
+
+
+class OneTooLow(OracleClassifier):
+    """Takes T1 to L4 for T2 to L5, and is nearly sure."""
+
+    def classify(self, patches):
+        exact = super().classify(patches)
+        moved = exact.roll(1, -1)
+        moved[:, :2] = exact[:, :2]
+        return torch.where(exact[:, :1] > 0.5, exact, 0.1 * exact + 0.9 * moved)
+
+
+def film_of(reader):
+    """As the pipeline's classifier knows them, framed like all of its reader."""
+    return replace(make_film("film", TRUNK, (600, 160)), reader=reader)
+
+
+def found_levels(film, pipeline=inductive_pipeline, **settings):
+    classifier = OneTooLow([film], ("background", "vertebra", *TRUNK), terminals=ENDS)
+    y = [vertebra.centroid[1] for vertebra in film.vertebrae]
+    margins = (2 * y[0] / (y[2] - y[0]), 2 * (film.size[0] - y[-1]) / (y[-1] - y[-3]))
+    classifier.framings = {"Ada": Framing([margins] * 3)}
+    (spine,) = pipeline([film], classifier=classifier, **settings)([film])
+    return tuple(vertebra.level for vertebra in spine.vertebrae)
+
+
+def oracle_pipeline(films, classifier, **settings):
+    parts = {"mask_rcnn": OracleDetector(films), "point_predictor": OraclePredictor(films), "sam_adapter": OracleSegmenter(films)}
+    return OraclePipeline("none", resnet=classifier, **parts, **EXACT, **settings)
+
+
+@pytest.mark.parametrize("pipeline", [inductive_pipeline, oracle_pipeline])
+def test_levels_follow_the_framing_of_a_reader_who_is_known(pipeline):
+    assert found_levels(film_of("Ada"), pipeline) == TRUNK
+
+
+@pytest.mark.parametrize(("reader", "settings"), [(None, {}), ("Bob", {}), ("Ada", {"framing": False})])
+def test_levels_are_what_the_classifier_sees_where_nothing_is_known_or_asked(reader, settings):
+    assert found_levels(film_of(reader), **settings)[0] == "T2"
+
+
+def test_a_film_that_is_cropped_to_its_spine_is_framed_by_nobody():
+    """Around what is detected two spacings are left: a frame of ours, which `Ada` is said to have, too."""
+    levels = TRUNK[1:-1]
+    film = replace(make_film("film", levels, (600, 160)), reader="Ada")
+    wide = replace(film, pixels=np.pad(film.pixels, ((400, 400), (300, 300))), vertebrae=tuple(v.moved(300, 400) for v in film.vertebrae))
+    classifier = SameClassifier(0.0, 1.0)
+    classifier.terminals, classifier.framings = ENDS, {"Ada": Framing([(margin, margin) for margin in np.arange(1, 2, 0.1)])}
+    oracle = ["mask_rcnn", "point_predictor", "sam_adapter"]
+    parts = {"point_predictor": OraclePredictor([film]), "sam_adapter": OracleSegmenter([film])}
+    pipeline = OraclePipeline(oracle, mask_rcnn=None, resnet=classifier, **parts, **EXACT)
+    part = cropped(wide, around_spine(Detections(wide.vertebrae), wide.size))
+    for shown, expected in ((wide, (None,) * len(levels)), (part, levels)):
+        (spine,) = pipeline([shown])
+        assert tuple(vertebra.level for vertebra in spine.vertebrae) == expected
