@@ -14,7 +14,10 @@ BLOCK, HEADER = 32768, 7
 
 
 def records(path):
-    """The records of a `.wandb` file: chunks of checksum, length and kind, of which a record may take several."""
+    """The records of a `.wandb` file: chunks of checksum, length and kind, of which a record may take several.
+
+    A last one that W&B's own process is still writing is none yet.
+    """
     data = path.read_bytes()
     assert data[:4] == b":W&B"
     at, content = HEADER, b""
@@ -25,6 +28,8 @@ def records(path):
         _, length, kind = struct.unpack("<IHB", data[at : at + HEADER])
         content += data[at + HEADER : at + HEADER + length]
         at += HEADER + length
+        if at > len(data):
+            return
         if kind in (1, 4):  # whole, or the last one
             yield Record.FromString(content)
             content = b""
