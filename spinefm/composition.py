@@ -69,14 +69,14 @@ def trained_views(components: Iterable[Component]) -> list[list[str] | None]:
 
 
 def known_reader(reader: object, components: Iterable[Component]) -> str | None:
-    """The name of a reader whose outlines one of the components has learnt; None where nobody is named.
+    """The name of a reader whom one of the components has learnt to tell apart; None where nobody is named.
 
     Raises:
         ValueError: If nobody has.
     """
     if reader is None:
         return None
-    known = [name for component in components for name in component.readers]
+    known = dict.fromkeys(name for component in components for name in component.readers)
     if str(reader) not in known:  # a name of digits alone arrives as a number from a command line
         told = f"one of {', '.join(known)}" if known else "left out, as these networks tell no readers apart"
         remedy = "See `dataset.readers` of `python train.py component=sam_adapter`."

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from spinefm.data.datasets.aasce import LEVELS
+from spinefm.data.datasets.aasce import CAMPAIGNS, LEVELS
 from spinefm.data.synthetic.dataset import SyntheticDataset
 from spinefm.evaluation.records import record_film
 from spinefm.files.shipped_files import read_shipped_file, write_shipped_files
-from spinefm.geometry.framing import LEAST_FILMS, Framing, margins_of
+from spinefm.geometry.framing import LEAST_FILMS, Framing, learnt_framings, margins_of
 from spinefm.geometry.masks import mask_to_vertebra, paste_mask
 from spinefm.geometry.patches import PatchRule
 from spinefm.structures import SPLITS, Radiograph
@@ -175,7 +175,9 @@ def test_a_classifier_is_taught_how_films_are_framed_and_stays_what_it_is(aasce_
     load_experiment("aasce/with_framings").main(str(aasce_layout.root), str(shipped), str(tmp_path))
     old, new = (read_shipped_file(path, "", "") for path in (before, after))
     assert all(torch.equal(value, new["state_dict"][key]) for key, value in old["state_dict"].items())
-    assert new["hyper_parameters"] == old["hyper_parameters"] and len(new["framings"]["second_campaign"]) >= LEAST_FILMS
+    films = aasce_layout.open(readers=CAMPAIGNS).split("train")
+    expected = {reader: framing.known.tolist() for reader, framing in learnt_framings(films, ("T1", "L5")).items()}
+    assert new["hyper_parameters"] == old["hyper_parameters"] and new["framings"] == expected and expected
 
 
 def test_the_mean_of_two_networks(shipped, tmp_path):
@@ -185,7 +187,7 @@ def test_the_mean_of_two_networks(shipped, tmp_path):
     write_shipped_files(tmp_path / "second", {"resnet": content | {"state_dict": moved, "run": {"run_id": "second"}}})
     load_experiment("aasce/mean_weights").main("resnet", str(shipped), str(tmp_path / "second"), str(tmp_path / "mean"))
     mean = read_shipped_file(tmp_path / "mean" / "resnet.safetensors", "", "")
-    assert mean["run"] == {"run_id": "second"} and len(set(mean["mean_of_sha256"])) == 2
+    assert mean["run"] == {"run_id": "second"} and len(set(mean["mean_of_sha256"])) == 2 and "checkpoint_sha256" not in mean
     for key, value in mean["state_dict"].items():
         expected = state[key] + (0.5 if value.is_floating_point() else 4)
         torch.testing.assert_close(value, expected, rtol=2e-3, atol=2e-3)

@@ -1,7 +1,7 @@
 """The mean of two networks' weights: `python experiments/aasce/mean_weights.py <component> <folder> <folder> <new folder>`.
 
-Each folder holds the component as it was shipped. The second goes on from the first by a training: what its file tells of itself, that of
-the mean tells, too, and of which two files it is made.
+Each folder holds the component as it was shipped. The second goes on from the first by a training: what its file tells of that, the mean's
+tells, too, and of which two files it is made.
 """
 
 import sys
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spinefm.files.shipped_files import SHIPPED, WEIGHTS_KEY, read_shipped_file, write_shipped_files
 from spinefm.files.weight_files import sha256_of
+from spinefm.ship import SOURCE_KEY
 
 MEAN_KEY = "mean_of_sha256"
 
@@ -19,8 +20,11 @@ def main(component: str, first: str, second: str, folder: str) -> None:
     """Write `<component>.safetensors`, and `SHA256SUMS`."""
     paths = [Path(each) / f"{component}{SHIPPED}" for each in (first, second)]
     before, after = (read_shipped_file(path, f"shipped {component}", "Give two folders that hold one.") for path in paths)
+    if (found := before[WEIGHTS_KEY].keys()) != (expected := after[WEIGHTS_KEY].keys()):
+        raise ValueError(f"Expected two files of one network, but weights differ: {sorted(found ^ expected)}. Give others.")
     mean = {key: _mean(tensor, after[WEIGHTS_KEY][key]) for key, tensor in before[WEIGHTS_KEY].items()}
-    write_shipped_files(folder, {component: after | {MEAN_KEY: [sha256_of(path) for path in paths], WEIGHTS_KEY: mean}})
+    told = {key: value for key, value in after.items() if key != SOURCE_KEY}  # the mean is of no checkpoint
+    write_shipped_files(folder, {component: told | {MEAN_KEY: [sha256_of(path) for path in paths], WEIGHTS_KEY: mean}})
 
 
 def _mean(first: Tensor, second: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """How results hold on films other than usual: `python experiments/aasce/stress.py <folder of AASCE> <checkpoints> [split, val]`.
 
-Every film of a split as it is, and changed in ways that a lab meets; the segmenter is told whose outlines are wanted, and nobody how films
-are framed, as a lab's are not framed so.
+Every film of a split as it is, and changed in ways that a lab meets; the segmenter is told whose outlines are wanted.
+`pipeline.framing` is off, as a lab's films are framed otherwise.
 Rods are of the kind that is drawn onto training patches, in other draws; films are cut between two vertebrae, as training may cut them;
 those that go on stand for films that show more of the body.
 """

@@ -44,7 +44,7 @@ class Component(pl.LightningModule, ABC):
         monitor: The metric that chooses the best checkpoint.
         mode: Whether that is the largest or the smallest value.
         model: The network.
-        readers: Names of those whose outlines it tells apart; none, but for a segmenter.
+        readers: Names of those whom it tells apart, a segmenter by their outlines, a classifier by how their films are framed.
         run: What names the run that trains it, or has trained it, primitives only; goes into its checkpoints. None where that is unknown.
     """
 
@@ -138,6 +138,9 @@ class Component(pl.LightningModule, ABC):
     def outdated(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """How the keys of weights begin that mean something else under these settings, of another training; none, as a rule."""
         return ()
+
+    def learn_from(self, films: Sequence[Radiograph]) -> None:
+        """Learn what is to be known of the films of a training before it begins. Nothing is, unless a component says so."""
 
     @abstractmethod
     def view(self, films: Sequence[Radiograph], training: bool) -> Dataset[Any]:

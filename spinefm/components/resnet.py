@@ -1,5 +1,6 @@
 """Is this patch a vertebra, background, a landmark?"""
 
+import logging
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -17,6 +18,8 @@ from spinefm.geometry.framing import Framing, learnt_framings
 from spinefm.geometry.patches import PatchRule
 from spinefm.models.resnet import PatchResNet, pretrained_resnet
 from spinefm.structures import Patches, Radiograph
+
+log = logging.getLogger(__name__)
 
 FRAMINGS_KEY = "framings"
 """Of a checkpoint: by reader, the margins of the films that trained the component; see `Framing`."""
@@ -110,10 +113,14 @@ class ResNetComponent(Component):
         """The last layer, where there are other classes."""
         return () if class_names(settings["landmarks"]) == self.classes else ("model.network.fc.",)
 
+    def learn_from(self, films: Sequence[Radiograph]) -> None:
+        """How the films of each reader are framed; the log says whose."""
+        self._know(learnt_framings(films, self.terminals))
+        for reader, framing in self.framings.items():
+            log.info("Levels on films of `%s` may be told by their edges, too, learnt of %d films.", reader, len(framing.known))
+
     def view(self, films: Sequence[Radiograph], training: bool) -> ClassificationView:
-        """See `Component.view`; how the films of a training are framed is learnt here."""
-        if training:
-            self.framings = learnt_framings(films, self.terminals)
+        """See `Component.view`."""
         return ClassificationView(
             films, training, self.seed, self.classes, self.input_size, self.patch_rule, self.repeats,
             background=self.background, augment=self.augment, variation=self.variation,
@@ -126,7 +133,10 @@ class ResNetComponent(Component):
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """See Lightning."""
-        self.framings = {reader: Framing(known) for reader, known in checkpoint.get(FRAMINGS_KEY, {}).items()}
+        self._know({reader: Framing(known) for reader, known in checkpoint.get(FRAMINGS_KEY, {}).items()})
+
+    def _know(self, framings: Mapping[str, Framing]) -> None:
+        self.framings, self.readers = framings, tuple(framings)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Cross-entropy."""

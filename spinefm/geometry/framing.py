@@ -8,22 +8,26 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
 from spinefm.anatomy import level_index
+from spinefm.geometry.borders import content_box
 from spinefm.geometry.centroids import centroids_of
 from spinefm.structures import Radiograph
 
 LEAST_FILMS = 10
 """Of fewer films of one reader nothing is learnt."""
-WIDTH = 0.15
-"""Standard deviation of the normal distribution that each film stands for, spacings."""
-OTHERWISE = 1e-2
-"""Density of films that are framed in another way, per squared spacing: wherever a spine lies, no name is impossible."""
+BANDWIDTH = 0.15
+"""Standard deviation of the kernel, spacings."""
+OUTLIER_DENSITY = 1e-2
+"""Added everywhere, per squared spacing, for films that are framed in another way: wherever a spine lies, no name is impossible."""
 
 Margins = tuple[float, float]
-"""How far the first vertebra lies below the upper edge of a film, and the last one above the lower, in spacings of those at that end."""
+"""How far the first vertebra's centroid lies below the upper edge of a film's content, and the last one's above the lower.
+
+In spacings of their own end, vertical ones: the mean of the two steps there, a pixel at least.
+"""
 
 
 class Framing:
-    """Where the first and the last level lie on the films of one reader.
+    """Where the first and the last level lie on the films of one reader: a Gaussian kernel density estimate with a floor.
 
     Args:
         known: (N, 2), the margins of N films.
@@ -33,14 +37,14 @@ class Framing:
         self.known = np.asarray(known, dtype=np.float64)
 
     def log_density(self, margins: ArrayLike) -> NDArray[np.float64]:
-        """(M,) of (M, 2) margins, per squared spacing."""
-        likeness = np.exp(-cdist(np.asarray(margins), self.known, "sqeuclidean") / (2 * WIDTH**2))
-        density: NDArray[np.float64] = likeness.mean(1) / (2 * np.pi * WIDTH**2)
-        return np.log(density + OTHERWISE)
+        """(M,) of (M, 2) margins, per squared spacing; with its floor it sums up to more than 1."""
+        kernels = np.exp(-cdist(np.asarray(margins), self.known, "sqeuclidean") / (2 * BANDWIDTH**2))
+        density: NDArray[np.float64] = kernels.mean(1) / (2 * np.pi * BANDWIDTH**2)
+        return np.log(density + OUTLIER_DENSITY)
 
 
-def margins_of(y: NDArray[np.float64], height: int, first: int, last: int) -> Margins:
-    """Where a spine lies on a film, if `first` of the vertebrae found is its first one and `last` its last.
+def margins_of(y: NDArray[np.float64], height: float, first: int, last: int) -> Margins:
+    """Where a spine lies on a film, if `first` of the vertebrae found is its first one and `last` its last; to a thousandth.
 
     Args:
         y: (N,) of centroids from head to foot, at least three, pixels.
@@ -56,17 +60,24 @@ def margins_of(y: NDArray[np.float64], height: int, first: int, last: int) -> Ma
 
 
 def learnt_framings(films: Iterable[Radiograph], levels: Sequence[str]) -> dict[str, Framing]:
-    """Of each reader of whom there are enough films that show the first and the last of `levels`, three vertebrae or more."""
+    """Of each reader of whom there are enough films that show the first and the last of `levels`.
+
+    Nothing is learnt of a supernumerary end, or of two ends with fewer than two levels between them.
+    """
     known = defaultdict[str, list[Margins]](list)
-    ends = {min(levels, key=level_index), max(levels, key=level_index)} if levels else set[str]()
+    ends = sorted({level_index(level) for level in levels})
+    if len(ends) < 2 or ends[-1] - ends[0] < 3 or {"T13", "L6"} & set(levels):
+        return {}
     for film in films:
-        if film.reader is not None and (margins := _margins(film, ends)):
+        if film.reader is not None and (margins := _margins(film, (ends[0], ends[-1]))):
             known[film.reader].append(margins)
     return {reader: Framing(its) for reader, its in known.items() if len(its) >= LEAST_FILMS}
 
 
-def _margins(film: Radiograph, ends: set[str]) -> Margins | None:
-    at = [index for index, vertebra in enumerate(film.vertebrae) if vertebra.level in ends]
+def _margins(film: Radiograph, ends: tuple[int, int]) -> Margins | None:
+    """Of a film without its borders, which pipelines are not shown either; None unless both ends are annotated."""
+    at = [index for index, vertebra in enumerate(film.vertebrae) if vertebra.level and level_index(vertebra.level) in ends]
     if len(at) != 2 or at[1] - at[0] < 2:
         return None
-    return margins_of(centroids_of(film.vertebrae)[:, 1], film.size[0], *at)
+    _, top, _, bottom = content_box(film.pixels)
+    return margins_of(centroids_of(film.vertebrae)[:, 1] - top, bottom - top, *at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import ClassVar
 
@@ -12,12 +13,12 @@ from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.centroids import centroids_of
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
-from spinefm.pipeline.cropping import on_whole
+from spinefm.pipeline.cropping import Part
 from spinefm.pipeline.examination import Examiner, Finding, patch_overlap, places_along
 from spinefm.pipeline.first_look import FirstLook, first_look
 from spinefm.pipeline.framed import framing_evidence
 from spinefm.pipeline.induction import walk_on
-from spinefm.pipeline.labelling import LevelRules, assign_levels, ends_at_terminals
+from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
@@ -86,8 +87,8 @@ class InductivePipeline(SpinePipeline):
                 (`refinements`; see `Examiner`) and steps predicted from it do not count (`lookahead`; see `InductionRules`).
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.
-            framing: Whether it tells of the levels where on the film the spine lies, if the film's reader is one of the classifier's
-                `framings`, and the film is not cropped.
+            framing: Whether the position of the spine on the film counts as evidence for its levels, if the film's reader is one of the
+                classifier's `framings`.
             films_at_once: How many films are under way at once.
 
         Raises:
@@ -123,7 +124,7 @@ class InductivePipeline(SpinePipeline):
             return Spine(film.film_id, film.size, failure=base)
         up, down = both_walks(look.film, base, self.rules)
         yield from walk_on((up, down), self.crew.predictor.context)
-        return on_whole(film, self._spine(up, down, is_whole=look.film is film), look.part)
+        return self._spine(film, look.part, up, down)
 
     def _look(self, film: Radiograph) -> FirstLook:
         return first_look(film, self.detector, self.crop)
@@ -143,30 +144,34 @@ class InductivePipeline(SpinePipeline):
         distinct = all(mask_iou(a.vertebra, b.vertebra) <= self.rules.max_overlap for a, b in combinations(sound, 2))
         return sound if distinct and len(sound) == len(findings) else []
 
-    def _spine(self, up: Walk, down: Walk, is_whole: bool) -> Spine:
+    def _spine(self, film: Radiograph, part: Part, up: Walk, down: Walk) -> Spine:
         above, base, below = up.new_findings[::-1], down.findings[: down.base_length], down.new_findings
-        found = [*above, *base, *below]
+        found, core = [*above, *base, *below], slice(len(above), len(above) + len(base))
+        vertebrae = [finding.vertebra.moved(*part[:2]) for finding in found]
         probabilities = np.stack([finding.probabilities for finding in found])
-        classes, terminals, core = self.classifier.classes, self.classifier.terminals, slice(len(above), len(above) + len(base))
-        vertebrae = [finding.vertebra for finding in found]
-        evidence = self._evidence(up.film, vertebrae) if self.framing and is_whole else None
-        overlap = patch_overlap(self.classifier, vertebrae)
-        labelling = assign_levels(probabilities, classes, terminals, core, self.level_rules, overlap, evidence)
-        labelling = ends_at_terminals(labelling, core, terminals)
+        labelling = ends_at_terminals(self._labelling(film, vertebrae, probabilities, core), core, self.classifier.terminals)
         kept = slice(labelling.first, labelling.first + len(labelling.levels))
-        background = probabilities[kept, classes.index(BACKGROUND)]
+        background = probabilities[kept, self.classifier.classes.index(BACKGROUND)]
         named = tuple(
             replace(vertebra, level=level, confidence=float(vertebra.confidence * (1 - p_background) * trust))
             for vertebra, level, trust, p_background in zip(vertebrae[kept], labelling.levels, labelling.trust, background, strict=True)
         )
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
-        return Spine(up.film.film_id, up.film.size, named, stops=stops)
+        return Spine(film.film_id, film.size, named, stops=stops)
 
-    def _evidence(self, film: Radiograph, vertebrae: Sequence[Vertebra]) -> NDArray[np.float64] | None:
-        framing = self.classifier.framings.get(film.reader or "")
-        if framing is None:
-            return None
-        return framing_evidence(framing, self.classifier.terminals, centroids_of(vertebrae), film.size[0])
+    def _labelling(self, film: Radiograph, vertebrae: Sequence[Vertebra], probabilities: NDArray[np.float64], core: slice) -> Labelling:
+        """By what the classifier sees; then, if it is known how films like this one are framed, what belongs to the spine by both."""
+        overlap = patch_overlap(self.classifier, vertebrae)
+        named = partial(
+            assign_levels, classes=self.classifier.classes, terminals=self.classifier.terminals, rules=self.level_rules, overlap=overlap
+        )
+        labelling = named(probabilities, core=core)
+        if not self.framing or film.reader is None or film.reader not in self.classifier.framings:
+            return labelling
+        kept = slice(labelling.first, labelling.first + len(labelling.levels))
+        framing, y = self.classifier.framings[film.reader], centroids_of(vertebrae[kept])[:, 1]
+        evidence = framing_evidence(framing, self.classifier.terminals, y, film.size[0])
+        return replace(named(probabilities[kept], evidence=evidence), first=labelling.first)
 
 
 def _shown(segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from spinefm.anatomy import BACKGROUND, VERTEBRA
+from spinefm.geometry.framing import Framing
 from spinefm.geometry.patches import crop_mask
 from spinefm.options import check_options
 from spinefm.pipeline.first_look import FirstLook
@@ -96,8 +98,8 @@ class TrueClasses:
 
     def __init__(self, truth: Truth, classifier: Classifier) -> None:
         self.truth, self.classes, self.terminals = truth, classifier.classes, classifier.terminals
-        self.framings, self.input_size = classifier.framings, classifier.input_size
-        self.patch_rule, self.device = classifier.patch_rule, classifier.device
+        self.input_size, self.patch_rule, self.device = classifier.input_size, classifier.patch_rule, classifier.device
+        self.framings = MappingProxyType[str, Framing]({})  # nothing is to speak against the truth
 
     def classify(self, patches: Patches) -> Tensor:
         """See `Classifier`."""

@@ -88,6 +88,7 @@ class FilmDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled and augmented."""
+        self.component.learn_from(self.films("train"))
         return self.loader("train", training=True)
 
     def val_dataloader(self) -> DataLoader[Any]:

@@ -12,6 +12,7 @@ from spinefm.components.resnet import MeanAccuracy
 from spinefm.data.views import PatchVariation
 from spinefm.data.views.background import BACKGROUNDS
 from spinefm.geometry.framing import LEAST_FILMS
+from spinefm.ship import shippable
 from spinefm.structures import PatchBox, Patches
 
 
@@ -27,14 +28,21 @@ def test_how_the_films_of_each_reader_are_framed_travels_in_the_checkpoint(build
         replace(make_film(str(index), levels=levels), reader="Ada" if index < LEAST_FILMS else None) for index in range(LEAST_FILMS + 2)
     ]
     component = build("resnet", terminals=["T12", "L5"])
-    component.view(films, training=False)
-    assert component.framings == {}
-    component.view(films, training=True)
+    component.learn_from(films)
     checkpoint = {"hyper_parameters": dict(component.hparams), "state_dict": component.state_dict()}
     component.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "resnet.ckpt")
-    (own, loaded) = (each.framings["Ada"].known for each in (component, ResNetComponent.load(tmp_path / "resnet.ckpt")))
-    assert own.shape == (LEAST_FILMS, 2) and (own == loaded).all()
+    loaded = ResNetComponent.load(tmp_path / "resnet.ckpt")
+    assert loaded.readers == component.readers == ("Ada",)
+    own, stored, shipped = component.framings["Ada"].known, loaded.framings["Ada"].known, shippable(tmp_path / "resnet.ckpt", "resnet")
+    assert own.shape == (LEAST_FILMS, 2) and (own == stored).all() and (own == shipped["framings"]["Ada"]).all()
+
+
+def test_how_films_are_framed_is_learnt_when_a_training_begins(build, fit, tiny_dataset, monkeypatch):
+    learnt = []
+    monkeypatch.setattr(ResNetComponent, "learn_from", lambda component, films: learnt.append(len(films)))
+    fit(build("resnet"), steps=1)
+    assert learnt == [len(tiny_dataset.split("train"))]
 
 
 def test_terminals_must_be_landmarks(build):

@@ -9,11 +9,8 @@ import torch
 from spinefm.anatomy import LEVELS, levels_between
 from spinefm.geometry.framing import Framing
 from spinefm.pipeline import OraclePipeline
-from spinefm.pipeline.cropping import cropped
-from spinefm.pipeline.first_look import around_spine
 from spinefm.pipeline.framed import framing_evidence
 from spinefm.pipeline.labelling import assign_levels
-from spinefm.structures import Detections
 from tests.oracles import (
     EXACT,
     OracleClassifier,
@@ -34,8 +31,7 @@ HEIGHT = 180
 
 def evidence(found, start=0):
     """Of so many of them, from that one on."""
-    centroids = np.column_stack([np.full(found, 40.0), 10.0 * (1 + start + np.arange(found))])
-    return framing_evidence(AS_KNOWN, ENDS, centroids, HEIGHT)
+    return framing_evidence(AS_KNOWN, ENDS, 10.0 * (1 + start + np.arange(found)), HEIGHT)
 
 
 def likeliest(rows):
@@ -50,8 +46,7 @@ def test_names_are_likeliest_where_the_spine_lies_as_known_though_some_is_not_fo
 
 
 def test_a_film_that_is_framed_otherwise_tells_nothing():
-    centroids = np.column_stack([np.full(17, 40.0), 10.0 * (8 + np.arange(17))])
-    rows = framing_evidence(AS_KNOWN, ENDS, centroids, 310)
+    rows = framing_evidence(AS_KNOWN, ENDS, 10.0 * (8 + np.arange(17)), 310)
     np.testing.assert_allclose(rows, 0, atol=1e-6)
 
 
@@ -85,9 +80,9 @@ def found_levels(film, pipeline=inductive_pipeline, **settings):
     return tuple(vertebra.level for vertebra in spine.vertebrae)
 
 
-def oracle_pipeline(films, classifier, **settings):
+def oracle_pipeline(films, classifier, oracle="none", **settings):
     parts = {"mask_rcnn": OracleDetector(films), "point_predictor": OraclePredictor(films), "sam_adapter": OracleSegmenter(films)}
-    return OraclePipeline("none", resnet=classifier, **parts, **EXACT, **settings)
+    return OraclePipeline(oracle, resnet=classifier, **parts, **EXACT, **settings)
 
 
 @pytest.mark.parametrize("pipeline", [inductive_pipeline, oracle_pipeline])
@@ -100,17 +95,43 @@ def test_levels_are_what_the_classifier_sees_where_nothing_is_known_or_asked(rea
     assert found_levels(film_of(reader), **settings)[0] == "T2"
 
 
-def test_a_film_that_is_cropped_to_its_spine_is_framed_by_nobody():
-    """Around what is detected two spacings are left: a frame of ours, which `Ada` is said to have, too."""
+def framed_one_off(film):
+    """As if its reader left a vertebra more above T1, and one less below L5."""
+    y = [vertebra.centroid[1] for vertebra in film.vertebrae]
+    return {"Ada": Framing([(2 * y[0] / (y[2] - y[0]) + 1, 2 * (film.size[0] - y[-1]) / (y[-1] - y[-3]) - 1)])}
+
+
+def test_framing_tells_names_and_not_what_belongs_to_the_spine():
+    """The classifier is in doubt of all but the base case; what the framing names otherwise is no background."""
+    film = film_of("Ada")
+    classifier = OracleClassifier([film], ("background", "vertebra", *TRUNK), terminals=ENDS, certainty=0.6)
+    classifier.framings = framed_one_off(film)
+    told, untold = (inductive_pipeline([film], classifier=classifier, framing=framing)([film])[0] for framing in (True, False))
+    assert tuple(vertebra.level for vertebra in untold.vertebrae) == TRUNK
+    levels = [vertebra.level for vertebra in told.vertebrae]
+    assert len(levels) == len(TRUNK) and levels[8] == TRUNK[7]
+
+
+def test_the_true_classes_are_not_spoken_against():
+    film = film_of("Ada")
+    classifier = OracleClassifier([film], ("background", "vertebra", *ENDS), terminals=ENDS)
+    classifier.framings = framed_one_off(film)
+    (spine,) = oracle_pipeline([film], classifier, "resnet")([film])
+    assert tuple(vertebra.level for vertebra in spine.vertebrae) == TRUNK
+
+
+@pytest.mark.parametrize("crop", [True, False])
+def test_where_the_spine_lies_is_measured_on_the_whole_film(crop):
     levels = TRUNK[1:-1]
     film = replace(make_film("film", levels, (600, 160)), reader="Ada")
     wide = replace(film, pixels=np.pad(film.pixels, ((400, 400), (300, 300))), vertebrae=tuple(v.moved(300, 400) for v in film.vertebrae))
+    y = [vertebra.centroid[1] for vertebra in wide.vertebrae]
     classifier = SameClassifier(0.0, 1.0)
-    classifier.terminals, classifier.framings = ENDS, {"Ada": Framing([(margin, margin) for margin in np.arange(1, 2, 0.1)])}
-    oracle = ["mask_rcnn", "point_predictor", "sam_adapter"]
-    parts = {"point_predictor": OraclePredictor([film]), "sam_adapter": OracleSegmenter([film])}
-    pipeline = OraclePipeline(oracle, mask_rcnn=None, resnet=classifier, **parts, **EXACT)
-    part = cropped(wide, around_spine(Detections(wide.vertebrae), wide.size))
-    for shown, expected in ((wide, (None,) * len(levels)), (part, levels)):
-        (spine,) = pipeline([shown])
-        assert tuple(vertebra.level for vertebra in spine.vertebrae) == expected
+    classifier.terminals = ENDS
+    classifier.framings = {"Ada": Framing([(2 * y[0] / (y[2] - y[0]) - 1, 2 * (wide.size[0] - y[-1]) / (y[-1] - y[-3]) - 1)])}
+    parts = {"mask_rcnn": None, "point_predictor": OraclePredictor([film]), "sam_adapter": OracleSegmenter([film])}
+    pipeline = OraclePipeline(["mask_rcnn", "point_predictor", "sam_adapter"], resnet=classifier, **parts, **EXACT, crop=crop)
+    (spine,) = pipeline([wide])
+    assert tuple(vertebra.level for vertebra in spine.vertebrae) == levels
+    (unknown,) = pipeline([replace(wide, reader=None)])
+    assert {vertebra.level for vertebra in unknown.vertebrae} == {None}
