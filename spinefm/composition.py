@@ -79,7 +79,7 @@ def known_reader(reader: object, components: Iterable[Component]) -> str | None:
     known = dict.fromkeys(name for component in components for name in component.readers)
     if str(reader) not in known:  # a name of digits alone arrives as a number from a command line
         told = f"one of {', '.join(known)}" if known else "left out, as these networks tell no readers apart"
-        remedy = "See `dataset.readers` of `python train.py component=sam_adapter`."
+        remedy = "See `dataset.readers` of `python train.py component=sam_adapter`, and `reader` in films.csv."
         raise ValueError(f"Expected `reader` to be {told}, but got `{reader}`. {remedy}")
     return str(reader)
 

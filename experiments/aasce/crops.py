@@ -2,7 +2,7 @@
 
 The films are cropped to T1 to L5. How far T1 lies below the upper edge, and L5 above the lower, is learnt of the training films of each
 campaign; for validation and test films it prints by how many vertebrae names would have to be moved for both to lie where they are the
-likeliest to. No network is asked, and no pixel looked at.
+likeliest to. No network is asked. No film has borders, which would be left out in what is learnt only.
 """
 
 import sys

@@ -160,7 +160,7 @@ class InductivePipeline(SpinePipeline):
         return Spine(film.film_id, film.size, named, stops=stops)
 
     def _labelling(self, film: Radiograph, vertebrae: Sequence[Vertebra], probabilities: NDArray[np.float64], core: slice) -> Labelling:
-        """By what the classifier sees; then, if it is known how films like this one are framed, what belongs to the spine by both."""
+        """By what the classifier sees; then, if it is known how films like this one are framed, both name what is no background."""
         overlap = patch_overlap(self.classifier, vertebrae)
         named = partial(
             assign_levels, classes=self.classifier.classes, terminals=self.classifier.terminals, rules=self.level_rules, overlap=overlap
