@@ -71,11 +71,15 @@ def film_of(reader):
     return replace(make_film("film", TRUNK, (600, 160)), reader=reader)
 
 
+def framed_like(film, above=0, below=0):
+    """What a classifier knows of `Ada`, whose films are framed like this one, but for so many spacings more above T1 and below L5."""
+    y = [vertebra.centroid[1] for vertebra in film.vertebrae]
+    return {"Ada": Framing([(2 * y[0] / (y[2] - y[0]) + above, 2 * (film.size[0] - y[-1]) / (y[-1] - y[-3]) + below)])}
+
+
 def found_levels(film, pipeline=inductive_pipeline, **settings):
     classifier = OneTooLow([film], ("background", "vertebra", *TRUNK), terminals=ENDS)
-    y = [vertebra.centroid[1] for vertebra in film.vertebrae]
-    margins = (2 * y[0] / (y[2] - y[0]), 2 * (film.size[0] - y[-1]) / (y[-1] - y[-3]))
-    classifier.framings = {"Ada": Framing([margins] * 3)}
+    classifier.framings = framed_like(film)
     (spine,) = pipeline([film], classifier=classifier, **settings)([film])
     return tuple(vertebra.level for vertebra in spine.vertebrae)
 
@@ -95,17 +99,11 @@ def test_levels_are_what_the_classifier_sees_where_nothing_is_known_or_asked(rea
     assert found_levels(film_of(reader), **settings)[0] == "T2"
 
 
-def framed_one_off(film):
-    """As if its reader left a vertebra more above T1, and one less below L5."""
-    y = [vertebra.centroid[1] for vertebra in film.vertebrae]
-    return {"Ada": Framing([(2 * y[0] / (y[2] - y[0]) + 1, 2 * (film.size[0] - y[-1]) / (y[-1] - y[-3]) - 1)])}
-
-
 def test_framing_tells_names_and_not_what_belongs_to_the_spine():
     """The classifier is in doubt of all but the base case; what the framing names otherwise is no background."""
     film = film_of("Ada")
     classifier = OracleClassifier([film], ("background", "vertebra", *TRUNK), terminals=ENDS, certainty=0.6)
-    classifier.framings = framed_one_off(film)
+    classifier.framings = framed_like(film, above=1, below=-1)
     told, untold = (inductive_pipeline([film], classifier=classifier, framing=framing)([film])[0] for framing in (True, False))
     assert tuple(vertebra.level for vertebra in untold.vertebrae) == TRUNK
     levels = [vertebra.level for vertebra in told.vertebrae]
@@ -115,7 +113,7 @@ def test_framing_tells_names_and_not_what_belongs_to_the_spine():
 def test_the_true_classes_are_not_spoken_against():
     film = film_of("Ada")
     classifier = OracleClassifier([film], ("background", "vertebra", *ENDS), terminals=ENDS)
-    classifier.framings = framed_one_off(film)
+    classifier.framings = framed_like(film, above=1, below=-1)
     (spine,) = oracle_pipeline([film], classifier, "resnet")([film])
     assert tuple(vertebra.level for vertebra in spine.vertebrae) == TRUNK
 
@@ -125,10 +123,8 @@ def test_where_the_spine_lies_is_measured_on_the_whole_film(crop):
     levels = TRUNK[1:-1]
     film = replace(make_film("film", levels, (600, 160)), reader="Ada")
     wide = replace(film, pixels=np.pad(film.pixels, ((400, 400), (300, 300))), vertebrae=tuple(v.moved(300, 400) for v in film.vertebrae))
-    y = [vertebra.centroid[1] for vertebra in wide.vertebrae]
     classifier = SameClassifier(0.0, 1.0)
-    classifier.terminals = ENDS
-    classifier.framings = {"Ada": Framing([(2 * y[0] / (y[2] - y[0]) - 1, 2 * (wide.size[0] - y[-1]) / (y[-1] - y[-3]) - 1)])}
+    classifier.terminals, classifier.framings = ENDS, framed_like(wide, above=-1, below=-1)
     parts = {"mask_rcnn": None, "point_predictor": OraclePredictor([film]), "sam_adapter": OracleSegmenter([film])}
     pipeline = OraclePipeline(["mask_rcnn", "point_predictor", "sam_adapter"], resnet=classifier, **parts, **EXACT, crop=crop)
     (spine,) = pipeline([wide])
