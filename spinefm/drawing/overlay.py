@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
 from spinefm.anatomy import level_index, region
 from spinefm.drawing.curve_lines import curve_figures, draw_lines, make_room, write_angle
+from spinefm.drawing.level_names import write_names
 from spinefm.files.atomic import atomic_path
 from spinefm.measurements.spine import SpineMeasurements
 from spinefm.structures import Landmark, Pixels, Vertebra
@@ -81,7 +82,9 @@ def overlay(
     scale = min(1.0, MAX_SIDE / max(pixels.shape))
     canvas = _grey(pixels, scale)
     width = max(1, round(canvas.shape[0] / 600))
-    shapes = [(_to_subpixels(outlines(vertebra), scale), level_colour(vertebra.level)) for vertebra in vertebrae]
+    vertebrae = [vertebra for vertebra in vertebrae if vertebra.mask.any()]
+    contours = [outlines(vertebra) for vertebra in vertebrae]
+    shapes = [(_to_subpixels(its, scale), level_colour(vertebra.level)) for its, vertebra in zip(contours, vertebrae, strict=True)]
     canvas = _fill(canvas, shapes)
     for polygons, colour in shapes:
         _draw(canvas, polygons, colour, width)
@@ -95,7 +98,7 @@ def overlay(
     for figure in figures:
         draw_lines(canvas, figure, origin)
     image = Image.fromarray(canvas)
-    _name(image, vertebrae, scale, letters, origin)
+    write_names(image, vertebrae, [its[0] * scale + origin for its in contours], letters)
     for figure in figures:
         write_angle(ImageDraw.Draw(image), figure, letters, origin)
     return np.asarray(image)
@@ -138,16 +141,3 @@ def _fill(canvas: Pixels, shapes: Iterable[tuple[list[NDArray[np.int32]], Colour
 
 def _draw(canvas: Pixels, polygons: list[NDArray[np.int32]], colour: Colour, width: int) -> None:
     cv2.polylines(canvas, polygons, True, colour, width, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _name(image: Image.Image, vertebrae: Iterable[Vertebra], scale: float, size: int, origin: tuple[int, int]) -> None:
-    """Write each level to the right of its vertebra, or to the left where the film ends; a question mark where unknown."""
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(size)
-    for vertebra in vertebrae:
-        text, gap = vertebra.level or "?", size / 2
-        x0, y0, x1, y1 = (scale * edge + start for edge, start in zip(vertebra.box, origin * 2, strict=True))
-        fits = x1 + gap + draw.textlength(text, font) <= image.width
-        place = (x1 + gap if fits else x0 - gap, (y0 + y1) / 2)
-        anchor = "lm" if fits else "rm"
-        draw.text(place, text, "white", font, anchor, stroke_width=max(1, size // 8), stroke_fill="black")
