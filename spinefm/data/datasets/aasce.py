@@ -36,6 +36,7 @@ _MAX_OVERLAP = 0.1
 _THUMBNAIL = (32, 64)
 """Columns and rows."""
 CAMPAIGNS = ("first_campaign", "second_campaign")
+_CAMPAIGN_OF = {"Jul-2016": CAMPAIGNS[0], "Nov-2016": CAMPAIGNS[0], "Dec-2016": CAMPAIGNS[1], "Jan-2017": CAMPAIGNS[1]}
 _NEW_COPY = "Take all tables from the same release."
 
 Rings = NDArray[np.float64]
@@ -96,22 +97,22 @@ class AasceDataset(FolderDataset):
 def patient_key(stem: str) -> str:
     """The serial number in a film's name ("sunhl-1th-06-Jan-2017-182 A AP" gives "182"); the whole name where there is none.
 
+    Official test films are also written in small letters ("sunhl-1th-01-Mar-2017-310 a ap").
+
     The letters count films of one serial; whether of one person is not documented, and one group is the safe reading.
     """
-    serial = re.search(r"-(\d+) [A-Z]+ AP", stem)
+    serial = re.search(r"-(\d+) [A-Z]+ AP", stem, re.IGNORECASE)
     return serial[1] if serial else stem
 
 
 def campaign(stem: str) -> str | None:
-    """Which of two campaigns annotated a film, by the date in its name; None where there is none.
+    """Which of two campaigns annotated a film, by the month in its name; None of any other month, as of official test films (March 2017).
 
-    Dates run from July to November 2016 and from December 2016 to January 2017. What they stand for is not documented, but in the second
-    half outlines are 27 % smaller than in the first (`experiments/aasce`).
+    What the months stand for is not documented, but in those of the second outlines are 27 % smaller than in those of the first
+    (`experiments/aasce`). How films of other months are annotated is not known.
     """
-    date = re.search(r"-\d\d-([A-Z][a-z]{2})-(\d{4})-", stem)
-    if date is None:
-        return None
-    return CAMPAIGNS[1] if date[1] == "Dec" or int(date[2]) > 2016 else CAMPAIGNS[0]
+    month = re.search(r"-\d\d-([A-Z][a-z]{2}-\d{4})-", stem)
+    return _CAMPAIGN_OF.get(month[1]) if month else None
 
 
 def repair(rings: Rings) -> tuple[Rings, tuple[str, ...]]:

@@ -244,6 +244,7 @@ def test_unknown_split_is_refused(layout):
         ("sunhl-1th-06-Jan-2017-182 A AP", "182"),
         ("sunhl-1th-21-Nov-2016-138 D AP2", "138"),
         ("sunhl-1th-22-Nov-2016-142 A AP (2)", "142"),
+        ("sunhl-1th-01-Mar-2017-310 a ap", "310"),
         ("sunhl-1th-20-Jul-2016-coronal12", "sunhl-1th-20-Jul-2016-coronal12"),
     ],
 )
@@ -262,10 +263,11 @@ def test_films_tell_their_campaign(layout):
         ("sunhl-1th-22-Nov-2016-152 A AP", "first_campaign"),
         ("sunhl-1th-29-Dec-2016-158 C AP", "second_campaign"),
         ("sunhl-1th-06-Jan-2017-182 A AP", "second_campaign"),
+        ("sunhl-1th-01-Mar-2017-311 M AP", None),
         ("film 12 A AP", None),
     ],
 )
-def test_campaigns_are_told_by_the_dates_in_names(stem, who):
+def test_campaigns_are_told_by_the_months_in_names(stem, who):
     assert campaign(stem) == who
 
 
