@@ -389,16 +389,6 @@ def test_a_failing_process_ends_with_its_sentence_and_code_1(tmp_path):
 def test_two_processes_train_one_component(tiny, tmp_path):
     """From another folder than the repository's, as a user would, on two devices that are processors here."""
     ended = process("train", tmp_path, *tiny("sam_adapter"), "trainer=ddp", "trainer.accelerator=cpu")
-    check_two_processes(ended, tmp_path)
-
-
-def test_two_processes_tune_one_foundation(tuned, foundation, tmp_path):
-    """A parameter that is trained but never used would stop them."""
-    ended = process("train", tmp_path, *tuned(foundation, "tuning=adapter", "prompt=box"), "trainer=ddp", "trainer.accelerator=cpu")
-    check_two_processes(ended, tmp_path)
-
-
-def check_two_processes(ended, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert (ended.stdout + ended.stderr).count("Published") == 1
     assert names(tmp_path) == {"runs", "checkpoints"}

@@ -1,5 +1,6 @@
 """Processes that put their shares together; what whole scripts do in several processes is in test_infer.py and test_evaluate.py."""
 
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def latecomer(rank, folder):
 
 
 def outcomes(folder, *arguments, of=member):
-    mp.spawn(of, (str(folder), *arguments), nprocs=3)
+    """What three processes know in the end; they come from one that has imported all they need, as that takes seconds."""
+    multiprocessing.set_forkserver_preload([__name__])
+    mp.start_processes(of, (str(folder), *arguments), nprocs=3, start_method="forkserver")
     return [(folder / f"{rank}.txt").read_text() for rank in range(3)]
 
 
