@@ -128,7 +128,7 @@ CHANGES: dict[str, Change] = {
 def main(root: str, checkpoints: str, split: str = "val") -> None:
     """Print a table; a row takes about as long as an evaluation."""
     films = AasceDataset(root, landmarks=["T1", "L5"], terminals=["T1", "L5"], readers=CAMPAIGNS).split(split)
-    pipeline = load_pipeline(partial(InductivePipeline, framing=False), checkpoints)
+    pipeline = load_pipeline(partial(InductivePipeline, framing="none"), checkpoints)
     say = Console(width=200).print
     say("| films | identified | right level | Dice, identified | false positives / film |\n|---|---|---|---|---|")
     for title, change in CHANGES.items():

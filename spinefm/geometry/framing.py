@@ -43,6 +43,11 @@ class Framing:
         return np.log(density + OUTLIER_DENSITY)
 
 
+def anyones(framings: Iterable[Framing]) -> Framing:
+    """Of films of all these readers together; at least one."""
+    return Framing(np.concatenate([framing.known for framing in framings]))
+
+
 def margins_of(y: NDArray[np.float64], height: float, first: int, last: int) -> Margins:
     """Where a spine lies on a film, if `first` of the vertebrae found is its first one and `last` its last; to a thousandth.
 

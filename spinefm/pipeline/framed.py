@@ -1,15 +1,41 @@
 """What a film's edges tell of the levels, where it is known how such films are framed."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinefm.anatomy import LEVELS, level_index, levels_between
-from spinefm.geometry.framing import OUTLIER_DENSITY, Framing, margins_of
+from spinefm.geometry.framing import OUTLIER_DENSITY, Framing, anyones, margins_of
+
+log = logging.getLogger(__name__)
+
+Whose = Literal["own", "any", "none"]
+"""Like whose films one is framed: those of its own reader, if that is known; those of any; nobody's."""
 
 WEIGHT = 6.0
 """Against what the classifier saw, chosen on validation films: what misleads it in one vertebra of a film misleads it in all."""
+
+
+def check_known(framings: Mapping[str, Framing], whose: Whose) -> None:
+    """Say so where films are to be framed like anybody's, but nobody's are known."""
+    if whose == "any" and not framings:
+        log.warning("`framing=any` changes nothing: this classifier has not learnt how the films of a reader are framed.")
+
+
+def framing_of(framings: Mapping[str, Framing], whose: Whose, reader: str | None) -> Framing | None:
+    """How a film is framed; None where it is not known.
+
+    Args:
+        framings: Of those whose films are known, by reader.
+        whose: Like whose films it is framed.
+        reader: Of the film, if it has one.
+    """
+    if whose == "any" and framings:
+        return anyones(framings.values())
+    return framings.get(reader) if whose == "own" and reader is not None else None
 
 
 def framing_evidence(framing: Framing, ends: Sequence[str], y: NDArray[np.float64], height: float) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.cropping import Part
 from spinefm.pipeline.examination import Examiner, Finding, patch_overlap, places_along
 from spinefm.pipeline.first_look import FirstLook, first_look
-from spinefm.pipeline.framed import framing_evidence
+from spinefm.pipeline.framed import Whose, check_known, framing_evidence, framing_of
 from spinefm.pipeline.induction import walk_on
 from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals
 from spinefm.pipeline.mirrored import MirroredSegmenter
@@ -60,7 +60,7 @@ class InductivePipeline(SpinePipeline):
         tolerance: float = 0.1,
         anomaly_rate: float = 0.02,
         unknown_below: float = 0.5,
-        framing: bool = True,
+        framing: Whose = "own",
         films_at_once: int = 8,
     ) -> None:
         """Put the pipeline together.
@@ -87,8 +87,8 @@ class InductivePipeline(SpinePipeline):
                 (`refinements`; see `Examiner`) and steps predicted from it do not count (`lookahead`; see `InductionRules`).
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.
-            framing: Whether the position of the spine on the film counts as evidence for its levels, if the film's reader is one of the
-                classifier's `framings`.
+            framing: Like whose films one is framed, so that the position of the spine on it counts as evidence for its levels: `own`, its
+                reader's, if that is one of the classifier's `framings`; `any`, those of all of them together; `none`, nobody's.
             films_at_once: How many films are under way at once.
 
         Raises:
@@ -110,6 +110,7 @@ class InductivePipeline(SpinePipeline):
             lookahead=lookahead,
             tolerance=tolerance,
         )
+        check_known(resnet.framings, framing)
         self.base_attempts, self.framing, self.films_at_once = base_attempts, framing, films_at_once
         self.level_rules = LevelRules(anomaly_rate, unknown_below)
 
@@ -166,10 +167,11 @@ class InductivePipeline(SpinePipeline):
             assign_levels, classes=self.classifier.classes, terminals=self.classifier.terminals, rules=self.level_rules, overlap=overlap
         )
         labelling = named(probabilities, core=core)
-        if not self.framing or film.reader is None or film.reader not in self.classifier.framings:
+        framing = framing_of(self.classifier.framings, self.framing, film.reader)
+        if framing is None:
             return labelling
         kept = slice(labelling.first, labelling.first + len(labelling.levels))
-        framing, y = self.classifier.framings[film.reader], centroids_of(vertebrae[kept])[:, 1]
+        y = centroids_of(vertebrae[kept])[:, 1]
         evidence = framing_evidence(framing, self.classifier.terminals, y, film.size[0])
         return replace(named(probabilities[kept], evidence=evidence), first=labelling.first)
 

@@ -9,7 +9,7 @@ import torch
 from spinefm.anatomy import LEVELS, levels_between
 from spinefm.geometry.framing import Framing
 from spinefm.pipeline import OraclePipeline
-from spinefm.pipeline.framed import framing_evidence
+from spinefm.pipeline.framed import framing_evidence, framing_of
 from spinefm.pipeline.labelling import assign_levels
 from tests.oracles import (
     EXACT,
@@ -94,9 +94,26 @@ def test_levels_follow_the_framing_of_a_reader_who_is_known(pipeline):
     assert found_levels(film_of("Ada"), pipeline) == TRUNK
 
 
-@pytest.mark.parametrize(("reader", "settings"), [(None, {}), ("Bob", {}), ("Ada", {"framing": False})])
+@pytest.mark.parametrize(("reader", "settings"), [(None, {}), ("Bob", {}), ("Ada", {"framing": "none"})])
 def test_levels_are_what_the_classifier_sees_where_nothing_is_known_or_asked(reader, settings):
     assert found_levels(film_of(reader), **settings)[0] == "T2"
+
+
+@pytest.mark.parametrize("reader", [None, "Bob", "Ada"])
+def test_a_film_can_be_taken_as_framed_like_anybodys(reader):
+    assert found_levels(film_of(reader), framing="any") == TRUNK
+
+
+def test_anybodys_framing_is_that_of_all_together():
+    own = {"Ada": Framing([(1, 2), (1, 3)]), "Ben": Framing([(4, 5)])}
+    assert framing_of(own, "own", "Ben") is own["Ben"] and framing_of(own, "own", None) is framing_of(own, "none", "Ben") is None
+    assert framing_of(own, "any", "Ben").known.tolist() == [[1, 2], [1, 3], [4, 5]]
+
+
+def test_where_nobodys_framing_is_known_that_is_said(caplog):
+    film = film_of("Ada")
+    (spine,) = inductive_pipeline([film], framing="any")([film])
+    assert spine.vertebrae and "`framing=any` changes nothing" in caplog.text
 
 
 def test_framing_tells_names_and_not_what_belongs_to_the_spine():
@@ -104,7 +121,7 @@ def test_framing_tells_names_and_not_what_belongs_to_the_spine():
     film = film_of("Ada")
     classifier = OracleClassifier([film], ("background", "vertebra", *TRUNK), terminals=ENDS, certainty=0.6)
     classifier.framings = framed_like(film, above=1, below=-1)
-    told, untold = (inductive_pipeline([film], classifier=classifier, framing=framing)([film])[0] for framing in (True, False))
+    told, untold = (inductive_pipeline([film], classifier=classifier, framing=framing)([film])[0] for framing in ("own", "none"))
     assert tuple(vertebra.level for vertebra in untold.vertebrae) == TRUNK
     levels = [vertebra.level for vertebra in told.vertebrae]
     assert len(levels) == len(TRUNK) and levels[8] == TRUNK[7]
