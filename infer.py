@@ -65,12 +65,15 @@ def main(config: DictConfig) -> None:
         if team.is_first:
             tell_passed_over(source, paths)
         share = dict(team.share(list(ids.items())))
-        for film_id in share.values():
-            remove_spine(folder, film_id)  # else a film that fails now would seem to have the results of an earlier run
-        films = readable(share, views, reader, failures)
+        films = readable(share, folder, views, reader, failures)
         # Every process has a record of its own: the first one's is written.
         write = partial(write_film, folder, team.gather([made_by["run_id"]])[0], failures)
-        team.together(partial(segment, pipeline, films, write, rows, total=len(share), quiet=not team.is_first))
+        try:
+            team.together(partial(segment, pipeline, films, write, rows, total=len(share), quiet=not team.is_first))
+        except KeyboardInterrupt:
+            if team.is_first:
+                write_tables(folder, list(share.values()), rows, failures)  # of what is finished
+            raise
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
         write_tables(folder, list(ids.values()), rows, failures)
@@ -173,14 +176,15 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     return ids
 
 
-def readable(ids: dict[Path, str], views: ViewRule, reader: str | None, failures: dict[str, str]) -> Iterator[Radiograph]:
-    """The films that can be used, for the outlines of `reader`; the reason goes into `failures` for the others."""
+def readable(ids: dict[Path, str], output: Path, views: ViewRule, reader: str | None, failures: dict[str, str]) -> Iterator[Radiograph]:
+    """The films that can be used, for the outlines of `reader`; `failures` gets the reason for the others, whose earlier results go."""
     for path, film_id in ids.items():
         try:
             film = read_film(path)
             view = views.view_of(path, film.view)
         except DataError as error:
             failures[film_id] = str(error)
+            remove_spine(output, film_id)  # else it would seem to have them now
         else:
             yield Radiograph(film_id, film.pixels, view=view, spacing_mm=film.spacing_mm, reader=reader)
 

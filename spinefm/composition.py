@@ -51,9 +51,12 @@ def load_components(checkpoints: str | Path, names: Iterable[str]) -> dict[str, 
     """Load components, on the CPU; the log says where some of one's own training go before, or together with, shipped ones.
 
     Raises:
-        FileNotFoundError: If a checkpoint is missing.
+        FileNotFoundError: If the folder or a checkpoint is missing.
         ValueError: If a checkpoint is unreadable or another component's.
     """
+    if not Path(str(checkpoints)).is_dir():
+        remedy = "Check the path, or train them with `python train.py component=<name> dataset=<name>`; `checkpoints/aasce` is shipped."
+        raise FileNotFoundError(f"Expected `{checkpoints}` to be a folder of trained components, but there is none. {remedy}")
     paths = {name: find_checkpoint(checkpoints, name) for name in names}
     loaded = {name: COMPONENTS[name].load(path) for name, path in paths.items()}
     own, shipped = (", ".join(path.name for path in paths.values() if path.suffix == suffix) for suffix in (OWN, SHIPPED))

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+import infer
 from spinefm.structures import Failure
 from tests.scripts import FILMS, PIPELINES, fails, names, products, read_json, run
 
@@ -24,6 +25,29 @@ def test_a_film_that_fails_now_keeps_no_results_of_an_earlier_run(workplace, fil
     shutil.copy(films / "b_cut.png", tmp_path / "in" / "a_film.png")
     fails("infer", workplace, f"input={tmp_path / 'in'}", *arguments)
     assert names(tmp_path / "out") == products("c_film")
+
+
+def test_an_interruption_keeps_what_is_finished_and_what_an_earlier_run_wrote(workplace, films, tmp_path, monkeypatch):
+    """The tables are of this run."""
+    (tmp_path / "in").mkdir()
+    for name in ("a_film", "c_film"):
+        shutil.copy(films / "a_film.png", tmp_path / "in" / f"{name}.png")
+    out = tmp_path / "out"
+    arguments = [f"input={tmp_path / 'in'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={out}"]
+    run("infer", workplace, *arguments)
+    earlier = {name: (out / f"{name}.json").read_bytes() for name in ("a_film", "c_film")}
+
+    def write(*told, of=infer.write_film):
+        if (out / "a_film.json").read_bytes() != earlier["a_film"]:
+            raise KeyboardInterrupt
+        return of(*told)
+
+    monkeypatch.setattr("infer.write_film", write)
+    with pytest.raises(SystemExit) as caught:
+        run("infer", workplace, *arguments)
+    assert caught.value.code == 130 and names(out) == products("a_film", "c_film")
+    assert (out / "a_film.json").read_bytes() != earlier["a_film"] and (out / "c_film.json").read_bytes() == earlier["c_film"]
+    assert pd.read_csv(out / "summary.csv").film_id.tolist() == ["a_film"]
 
 
 def test_a_strip_does_not_stop_the_others(workplace, films, tmp_path):

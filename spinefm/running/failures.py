@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import ConfigCompositionException, HydraException, InstantiationException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from spinefm.files.atomic import write_text
@@ -113,6 +113,14 @@ def _sentence(error: BaseException) -> str:
     # Without its cause, which it loses between processes, only its text tells what it was.
     if isinstance(error, InstantiationException) and (inner := re.search(r"^\w+\((['\"])(.*)\1\)$", str(error), re.MULTILINE)):
         return inner[2]
+    if isinstance(error, OverrideParseException):
+        remedy = "A value with other signs than letters, digits and ./_-: wants quotes twice, such as 'input=\"my films\"'."
+        return f"Expected `<option>=<value>`, but got `{error.override}`. {remedy}"
+    if isinstance(error, ConfigCompositionException) and (name := re.match(r"Could not override '(\S+)'", str(error))):
+        return f"Expected options of this script, but it has none called `{name[1]}`. `--help` lists them."
+    if isinstance(error, PermissionError) and error.filename:
+        remedy = "Change its permissions, or name another folder."
+        return f"Expected to be allowed to use `{Path(error.filename).parent}`, but was not ({error.strerror}). {remedy}"
     if isinstance(error, MissingMandatoryValue):
         return f"Expected a value for `{error.full_key}`, but none was given. Add `{error.full_key}=...` to the command."
     return str(error)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException, MissingConfigException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from spinefm.data.problems import DataError, Problem
 from spinefm.running.failures import JobError, failure_kept, forget_failures, run_script
+from tests.scripts import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +66,31 @@ def test_what_a_constructor_says_is_told_without_hydras_words():
 def test_a_fault_of_the_code_keeps_its_trace(error):
     with pytest.raises(type(error)):
         run_script(raising(error))
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        compose("infer", [*overrides])
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("ouput=out", "Expected options of this script, but it has none called `ouput`. `--help` lists them."),
+        ("input=a (2).png", "Expected `<option>=<value>`, but got `input=a (2).png`. A value with"),
+        ("input=M\u00fcller.png", "Expected `<option>=<value>`, but got `input=M\u00fcller.png`. A value with"),
+    ],
+)
+def test_an_option_that_hydra_does_not_take_is_told_in_our_words(override, told):
+    with pytest.raises(SystemExit) as caught:
+        run_script(lambda: composed(override))
+    assert caught.value.code.startswith(f"Error: {told}")
+
+
+def test_a_folder_that_may_not_be_used_is_named():
+    refused = PermissionError(13, "Permission denied", "/results/.temporary.yaml")
+    with pytest.raises(SystemExit, match=r"^Error: Expected to be allowed to use `/results`, but was not \(Permission denied\)\. Change"):
+        run_script(raising(refused))
 
 
 def test_an_interruption_is_one_sentence(capsys):

@@ -23,13 +23,19 @@ def find_films(path: str | Path) -> list[Path]:
         return [check_film(place)]
     films = [entry for entry in _visible(place) if is_film(entry)]
     if not films:
-        found, remedy = passed_over(place, films) or "none", "Convert them, or name the folder that holds the films itself."
+        found, remedy = passed_over(place, films) or "nothing", "Convert them, or name the folder that holds the films itself."
         raise DataError(Problem(place, f"to be a folder with {FORMATS} films", found, remedy))
     return films
 
 
 def passed_over(folder: Path, films: list[Path]) -> str:
-    """How many files of a folder are none of its films, and their most frequent suffixes, in words; empty if there are none."""
+    """How many files of a folder are none of its films, with their most frequent suffixes, and its folders, in words; empty for none."""
+    folders = sum(entry.is_dir() for entry in _visible(folder))
+    inner = "1 folder, not searched" if folders == 1 else f"{folders} folders, not searched"
+    return ", and ".join(filter(None, [_other_files(folder, films), inner * (folders > 0)]))
+
+
+def _other_files(folder: Path, films: list[Path]) -> str:
     others = sorted(entry for entry in set(_visible(folder)).difference(films) if entry.is_file())
     suffixes = Counter(_suffixes(path) for path in others)
     named = [f"{count} {suffix}" for suffix, count in suffixes.most_common(SUFFIXES_NAMED)]

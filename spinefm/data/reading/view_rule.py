@@ -45,7 +45,7 @@ class ViewRule:
         """
         if self.chosen or self.only is None:
             return self.chosen or told
-        if told in (View.UNKNOWN, self.only) or (told is View.LATERAL and self.only in _SIDEWAYS):
+        if _is_of(told, self.only):
             return self.only
         expected = f"to be a film of the view {self.only}, as all were on which these networks were trained"
         remedy = f"Use networks that know such films, or give `view={self.only}` if its header is wrong."
@@ -59,7 +59,17 @@ class ViewRule:
         """
         of_all = {tuple(views) if views else None for views in trained}
         (views,) = of_all if len(of_all) == 1 else (None,)
-        if self.chosen or views is None or len(views) != 1 or views[0] not in set(View) - {View.UNKNOWN}:
+        if views is None or len(views) != 1 or views[0] not in set(View) - {View.UNKNOWN}:
             return self
-        log.info("Films whose files do not say their view are taken as `%s`, as all of the training were; else give `view=`.", views[0])
-        return replace(self, only=View(views[0]))
+        only = View(views[0])
+        if self.chosen:
+            if not _is_of(self.chosen, only):
+                log.warning("All films of the training were `%s`: on films of `view=%s` results are nothing to go by.", only, self.chosen)
+            return self
+        log.info("Films whose files do not say their view are taken as `%s`, as all of the training were; else give `view=`.", only)
+        return replace(self, only=only)
+
+
+def _is_of(told: View, only: View) -> bool:
+    """Whether a film may be of the one view that networks know."""
+    return told in (View.UNKNOWN, only) or (told is View.LATERAL and only in _SIDEWAYS)

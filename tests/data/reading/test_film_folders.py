@@ -39,8 +39,8 @@ def test_find_films_tells_what_is_wrong(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("no film")
     for place, found in (
-        (tmp_path, r"1 other file \(1 \.txt\)"),
-        (tmp_path / "empty", "none"),
+        (tmp_path, r"1 other file \(1 \.txt\), and 1 folder, not searched"),
+        (tmp_path / "empty", "nothing"),
         (tmp_path / "absent", "nothing at this path"),
         (tmp_path / "notes.txt", "a file of another format"),
     ):
@@ -53,8 +53,12 @@ def test_files_that_are_passed_over_are_counted_by_suffix(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder").mkdir()
     films = find_films(tmp_path)
-    assert passed_over(tmp_path, films) == "4 other files (2 .dcm.gz, 1 .txt, 1 without suffix)"
-    assert passed_over(tmp_path, [*films, *tmp_path.glob("*.*"), tmp_path / "README"]) == ""
+    assert passed_over(tmp_path, films) == "4 other files (2 .dcm.gz, 1 .txt, 1 without suffix), and 1 folder, not searched"
+    every_file = [*tmp_path.glob("*.*"), tmp_path / "README"]
+    assert passed_over(tmp_path, every_file) == "1 folder, not searched"
+    (tmp_path / "another").mkdir()
+    assert passed_over(tmp_path, every_file) == "2 folders, not searched"
+    assert passed_over(tmp_path / "another", []) == ""
 
 
 def test_of_many_suffixes_the_most_frequent_are_named(tmp_path):

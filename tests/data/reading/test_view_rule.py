@@ -45,8 +45,11 @@ def test_a_lateral_film_is_of_the_part_that_the_networks_know():
     assert ViewRule.of(None).learned([[LATERAL]]).view_of(FILM, View.LATERAL) == LATERAL
 
 
-def test_what_is_chosen_goes_before():
+def test_what_is_chosen_goes_before(caplog):
+    rule = ViewRule.of(LATERAL).learned([[LATERAL]])
+    assert not caplog.text
     rule = ViewRule.of(LATERAL).learned([[AP]])
+    assert f"were `{AP}`: on films of `view={LATERAL}` results are nothing to go by" in caplog.text
     assert rule.view_of(FILM, View.UNKNOWN) == rule.view_of(FILM, View.AP_SPINE) == View.LATERAL_CERVICAL
     with pytest.raises(ValueError, match=r"one of lateral_cervical, .* but got `front`"):
         ViewRule.of("front")
