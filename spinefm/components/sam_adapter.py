@@ -1,5 +1,6 @@
 """The mask around a point."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -21,6 +22,8 @@ from spinefm.models.sam import Sam, SamSize
 from spinefm.models.tuning import apply_tuning
 from spinefm.prompts import build_prompt
 from spinefm.structures import Patches, Radiograph
+
+log = logging.getLogger(__name__)
 
 FOUNDATION_KEY = "foundation_sha256"
 SegmentationBatch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -185,6 +188,14 @@ class SamAdapterComponent(Component):
         """See `Component`; and choose the modes: Lightning takes those that it finds, and a new module is in training mode everywhere."""
         super().on_train_start()
         self.train()
+
+    def outdated(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """None; where other readers were told apart, the log says with whose outlines each of these begins."""
+        others = list(zip(self.readers, map(str, settings.get("readers") or ()), strict=False))
+        if any(mine != other for mine, other in others):
+            told = ", ".join(f"`{mine}` with those of `{other}`" for mine, other in others)
+            log.warning("Outlines begin with those of readers in the same places: %s. If others are nearer, order yours as they are.", told)
+        return ()
 
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""

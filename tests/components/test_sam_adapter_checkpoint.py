@@ -289,6 +289,23 @@ def test_a_training_begins_with_what_was_tuned(build, tuned, foundation, name):
     assert component.foundation_sha256 == sha256_of(foundation) and torch.equal(logits(component.eval()), logits(trained.eval()))
 
 
+@pytest.mark.parametrize(
+    ("readers", "told"),
+    [
+        (READERS, None),
+        ([*reversed(READERS)], "`{1}` with those of `{0}`, `{0}` with those of `{1}`"),
+        (["x", READERS[1]], "`x` with those of `{0}`, `{1}` with those of `{1}`"),
+        (None, None),
+    ],
+)
+def test_it_is_told_with_whose_outlines_other_readers_begin(build, tuned, foundation, caplog, readers, told):
+    trained, path = tuned("lora")
+    component = build("sam_adapter", tuning=TUNINGS["lora"], weights=str(foundation), prompt=trained.hparams["prompt"], readers=readers)
+    component.start_from(path)
+    expected = told and f"in the same places: {told.format(*READERS)}. If others"
+    assert expected in caplog.text if expected else "in the same places" not in caplog.text
+
+
 # A checkpoint as the foundation.
 
 
