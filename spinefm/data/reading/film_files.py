@@ -1,23 +1,20 @@
 """Reading film files: PNG, JPEG, TIFF, BMP and DICOM, to 8-bit display values with bright bone."""
 
-import logging
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pydicom
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
 
 from spinefm.data.problems import DataError, Problem
+from spinefm.data.reading.dicom_display import display
+from spinefm.data.reading.dicom_header import spacing_mm, view
+from spinefm.data.reading.grey_values import to_uint8
 from spinefm.structures import Pixels, View
-
-logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
@@ -25,13 +22,6 @@ FILM_SUFFIXES = IMAGE_SUFFIXES | DICOM_SUFFIXES
 LONGEST = 20
 """Sides of a film; a strip that a network brings to its size may have no pixel left across."""
 FORMATS = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
-_TAIL_PERCENT = 0.5
-"""Share of pixels that may saturate at either end: markers and collimator edges would else eat the range."""
-_VIEWS = {
-    **dict.fromkeys(("AP", "PA"), View.AP_SPINE),
-    **dict.fromkeys(("LL", "RL", "LATERAL", "LAT"), View.LATERAL),
-}
-"""By a DICOM file's view position, which does not say what part of the spine it shows."""
 
 
 class Film(NamedTuple):
@@ -135,7 +125,7 @@ def _display(image: Image.Image) -> Pixels:
     """(H, W) display values of an opened image, upright as its EXIF orientation says."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        return _to_uint8(np.asarray(upright), None)
+        return to_uint8(np.asarray(upright), None)
     if upright.has_transparency_data:
         # What lies under full transparency is arbitrary; a film's background is black.
         opaque = upright.convert("RGBA")
@@ -143,79 +133,13 @@ def _display(image: Image.Image) -> Pixels:
     return np.array(upright.convert("L"))
 
 
-def _to_uint8(values: NDArray[Any], limits: tuple[float, float] | None) -> Pixels:
-    """Scale linearly so that `limits`, or robust percentiles without them, become 0 and 255; what is not finite becomes black."""
-    known = np.isfinite(values)
-    finite = values[known]
-    if not finite.size:
-        raise ValueError("no finite pixel")
-    low, high = limits if limits else np.percentile(finite, (_TAIL_PERCENT, 100 - _TAIL_PERCENT))
-    if high <= low:
-        low, high = float(finite.min()), float(finite.max())
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return np.clip((np.where(known, values, low).astype(np.float32) - low) * scale + 0.5, 0, 255).astype(np.uint8)
-
-
 def _read_dicom(path: Path) -> Film:
     try:
         dataset = pydicom.dcmread(path)
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
-            return Film(_window(pixel_array(dataset), dataset), _spacing_mm(dataset, path), _view(dataset, path))
+            return Film(display(pixel_array(dataset), dataset), spacing_mm(dataset, path), view(dataset, path))
     except Exception as error:  # The bytes of a damaged file may lead pydicom to any exception.
         remedy = "Export it again, uncompressed if need be."
         raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error
     raise _error(path, "a single-frame DICOM film", f"{frames} frames", "Export the one frame that shows the spine as its own file.")
-
-
-def _window(stored: NDArray[Any], dataset: pydicom.Dataset) -> Pixels:
-    """(H, W) display values of (H, W) stored grey values or (H, W, 3) colours."""
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        raise ValueError("palette colours")
-    if stored.ndim == 3:
-        return _to_uint8(stored.mean(2), (0, 2**dataset.BitsStored - 1))
-    shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
-    pixels = _to_uint8(shown, _window_limits(dataset))
-    # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only now.
-    return 255 - pixels if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
-
-
-def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float] | None:
-    """Values that are black and white; None without a window, or with one of which elements are missing or empty."""
-    # What black and white become depends on bits, rescaling and table; two values beyond every window tell.
-    beyond = np.array([-(2**31), 2**31])
-    black, white = apply_voi_lut(beyond, dataset)
-    if (black, white) == tuple(beyond):
-        return None
-    return float(min(black, white)), float(max(black, white))
-
-
-def _spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
-    # PixelSpacing is calibrated to the patient; ImagerPixelSpacing holds at the detector, some percent too large.
-    sides = _sides_mm(dataset, "PixelSpacing", path) or _sides_mm(dataset, "ImagerPixelSpacing", path)
-    if sides is None:
-        return None
-    rows, columns = sides
-    if abs(rows - columns) > 0.01 * rows:
-        logger.warning("%s: pixels of %g x %g mm are not square; its spacing counts as unknown.", path, rows, columns)
-        return None
-    return rows
-
-
-def _sides_mm(dataset: pydicom.Dataset, name: str, path: Path) -> tuple[float, float] | None:
-    """Height and width of a pixel, as an element of the header tells; None where it is missing, empty or no two lengths."""
-    if name not in dataset or dataset[name].is_empty:
-        return None
-    with suppress(TypeError, ValueError):  # pydicom makes numbers of the text only when it is asked for them
-        rows, columns = map(float, dataset[name].value)
-        if 0 < rows < np.inf and 0 < columns < np.inf:
-            return rows, columns
-    logger.warning("%s: its %s is no height and width of a pixel, and counts as missing.", path, name)
-    return None
-
-
-def _view(dataset: pydicom.Dataset, path: Path) -> View:
-    said = str(dataset.get("ViewPosition") or "").strip().upper()
-    if said and said not in _VIEWS:
-        logger.warning("%s: its ViewPosition is `%s`, which is none of %s; its view counts as unknown.", path, said, ", ".join(_VIEWS))
-    return _VIEWS.get(said, View.UNKNOWN)

@@ -6,7 +6,6 @@ import gdcm
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
-from pydicom.dataset import Dataset
 
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import Film, is_film, read_film, read_thumbnail
@@ -116,94 +115,6 @@ def test_thumbnail(tmp_path):
     assert read_thumbnail(tmp_path / "film.jpg", 32, 64).shape == (64, 32)
 
 
-def test_dicom_window_then_inversion(tmp_path):
-    stored = np.tile(np.arange(0, 4000, 20), (100, 1))
-    window = {"WindowCenter": 2000, "WindowWidth": 1000, "PixelSpacing": [0.15, 0.15], "ImagerPixelSpacing": [0.2, 0.2]}
-    pixels, spacing_mm, _ = read_film(write_dicom(tmp_path / "a.dcm", stored, **window))
-    assert (pixels[0, 70], pixels[0, 130]) == (0, 255)
-    assert pixels[0, 100] == pytest.approx(128, abs=2)
-    assert spacing_mm == pytest.approx(0.15)
-    inverted = read_film(write_dicom(tmp_path / "b.dcm", stored, PhotometricInterpretation="MONOCHROME1", **window)).pixels
-    np.testing.assert_array_equal(inverted, 255 - pixels)
-
-
-def test_dicom_rescale_and_no_window(tmp_path):
-    stored = np.tile(np.arange(0, 4000, 20), (100, 1))
-    path = write_dicom(tmp_path / "film", stored, RescaleSlope=2, RescaleIntercept=-1024, ImagerPixelSpacing=[0.2, 0.2])
-    pixels, spacing_mm, _ = read_film(path)
-    assert (pixels.min(), pixels.max()) == (0, 255)
-    assert pixels[0, 100] == pytest.approx(128, abs=2)
-    assert spacing_mm == pytest.approx(0.2)
-
-
-def test_dicom_colour_becomes_grey(tmp_path):
-    stored = np.stack([RAMP] * 3, axis=-1)
-    colour = {
-        "SamplesPerPixel": 3,
-        "PhotometricInterpretation": "RGB",
-        "PlanarConfiguration": 0,
-        "BitsAllocated": 8,
-        "BitsStored": 8,
-        "HighBit": 7,
-    }
-    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelData=stored.tobytes(), **colour)
-    np.testing.assert_allclose(read_film(path).pixels, RAMP, atol=1)
-    palette = write_dicom(tmp_path / "b.dcm", RAMP, PhotometricInterpretation="PALETTE COLOR")
-    with pytest.raises(DataError, match=r"b\.dcm.*palette"):
-        read_film(palette)
-
-
-def test_dicom_lookup_table(tmp_path):
-    table = Dataset()
-    table.LUTDescriptor, table.LUTData = [200, 0, 12], np.arange(0, 4000, 20, dtype=np.uint16).tobytes()
-    pixels = read_film(write_dicom(tmp_path / "a.dcm", RAMP, VOILUTSequence=[table])).pixels
-    assert (pixels[0, 0], pixels[0, -1]) == (0, 255)
-
-
-def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
-    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.1, 0.2])
-    assert read_film(path).spacing_mm is None
-    assert "not square" in caplog.text
-
-
-@pytest.mark.parametrize("spacing", [[0, 0], [0.1, 0], [-0.1, -0.1], [0.1], ["nan", "nan"], ["1e400", "1e400"], "", None], ids=str)
-def test_a_spacing_that_is_none_counts_as_missing(tmp_path, spacing, caplog):
-    own = {} if spacing is None else {"PixelSpacing": spacing}
-    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **own, ImagerPixelSpacing=[0.14, 0.14])).spacing_mm == 0.14
-    assert read_film(write_dicom(tmp_path / "b.dcm", RAMP, **own)).spacing_mm is None
-    assert ("PixelSpacing is no height and width of a pixel" in caplog.text) == bool(spacing)
-
-
-def test_a_spacing_that_cannot_be_read_counts_as_missing(tmp_path):
-    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.25, 0.25], ImagerPixelSpacing=[0.14, 0.14])
-    path.write_bytes(path.read_bytes().replace(b"0.25\\0.25", b"wide\\high"))
-    assert read_film(path).spacing_mm == 0.14
-
-
-@pytest.mark.parametrize(
-    ("position", "view"),
-    [
-        ("AP", "ap_spine"),
-        ("PA", "ap_spine"),
-        ("LL", "lateral"),
-        ("lateral ", "lateral"),
-        ("LLO", "unknown"),
-        ("", "unknown"),
-        (None, "unknown"),
-    ],
-)
-def test_dicom_may_tell_from_where_it_was_taken(tmp_path, position, view):
-    known = {} if position is None else {"ViewPosition": position}
-    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **known)).view == view
-
-
-def test_a_view_that_nobody_knows_is_told(tmp_path, caplog):
-    read_film(write_dicom(tmp_path / "known.dcm", RAMP, ViewPosition="AP"))
-    assert not caplog.messages
-    read_film(write_dicom(tmp_path / "unknown.dcm", RAMP, ViewPosition="LLO"))
-    assert "unknown.dcm" in caplog.text and "`LLO`" in caplog.text
-
-
 def test_multi_frame_dicom_is_refused(tmp_path):
     path = write_dicom(tmp_path / "a.dcm", np.stack([RAMP, RAMP]), NumberOfFrames=2)
     with pytest.raises(DataError, match=r"a\.dcm.*single-frame.*2 frames.*Export the one frame"):
@@ -262,23 +173,6 @@ def test_missing_and_unsupported_files_are_refused(tmp_path):
 
 def test_the_size_of_a_film_is_rows_and_columns():
     assert Film(RAMP, None).size == (100, 200)
-
-
-@pytest.mark.parametrize(
-    "elements",
-    [
-        {"WindowCenter": None, "WindowWidth": None},
-        {"WindowCenter": 2000},
-        {"VOILUTSequence": []},
-        {"VOILUTSequence": [Dataset()]},
-        {"WindowCenter": None, "WindowWidth": 1000, "VOILUTSequence": []},
-    ],
-    ids=str,
-)
-def test_a_window_that_is_none_is_left_out(tmp_path, elements):
-    stored = np.arange(64 * 48).reshape(64, 48)
-    whole = read_film(write_dicom(tmp_path / "b.dcm", stored)).pixels
-    np.testing.assert_array_equal(read_film(write_dicom(tmp_path / "a.dcm", stored, **elements)).pixels, whole)
 
 
 def test_a_tiff_of_two_pages_is_refused(tmp_path):

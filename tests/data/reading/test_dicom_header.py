@@ -1,0 +1,53 @@
+"""The side of a pixel and the view, as headers of DICOM films tell them, or do not."""
+
+import numpy as np
+import pytest
+
+from spinefm.data.reading.film_files import read_film
+from tests.dicom_files import write_dicom
+
+RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
+
+
+def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
+    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.1, 0.2])
+    assert read_film(path).spacing_mm is None
+    assert "not square" in caplog.text
+
+
+@pytest.mark.parametrize("spacing", [[0, 0], [0.1, 0], [-0.1, -0.1], [0.1], ["nan", "nan"], ["1e400", "1e400"], "", None], ids=str)
+def test_a_spacing_that_is_none_counts_as_missing(tmp_path, spacing, caplog):
+    own = {} if spacing is None else {"PixelSpacing": spacing}
+    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **own, ImagerPixelSpacing=[0.14, 0.14])).spacing_mm == 0.14
+    assert read_film(write_dicom(tmp_path / "b.dcm", RAMP, **own)).spacing_mm is None
+    assert ("PixelSpacing is no height and width of a pixel" in caplog.text) == bool(spacing)
+
+
+def test_a_spacing_that_cannot_be_read_counts_as_missing(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.25, 0.25], ImagerPixelSpacing=[0.14, 0.14])
+    path.write_bytes(path.read_bytes().replace(b"0.25\\0.25", b"wide\\high"))
+    assert read_film(path).spacing_mm == 0.14
+
+
+@pytest.mark.parametrize(
+    ("position", "view"),
+    [
+        ("AP", "ap_spine"),
+        ("PA", "ap_spine"),
+        ("LL", "lateral"),
+        ("lateral ", "lateral"),
+        ("LLO", "unknown"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_dicom_may_tell_from_where_it_was_taken(tmp_path, position, view):
+    known = {} if position is None else {"ViewPosition": position}
+    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **known)).view == view
+
+
+def test_a_view_that_nobody_knows_is_told(tmp_path, caplog):
+    read_film(write_dicom(tmp_path / "known.dcm", RAMP, ViewPosition="AP"))
+    assert not caplog.messages
+    read_film(write_dicom(tmp_path / "unknown.dcm", RAMP, ViewPosition="LLO"))
+    assert "unknown.dcm" in caplog.text and "`LLO`" in caplog.text
