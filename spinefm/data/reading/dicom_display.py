@@ -1,5 +1,7 @@
 """How a DICOM file says that its pixels are to be shown."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,43 @@ from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from spinefm.data.reading.grey_values import to_uint8
 from spinefm.structures import Pixels
 
+logger = logging.getLogger(__name__)
 
-def display(stored: NDArray[Any], dataset: pydicom.Dataset) -> Pixels:
-    """(H, W) display values of (H, W) stored grey values or (H, W, 3) colours."""
+
+def display(stored: NDArray[Any], dataset: pydicom.Dataset, path: Path) -> Pixels:
+    """(H, W) display values of (H, W) stored grey values or (H, W, 3) colours; padding is black."""
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         raise ValueError("palette colours")
     if stored.ndim == 3:
         return to_uint8(stored.mean(2), (0, 2**dataset.BitsStored - 1))
     shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
-    pixels = to_uint8(shown, _window_limits(dataset))
-    # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only now.
-    return 255 - pixels if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
+    # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only after it.
+    negative = dataset.PhotometricInterpretation == "MONOCHROME1"
+    return to_uint8(shown, _window_limits(dataset), _picture(stored, dataset, path), negative)
+
+
+def _picture(stored: NDArray[Any], dataset: pydicom.Dataset, path: Path) -> NDArray[np.bool_]:
+    """(H, W), where stored values are no padding around the picture; everywhere, if they would all be padding."""
+    value = _whole_number(dataset, "PixelPaddingValue", path)
+    if value is None:
+        return np.ones(stored.shape, dtype=bool)
+    limit = _whole_number(dataset, "PixelPaddingRangeLimit", path)
+    # Some files write a negative padding as an unsigned number, or the other way round.
+    first = -(2**15) if stored.dtype.kind == "i" else 0
+    ends = [(end - first) % 2**16 + first for end in (value, value if limit is None else limit)]
+    picture = (stored < min(ends)) | (stored > max(ends))
+    if not picture.any():
+        logger.warning("%s: all of its pixels are padding by its PixelPaddingValue (0028,0120) `%d`, which counts as missing.", path, value)
+        return ~picture
+    return picture
+
+
+def _whole_number(dataset: pydicom.Dataset, name: str, path: Path) -> int | None:
+    value = dataset.get(name)
+    if value in (None, "", b"") or isinstance(value, int):
+        return value if isinstance(value, int) else None
+    logger.warning("%s: its %s %s is `%s`, which is no whole number, and counts as missing.", path, name, dataset[name].tag, value)
+    return None
 
 
 def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float] | None:

@@ -125,7 +125,7 @@ def _display(image: Image.Image) -> Pixels:
     """(H, W) display values of an opened image, upright as its EXIF orientation says."""
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        return to_uint8(np.asarray(upright), None)
+        return to_uint8(np.asarray(upright))
     if upright.has_transparency_data:
         # What lies under full transparency is arbitrary; a film's background is black.
         opaque = upright.convert("RGBA")
@@ -138,7 +138,7 @@ def _read_dicom(path: Path) -> Film:
         dataset = pydicom.dcmread(path)
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
-            return Film(display(pixel_array(dataset), dataset), spacing_mm(dataset, path), view(dataset, path))
+            return Film(display(pixel_array(dataset), dataset, path), spacing_mm(dataset, path), view(dataset, path))
     except Exception as error:  # The bytes of a damaged file may lead pydicom to any exception.
         remedy = "Export it again, uncompressed if need be."
         raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error

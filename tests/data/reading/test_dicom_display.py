@@ -70,3 +70,46 @@ def test_a_window_that_is_none_is_left_out(tmp_path, elements):
     stored = np.arange(64 * 48).reshape(64, 48)
     whole = read_film(write_dicom(tmp_path / "b.dcm", stored)).pixels
     np.testing.assert_array_equal(read_film(write_dicom(tmp_path / "a.dcm", stored, **elements)).pixels, whole)
+
+
+FRAMED = np.pad(np.tile(np.arange(1000, 1200), (100, 1)), 50, constant_values=-2000)
+SIGNED = {"BitsStored": 16, "HighBit": 15, "PixelRepresentation": 1}
+
+
+@pytest.mark.parametrize("interpretation", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(
+    "padding",
+    [
+        {"PixelPaddingValue": -2000},
+        {"PixelPaddingValue": -2100, "PixelPaddingRangeLimit": -1900},
+        {"PixelPaddingValue": -1900, "PixelPaddingRangeLimit": -2100, "RescaleSlope": 2, "RescaleIntercept": 500},
+    ],
+    ids=str,
+)
+def test_padding_is_black_and_leaves_the_others_alone(tmp_path, padding, interpretation):
+    grey = {"PhotometricInterpretation": interpretation, **SIGNED}
+    alone = read_film(write_dicom(tmp_path / "a.dcm", FRAMED[50:-50, 50:-50], **grey)).pixels
+    pixels = read_film(write_dicom(tmp_path / "b.dcm", FRAMED, **grey, **padding)).pixels
+    np.testing.assert_array_equal(pixels[50:-50, 50:-50], alone)
+    assert alone.max() == 255 and pixels[:50].max() == pixels[:, :50].max() == 0
+
+
+def test_padding_is_black_beside_a_window(tmp_path):
+    window = {"WindowCenter": 1100, "WindowWidth": 100, "PhotometricInterpretation": "MONOCHROME1", "PixelPaddingValue": -2000}
+    pixels = read_film(write_dicom(tmp_path / "a.dcm", FRAMED, **SIGNED, **window)).pixels
+    assert pixels[:50].max() == 0 and (pixels[60, 55], pixels[60, -55]) == (255, 0)
+
+
+def test_a_padding_that_is_none_counts_as_missing(tmp_path, caplog):
+    whole = read_film(write_dicom(tmp_path / "a.dcm", RAMP)).pixels
+    for index, padding in enumerate(({"PixelPaddingValue": [1, 2]}, {"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 255})):
+        np.testing.assert_array_equal(read_film(write_dicom(tmp_path / f"{index}.dcm", RAMP, **padding)).pixels, whole)
+        assert f"{index}.dcm" in caplog.text
+    assert "PixelPaddingValue (0028,0120)" in caplog.text and len(caplog.messages) == 2
+
+
+def test_a_negative_padding_may_be_written_unsigned(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", FRAMED, PixelPaddingValue=-2000, **SIGNED)
+    known = read_film(path).pixels
+    path.write_bytes(path.read_bytes().replace(b"\x28\x00\x20\x01SS", b"\x28\x00\x20\x01US"))
+    np.testing.assert_array_equal(read_film(path).pixels, known)
