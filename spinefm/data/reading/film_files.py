@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pydicom
 from PIL import Image, ImageFile, ImageOps
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from pydicom.pixels.utils import pixel_array
 
 from spinefm.data.problems import DataError, Problem
@@ -123,9 +123,11 @@ def _read_image(path: Path, convert: Callable[[Image.Image], Pixels]) -> Pixels:
 
 def _display(image: Image.Image) -> Pixels:
     """(H, W) display values of an opened image, upright as its EXIF orientation says."""
+    # Pillow turns such TIFFs over itself where they have 8 bits or fewer, and hands on the values of others.
+    min_is_white = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        return to_uint8(np.asarray(upright))
+        return to_uint8(np.asarray(upright), negative=min_is_white)
     if upright.has_transparency_data:
         # What lies under full transparency is arbitrary; a film's background is black.
         opaque = upright.convert("RGBA")

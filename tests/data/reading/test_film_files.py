@@ -1,5 +1,6 @@
 """Reading films: every format gives upright, bright-boned 8-bit pixels, and damage gives a reason."""
 
+import struct
 from pathlib import Path
 
 import gdcm
@@ -56,6 +57,18 @@ def test_sixteen_bits_are_scaled_without_outliers_eating_the_range(tmp_path, suf
     assert pixels[50, 0] <= 3
     assert pixels[50, -1] >= 252
     assert pixels[50, 100] == pytest.approx(128, abs=3)
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.uint16, np.float32])
+def test_a_tiff_whose_least_value_is_white_is_turned_over(tmp_path, kind):
+    values = RAMP > 100 if kind is bool else RAMP.astype(kind)
+    tag = struct.pack("<HHLHH", 262, 3, 1, 1, 0)
+    for name in ("black", "white"):
+        Image.fromarray(values).save(tmp_path / f"{name}.tif")
+    whole = (tmp_path / "white.tif").read_bytes()
+    assert whole.count(tag) == 1
+    (tmp_path / "white.tif").write_bytes(whole.replace(tag, struct.pack("<HHLHH", 262, 3, 1, 0, 0)))
+    np.testing.assert_allclose(read_film(tmp_path / "white.tif").pixels, 255 - read_film(tmp_path / "black.tif").pixels, atol=1)
 
 
 @pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf])
