@@ -21,10 +21,15 @@ def display(stored: NDArray[Any], dataset: pydicom.Dataset, path: Path) -> Pixel
         raise ValueError("palette colours")
     if stored.ndim == 3:
         return to_uint8(stored.mean(2), (0, 2**dataset.BitsStored - 1))
-    shown = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+    values, picture = apply_modality_lut(stored, dataset), _picture(stored, dataset, path)
     # The window is defined on stored values, so that MONOCHROME1 (bone dark) is turned over only after it.
     negative = dataset.PhotometricInterpretation == "MONOCHROME1"
-    return to_uint8(shown, _window_limits(dataset), _picture(stored, dataset, path), negative)
+    if windowed := _windowed(values, dataset, path):
+        pixels = to_uint8(*windowed, picture, negative)
+        if np.ptp(pixels[picture]) or not np.ptp(values[picture]):
+            return pixels
+        _warn_of_window(dataset, path, "all of the film lies outside")
+    return to_uint8(values, None, picture, negative)
 
 
 def _picture(stored: NDArray[Any], dataset: pydicom.Dataset, path: Path) -> NDArray[np.bool_]:
@@ -49,6 +54,27 @@ def _whole_number(dataset: pydicom.Dataset, name: str, path: Path) -> int | None
         return value if isinstance(value, int) else None
     logger.warning("%s: its %s %s is `%s`, which is no whole number, and counts as missing.", path, name, dataset[name].tag, value)
     return None
+
+
+def _windowed(values: NDArray[Any], dataset: pydicom.Dataset, path: Path) -> tuple[NDArray[Any], tuple[float, float]] | None:
+    """Values as the display window makes them, and which of these are black and white; None without a window that can be used."""
+    try:
+        limits = _window_limits(dataset)
+        shown = apply_voi_lut(values, dataset)
+        if limits and not np.isfinite([*limits, shown.min(), shown.max()]).all():
+            raise ValueError("no finite value")
+    except Exception as error:  # What stands in these elements may lead pydicom to any exception.
+        _warn_of_window(dataset, path, str(error))
+        return None
+    return (shown, limits) if limits else None
+
+
+def _warn_of_window(dataset: pydicom.Dataset, path: Path, reason: str) -> None:
+    told = "VOILUTSequence (0028,3010)"
+    if not dataset.get("VOILUTSequence"):
+        elements = [dataset[name] for name in ("WindowCenter", "WindowWidth", "VOILUTFunction") if name in dataset]
+        told = ", ".join(f"{element.keyword} {element.tag} `{element.value}`" for element in elements)
+    logger.warning("%s: its display window, %s, cannot be used (%s); it is shown without one.", path, told, reason)
 
 
 def _window_limits(dataset: pydicom.Dataset) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 from PIL import Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
+from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 
 from spinefm.data.problems import DataError, Problem
@@ -141,6 +142,10 @@ def _read_dicom(path: Path) -> Film:
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
             return Film(display(pixel_array(dataset), dataset, path), spacing_mm(dataset, path), view(dataset, path))
+    except InvalidDicomError as error:
+        found = "one that does not begin as DICOM files do" if path.stat().st_size else "an empty file"
+        remedy = "Copy it again from its source; if it is like that there, export it again as a DICOM file, or as PNG."
+        raise _error(path, "a complete DICOM film", found, remedy) from error
     except Exception as error:  # The bytes of a damaged file may lead pydicom to any exception.
         remedy = "Export it again, uncompressed if need be."
         raise _error(path, "a complete DICOM film", f"one that cannot be decoded ({error})", remedy) from error

@@ -113,3 +113,45 @@ def test_a_negative_padding_may_be_written_unsigned(tmp_path):
     known = read_film(path).pixels
     path.write_bytes(path.read_bytes().replace(b"\x28\x00\x20\x01SS", b"\x28\x00\x20\x01US"))
     np.testing.assert_array_equal(read_film(path).pixels, known)
+
+
+@pytest.mark.parametrize(
+    ("elements", "told"),
+    [
+        ({"WindowCenter": 2000, "WindowWidth": 0}, "WindowWidth (0028,1051) `0.0`"),
+        ({"WindowCenter": 2000, "WindowWidth": 0.5}, "WindowWidth (0028,1051) `0.5`"),
+        ({"WindowCenter": "nan", "WindowWidth": 100}, "WindowCenter (0028,1050) `nan`"),
+        ({"WindowCenter": 2000, "WindowWidth": 100, "VOILUTFunction": "CUBIC"}, "VOILUTFunction (0028,1056) `CUBIC`"),
+        ({"WindowCenter": -5000, "WindowWidth": 100}, "WindowCenter (0028,1050) `-5000.0`"),
+        ({"WindowCenter": 9000, "WindowWidth": 100, "VOILUTFunction": "SIGMOID"}, "all of the film lies outside"),
+    ],
+    ids=str,
+)
+def test_a_window_that_cannot_be_used_is_left_out(tmp_path, elements, told, caplog):
+    stored = np.arange(64 * 48).reshape(64, 48)
+    whole = read_film(write_dicom(tmp_path / "b.dcm", stored)).pixels
+    assert not caplog.messages
+    np.testing.assert_array_equal(read_film(write_dicom(tmp_path / "a.dcm", stored, **elements)).pixels, whole)
+    (message,) = (record.getMessage() for record in caplog.records if record.name.startswith("spinefm"))
+    assert "a.dcm" in message and told in message
+
+
+def test_a_window_that_is_no_number_is_left_out(tmp_path, caplog):
+    path = write_dicom(tmp_path / "a.dcm", RAMP, WindowCenter="2048.5", WindowWidth=100)
+    path.write_bytes(path.read_bytes().replace(b"2048.5", b"2048,5"))
+    np.testing.assert_array_equal(read_film(path).pixels, read_film(write_dicom(tmp_path / "b.dcm", RAMP)).pixels)
+    (message,) = caplog.messages
+    assert "WindowCenter (0028,1050) `2048,5`" in message
+
+
+def test_a_lookup_table_that_cannot_be_used_is_left_out(tmp_path, caplog):
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [200, 0, 99], b"\x00\x00"
+    whole = read_film(write_dicom(tmp_path / "b.dcm", RAMP)).pixels
+    np.testing.assert_array_equal(read_film(write_dicom(tmp_path / "a.dcm", RAMP, VOILUTSequence=[table])).pixels, whole)
+    assert "VOILUTSequence (0028,3010)" in caplog.text
+
+
+def test_a_film_of_one_grey_has_no_window_to_warn_of(tmp_path, caplog):
+    path = write_dicom(tmp_path / "a.dcm", np.full((20, 20), 9), WindowCenter=2000, WindowWidth=100)
+    assert read_film(path).pixels.max() == 0 and not caplog.messages

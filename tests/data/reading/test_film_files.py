@@ -167,6 +167,13 @@ def test_wrong_content_is_refused(tmp_path, name, content):
         read_film(tmp_path / name)
 
 
+@pytest.mark.parametrize(("content", "found"), [(b"", "an empty file"), (b"nothing of the kind" * 20, "one that does not begin as DICOM")])
+def test_a_dicom_that_is_none_can_be_mended(tmp_path, content, found):
+    (tmp_path / "a.dcm").write_bytes(content)
+    with pytest.raises(DataError, match=rf"to be a complete DICOM film, but found {found}.*\. Copy it again .* as PNG\.$"):
+        read_film(tmp_path / "a.dcm")
+
+
 @pytest.mark.parametrize("size", [(2, 3000), (3000, 2), (1, 21)])
 def test_a_strip_is_refused(tmp_path, size):
     Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / "a.png")
