@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sr._snomed_dict import mapping
+from pydicom.sr.codedict import codes
 
 from spinefm.data.reading.film_files import read_film
+from spinefm.structures import View
 from tests.dicom_files import write_dicom
 
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
@@ -35,6 +39,8 @@ def test_a_spacing_that_cannot_be_read_counts_as_missing(tmp_path):
         ("AP", "ap_spine"),
         ("PA", "ap_spine"),
         ("LL", "lateral"),
+        ("LLAT", "lateral"),
+        ("RLAT", "lateral"),
         ("lateral ", "lateral"),
         ("LLO", "unknown"),
         ("", "unknown"),
@@ -50,4 +56,50 @@ def test_a_view_that_nobody_knows_is_told(tmp_path, caplog):
     read_film(write_dicom(tmp_path / "known.dcm", RAMP, ViewPosition="AP"))
     assert not caplog.messages
     read_film(write_dicom(tmp_path / "unknown.dcm", RAMP, ViewPosition="LLO"))
-    assert "unknown.dcm" in caplog.text and "`LLO`" in caplog.text
+    assert "unknown.dcm" in caplog.text and "`LLO`" in caplog.text and "counts as missing" in caplog.text
+
+
+def coded(scheme, value):
+    item = Dataset()
+    item.CodingSchemeDesignator, item.CodeValue, item.CodeMeaning = scheme, value, "as told"
+    return {"ViewCodeSequence": [item]}
+
+
+@pytest.mark.parametrize(
+    ("told", "view"),
+    [
+        (coded("SCT", codes.SCT.LateralProjection.value), "lateral"),
+        (coded("SCT", codes.SCT.LeftLateral.value), "lateral"),
+        (coded("SCT", codes.SCT.RightLateral.value), "lateral"),
+        (coded("SRT", "R-10236"), "lateral"),
+        (coded("SCT", codes.SCT.AnteroPosterior.value), "ap_spine"),
+        (coded("SCT", codes.SCT.PosteroAnterior.value), "ap_spine"),
+        (coded("SRT", "R-10206"), "ap_spine"),
+        (coded("SNM3", "R-10214"), "ap_spine"),
+        (coded("99LAB", "R-10236"), "unknown"),
+        (coded("SCT", codes.SCT.LeftAnteriorOblique.value), "unknown"),
+        ({"ViewCodeSequence": []}, "unknown"),
+        ({"ViewCodeSequence": [Dataset()]}, "unknown"),
+        ({"PatientOrientation": ["A", "F"]}, "lateral"),
+        ({"PatientOrientation": ["P", "F"]}, "lateral"),
+        ({"PatientOrientation": ["L", "F"]}, "unknown"),
+        ({"PatientOrientation": []}, "unknown"),
+        ({"PatientOrientation": ["A", "F"], **coded("SCT", codes.SCT.LeftAnteriorOblique.value)}, "lateral"),
+        ({"PatientOrientation": ["A", "F"], "ViewPosition": "AP"}, "ap_spine"),
+        ({"PatientOrientation": ["A", "F"], "ViewPosition": "SIDE"}, "lateral"),
+    ],
+)
+def test_a_view_may_be_told_elsewhere(tmp_path, told, view):
+    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **told)).view == view
+
+
+def test_a_code_that_nobody_knows_is_told(tmp_path, caplog):
+    read_film(write_dicom(tmp_path / "a.dcm", RAMP, **coded("SCT", "1234")))
+    assert "a.dcm: its ViewCodeSequence says `SCT 1234 as told`" in caplog.text
+
+
+@pytest.mark.parametrize("letters", ["R-102CD", "R-10236", "R-10232", "R-10206", "R-40888", "R-10202"])
+def test_letters_and_numbers_of_a_view_mean_the_same(tmp_path, letters):
+    told = (coded("SRT", letters), coded("SCT", mapping["SRT"][letters]))
+    views = {read_film(write_dicom(tmp_path / "a.dcm", RAMP, **code)).view for code in told}
+    assert len(views) == 1 and View.UNKNOWN not in views
