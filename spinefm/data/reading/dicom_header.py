@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
+from spinefm.data.problems import DataError, Problem
 from spinefm.structures import View
 
 logger = logging.getLogger(__name__)
@@ -24,26 +25,28 @@ _SNOMED = frozenset({"SCT", "SRT", "SNM3"})
 
 
 def spacing_mm(dataset: pydicom.Dataset, path: Path) -> float | None:
-    """Side of a pixel; None where the header does not tell."""
+    """Side of a pixel; None where the header does not tell.
+
+    Raises:
+        DataError: If pixels are not square: every angle would be wrong.
+    """
     # PixelSpacing is calibrated to the patient; ImagerPixelSpacing holds at the detector, some percent too large.
-    sides = _sides_mm(dataset, "PixelSpacing", path) or _sides_mm(dataset, "ImagerPixelSpacing", path)
-    if sides is None:
-        return None
-    rows, columns = sides
-    if abs(rows - columns) > 0.01 * rows:
-        logger.warning("%s: pixels of %g x %g mm are not square; its spacing counts as unknown.", path, rows, columns)
-        return None
-    return rows
+    sides = _sides(dataset, "PixelSpacing", path) or _sides(dataset, "ImagerPixelSpacing", path)
+    height, width = sides or _sides(dataset, "PixelAspectRatio", path) or (1.0, 1.0)
+    if abs(height - width) > 0.01 * height:
+        found = f"pixels {height / width:.4g} times as high as wide"
+        raise DataError(Problem(path, "to be a film of square pixels", found, "Export it with square pixels."))
+    return height if sides else None
 
 
-def _sides_mm(dataset: pydicom.Dataset, name: str, path: Path) -> tuple[float, float] | None:
+def _sides(dataset: pydicom.Dataset, name: str, path: Path) -> tuple[float, float] | None:
     """Height and width of a pixel, as an element of the header tells; None where it is missing, empty or no two lengths."""
     if name not in dataset or dataset[name].is_empty:
         return None
     with suppress(TypeError, ValueError):  # pydicom makes numbers of the text only when it is asked for them
-        rows, columns = map(float, dataset[name].value)
-        if 0 < rows < np.inf and 0 < columns < np.inf:
-            return rows, columns
+        height, width = map(float, dataset[name].value)
+        if 0 < height < np.inf and 0 < width < np.inf:
+            return height, width
     logger.warning("%s: its %s is no height and width of a pixel, and counts as missing.", path, name)
     return None
 

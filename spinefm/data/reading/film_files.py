@@ -67,7 +67,8 @@ def read_film(path: str | Path) -> Film:
     """Read one film of any supported format.
 
     Raises:
-        DataError: If the file is missing, truncated, of another format, a mere strip or holds several frames.
+        DataError: If the file is missing, truncated, of another format, too large or a mere strip, holds several frames,
+            or says that its pixels are not square.
     """
     place = check_film(Path(path))
     film = _read_dicom(place) if _is_dicom(place) else Film(_read_image(place, _display), None)
@@ -117,6 +118,9 @@ def _read_image(path: Path, convert: Callable[[Image.Image], Pixels]) -> Pixels:
             pages = image.n_frames if isinstance(image, TiffImageFile) else 1
             if pages == 1:
                 return convert(image)
+    except Image.DecompressionBombError as error:
+        most = f"a film of at most {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels"
+        raise _error(path, most, "a larger one", "Export it smaller.") from error
     except Exception as error:  # The bytes of a damaged file may lead Pillow to any exception.
         raise _error(path, "a complete image", f"one that cannot be decoded ({error})", "Copy the file again from its source.") from error
     raise _error(path, "a single film", f"{pages} pages", "Export the one that shows the spine as its own file.")
@@ -142,6 +146,8 @@ def _read_dicom(path: Path) -> Film:
         frames = int(dataset.get("NumberOfFrames") or 1)
         if frames == 1:
             return Film(display(pixel_array(dataset), dataset, path), spacing_mm(dataset, path), view(dataset, path))
+    except DataError:
+        raise
     except InvalidDicomError as error:
         found = "one that does not begin as DICOM files do" if path.stat().st_size else "an empty file"
         remedy = "Copy it again from its source; if it is like that there, export it again as a DICOM file, or as PNG."

@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr._snomed_dict import mapping
 from pydicom.sr.codedict import codes
 
+from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import read_film
 from spinefm.structures import View
 from tests.dicom_files import write_dicom
@@ -13,10 +14,34 @@ from tests.dicom_files import write_dicom
 RAMP = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
 
 
-def test_dicom_pixels_that_are_not_square_have_no_spacing(tmp_path, caplog):
-    path = write_dicom(tmp_path / "a.dcm", RAMP, PixelSpacing=[0.1, 0.2])
-    assert read_film(path).spacing_mm is None
-    assert "not square" in caplog.text
+@pytest.mark.parametrize(
+    ("sides", "ratio"),
+    [
+        ({"PixelSpacing": [0.2, 0.1]}, "2"),
+        ({"ImagerPixelSpacing": [0.1, 0.125], "PixelAspectRatio": [1, 1]}, "0.8"),
+        ({"PixelAspectRatio": [103, 100]}, "1.03"),
+        ({"PixelSpacing": [0, 0], "PixelAspectRatio": [1, 2]}, "0.5"),
+    ],
+    ids=str,
+)
+def test_pixels_that_are_not_square_are_refused(tmp_path, sides, ratio):
+    expected = rf"a\.dcm` to be a film of square pixels, but found pixels {ratio} times as high as wide\. Export it with square pixels"
+    with pytest.raises(DataError, match=expected):
+        read_film(write_dicom(tmp_path / "a.dcm", RAMP, **sides))
+
+
+@pytest.mark.parametrize(
+    ("sides", "spacing_mm"),
+    [
+        ({"PixelSpacing": [0.1, 0.1005], "PixelAspectRatio": [2, 1]}, 0.1),
+        ({"PixelAspectRatio": [1, 1]}, None),
+        ({"PixelAspectRatio": [200, 201]}, None),
+        ({"PixelAspectRatio": [0, 1]}, None),
+    ],
+    ids=str,
+)
+def test_pixels_that_are_all_but_square_are_read(tmp_path, sides, spacing_mm):
+    assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **sides)).spacing_mm == spacing_mm
 
 
 @pytest.mark.parametrize("spacing", [[0, 0], [0.1, 0], [-0.1, -0.1], [0.1], ["nan", "nan"], ["1e400", "1e400"], "", None], ids=str)

@@ -217,3 +217,10 @@ def test_a_file_that_may_not_be_read_is_no_film_or_one_that_fails(tmp_path, monk
     for name in ("b.png", "c.dcm"):
         with pytest.raises(DataError, match=f"{name}` to be a complete"):
             read_film(tmp_path / name)
+
+
+def test_a_film_of_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RAMP.size // 4)
+    with pytest.raises(DataError, match=r"a film of at most 10,000 pixels, but found a larger one\. Export it smaller\.$"):
+        read_film(tmp_path / "a.png")
