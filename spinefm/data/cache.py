@@ -16,7 +16,7 @@ from spinefm.structures import Landmark, Radiograph, Vertebra, View
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 """Raise it whenever the same files give other films."""
 
 
