@@ -10,6 +10,7 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
 
 from spinefm.data.problems import DataError, Problem
 from spinefm.data.reading.dicom_display import display
@@ -45,8 +46,8 @@ class Film(NamedTuple):
 
 
 def is_film(path: Path) -> bool:
-    """Whether a file is a film by its suffix, or DICOM by its beginning."""
-    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or _is_dicom(path))
+    """Whether a file is a film by its suffix, or DICOM by its beginning and no report, directory or other file without a picture."""
+    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or (_is_dicom(path) and _may_hold_picture(path)))
 
 
 def check_film(path: Path) -> Path:
@@ -98,6 +99,15 @@ def _error(path: Path, expected: str, found: str, remedy: str) -> DataError:
 
 def _is_dicom(path: Path) -> bool:
     return path.suffix.lower() in DICOM_SUFFIXES or _begins_as_dicom(path)
+
+
+def _may_hold_picture(path: Path) -> bool:
+    """Of a DICOM file, by its class; one that does not say a known one is to be looked into."""
+    try:
+        kind = pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID") or UID("")
+    except Exception:  # The bytes of a damaged file may lead pydicom to any exception.
+        return True
+    return kind.name == kind or "Image Storage" in kind.name  # pydicom names an unknown class by its number
 
 
 def _begins_as_dicom(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """Which files of a folder are films."""
 
 import numpy as np
+import pydicom
 import pytest
+from PIL import Image
 
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_folders import ImageFolder, find_films, passed_over
@@ -33,6 +35,29 @@ def test_find_films(tmp_path):
     write_dicom(tmp_path / "IM0001", np.eye(3))
     assert [path.name for path in find_films(tmp_path)] == ["IM0001", "a.jpg", "b.Png"]
     assert find_films(tmp_path / "a.jpg") == [tmp_path / "a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_film"),
+    [
+        ("MediaStorageDirectoryStorage", False),
+        ("BasicTextSRStorage", False),
+        ("GrayscaleSoftcopyPresentationStateStorage", False),
+        ("DigitalXRayImageStorageForPresentation", True),
+        ("SecondaryCaptureImageStorage", True),
+        ("1.2.3.4", True),
+    ],
+)
+@pytest.mark.parametrize("name", ["DICOMDIR", "IM1.dcm"])
+def test_dicom_files_without_a_picture_are_no_films(tmp_path, kind, is_film, name):
+    path = tmp_path / name
+    write_dicom(path, np.eye(30))
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.MediaStorageSOPClassUID = getattr(pydicom.uid, kind, kind)
+    dataset.save_as(path)
+    Image.fromarray(np.zeros((30, 30), dtype=np.uint8)).save(tmp_path / "a.png")
+    assert (path in find_films(tmp_path)) == is_film
+    assert passed_over(tmp_path, find_films(tmp_path)).startswith("" if is_film else "1 other file (1 ")
 
 
 def test_find_films_tells_what_is_wrong(tmp_path):
