@@ -22,7 +22,7 @@ from spinefm.components.base import component_name
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
-from spinefm.evaluation.evaluator import OVERLAYS, Evaluator, remove_results
+from spinefm.evaluation.evaluator import OVERLAYS, Evaluator, remove_results, results_in
 from spinefm.evaluation.tables import angles_table, component_table, results_table
 from spinefm.files.atomic import write_json
 from spinefm.options import check_options, check_section
@@ -53,7 +53,7 @@ def main(config: DictConfig) -> None:
     """Write `results.json` (and, for the pipeline, report, table and overlays) and print the results."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     if in_multirun():
-        remove_results(folder)  # Hydra has replaced the options that a sweep's table shows beside them
+        remove_results(folder, results_in(folder))  # Hydra has replaced the options that a sweep's table shows beside them
     check_no_training(HydraConfig.get().overrides.task)
     if is_for_several(config):
         run_apart(__file__)
@@ -81,10 +81,11 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     pipeline, shown = compose_pipeline(kind, components, where), asking_for(config.reader, components.values())
     evaluator = Evaluator(folder / OVERLAYS, instantiate(config.evaluation))
     films, failures = dataset.some_of(config.split), list[str]()
+    earlier = results_in(folder)  # loggers write beside them
     tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:
         check_one_folder(folder)
-        team.beforehand(partial(remove_results, folder))  # else one that fails now would seem to have those of an earlier one
+        team.beforehand(partial(remove_results, folder, earlier))  # else one that fails now would seem to have those of an earlier one
         team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, shown, quiet=not team.is_first))
         own = evaluator.films
         records, failures = team.gather(own), sorted(team.gather(failures))
@@ -163,10 +164,11 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
-    ignore_own_folder(folder)
+    earlier = results_in(folder)
     tracked = start(config, dataset, [name])
     trainer.loggers = tracked.loggers
-    remove_results(folder)
+    remove_results(folder, earlier)
+    ignore_own_folder(folder)
     (metrics,) = trainer.test(component, view, verbose=False)
     results = {name.removeprefix("test/"): {"value": value if isfinite(value) else None} for name, value in metrics.items()}
     write_json(folder / "results.json", results)

@@ -23,7 +23,18 @@ from spinefm.options import check_options, check_section
 from spinefm.provenance import run_record, training_origin
 from spinefm.running.distributed import check_one_folder
 from spinefm.running.failures import run_script
-from spinefm.running.jobs import PRETRAINED, RECORD, SCORE, check_score, finished_score, in_multirun, is_for_several, one_job, run_apart
+from spinefm.running.jobs import (
+    CONFIG,
+    PRETRAINED,
+    RECORD,
+    SCORE,
+    check_score,
+    finished_score,
+    in_multirun,
+    is_for_several,
+    one_job,
+    run_apart,
+)
 from spinefm.running.resolvers import register_resolvers
 from spinefm.tracking import log_model
 from spinefm.training.checkpoints import BestCheckpoint, LastCheckpoint, check_unused, resume_from
@@ -73,7 +84,7 @@ def main(config: DictConfig) -> float:
     run = start_loggers(trainer.loggers, resolved | record)
     component.run = training_origin(record, dataset.name, run.id if run else None, dataset.views)
     if trainer.is_global_zero:
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+        write_text(folder / CONFIG, OmegaConf.to_yaml(config, resolve=True))
         write_json(folder / RECORD, record)
         Console().print(parameter_table(component.model))
     trainer.fit(component, datamodule=films, ckpt_path=config.resume, weights_only=True)

@@ -1,6 +1,7 @@
 """Film by film from (radiograph, spine) pairs to files a person and a program can read."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from spinefm.evaluation.records import FilmRecord, record_film
 from spinefm.evaluation.report import render_report
 from spinefm.evaluation.tables import angle_rows, vertebra_table
 from spinefm.files.atomic import atomic_path, write_json, write_text
-from spinefm.running.jobs import RECORD
+from spinefm.running.jobs import CONFIG, RECORD
 from spinefm.structures import Radiograph, Spine
 
 FILES = ("results.json", "vertebrae.csv", "angles.csv", "report.html")
+LOGS = ("metrics.csv", "hparams.yaml", "events.out.*")
+"""What loggers write beside them; W&B's has a folder of its own."""
 OVERLAYS, BARE = "overlays", "films"
 """Folder of the pictures beside them, and the one within it for films without drawing."""
 
@@ -100,18 +103,25 @@ class Evaluator:
         return render_report(results, self.films, context, self._overlays, self._protocol.min_dice, unreadable)
 
 
-def remove_results(folder: Path) -> None:
-    """Remove what an earlier evaluation wrote into a folder; of its pictures those that it alone can have made, a film's pair of two.
+def results_in(folder: Path) -> list[Path]:
+    """Files that an earlier evaluation wrote into a folder; of its pictures those that it alone can have made, a film's pair of two.
 
-    Of one that was interrupted a bare film may stay, which may as well be somebody's own.
+    Of one that was interrupted a bare film may stay, which may as well be somebody's own; of W&B all, which may not be sent yet.
     """
-    for name in (RECORD, *FILES):
-        (folder / name).unlink(missing_ok=True)
+    logs = () if (folder / CONFIG).is_file() else LOGS  # beside a training's config lie its own
+    files = [path for name in (RECORD, *FILES, *logs) for path in folder.glob(name)]
     overlays = folder / OVERLAYS
-    for bare_film in list((overlays / BARE).glob("*.jpg")):
-        if (drawn := overlays / bare_film.name).is_file():
-            drawn.unlink()
-            bare_film.unlink()
+    pairs = [(overlays / bare_film.name, bare_film) for bare_film in (overlays / BARE).glob("*.jpg")]
+    return files + [path for pair in pairs if pair[0].is_file() for path in pair]
+
+
+def remove_results(folder: Path, files: Iterable[Path]) -> None:
+    """Remove what `results_in` a folder was found, and folders of pictures that are empty then."""
+    for path in files:
+        path.unlink(missing_ok=True)
+    for pictures in (folder / OVERLAYS / BARE, folder / OVERLAYS):
+        with suppress(OSError):  # it is not empty, or not there
+            pictures.rmdir()
 
 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:

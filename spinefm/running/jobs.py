@@ -29,13 +29,16 @@ ResultT = TypeVar("ResultT")
 RECORD, SCORE = "run.json", "score.json"
 """What train.py writes when it begins, see `run_record`, and when it has finished: `monitor`, `mode` and the best `value`, or null."""
 
+CONFIG = "config.yaml"
+"""The resolved config of a training."""
+
 BEST = "best.ckpt"
 """The best network of a training."""
 
 PRETRAINED = "pretrained_sha256"
 """Under which a record says which checkpoint a training has begun with, where it did with one."""
 
-OF_A_TRAINING = (RECORD, "config.yaml", "metrics.csv", "hparams.yaml", "*.ckpt", "events.out.*", "wandb")
+OF_A_TRAINING = (RECORD, CONFIG, "metrics.csv", "hparams.yaml", "*.ckpt", "events.out.*", "wandb")
 """What else a training may leave in its folder when it is interrupted."""
 
 

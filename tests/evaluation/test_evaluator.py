@@ -11,7 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from spinefm.drawing.overlay import write_picture
-from spinefm.evaluation.evaluator import Evaluator, remove_results
+from spinefm.evaluation.evaluator import Evaluator, remove_results, results_in
 from spinefm.evaluation.report import flatten
 from spinefm.evaluation.tables import results_table
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, Vertebra, View
@@ -68,8 +68,22 @@ def test_of_an_interrupted_evaluation_no_drawn_film_stays(tmp_path, monkeypatch)
     monkeypatch.setattr("spinefm.evaluation.evaluator.write_picture", interrupted)
     with pytest.raises(KeyboardInterrupt):
         evaluate(tmp_path, pairs)
-    remove_results(tmp_path)
+    remove_results(tmp_path, results_in(tmp_path))
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jpg")] == ["overlays/films/film_01.jpg"]
+
+
+LOGGED = ("metrics.csv", "hparams.yaml", "events.out.tfevents.1.host.2.0")
+
+
+@pytest.mark.parametrize(("beside", "stays"), [("wandb/run.wandb", set()), ("config.yaml", set(LOGGED))], ids=["evaluation", "training"])
+def test_logged_numbers_go_with_the_results_unless_a_training_logged_them(tmp_path, beside, stays):
+    evaluate(tmp_path, list(films())[:1])
+    for name in (beside, *LOGGED):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    remove_results(tmp_path, results_in(tmp_path))
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {beside} | stays
+    assert not (tmp_path / "overlays").exists()
 
 
 def test_results_are_json_without_nan(folder):
