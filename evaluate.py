@@ -30,7 +30,7 @@ from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
-from spinefm.running.jobs import RECORD, in_multirun, is_for_several, one_job, run_apart
+from spinefm.running.jobs import OVERRIDES, RECORD, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
 from spinefm.structures import Radiograph
@@ -117,6 +117,7 @@ def start(config: DictConfig, dataset: RadiographDataset, components: Iterable[s
     """Say which checkpoints are evaluated, and begin the loggers."""
     resolved: Any = OmegaConf.to_container(config, resolve=True)
     record = run_record(resolved, dataset.fingerprint) | {"components": checkpoint_origins(config.checkpoints, components)}
+    record[OVERRIDES] = list(HydraConfig.get().overrides.task)
     loggers = [instantiate(logger) for logger in config.logger.values()]
     run = start_loggers(loggers, resolved | record)
     if run:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spinefm.evaluation.sweeps import read_jobs
 from tests.scripts import FILMS, fails, names, run
 
 EITHER = pytest.mark.parametrize("what", ["pipeline=detector_only", "component=point_predictor"])
@@ -23,3 +24,12 @@ def test_numbers_that_the_first_one_logged_go_and_its_own_stay(published, tmp_pa
     assert logs(tmp_path / "out") == second
     run(*again)
     assert logs(tmp_path / "out") == []
+
+
+@EITHER
+def test_options_of_one_that_fails_are_not_those_of_results_that_are_there(published, tmp_path, what):
+    again = ["evaluate", tmp_path, *FILMS, what, f"checkpoints={published}", f"output={tmp_path / 'jobs' / 'one'}"]
+    run(*again, "seed=1")
+    fails(*again, "checkpoints=absent", "seed=2")
+    (job,) = read_jobs(tmp_path / "jobs")
+    assert job.values and (job.options["seed"], job.options["checkpoints"]) == ("1", str(published))

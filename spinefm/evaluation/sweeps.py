@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from spinefm.evaluation.figures import BLUE
 from spinefm.evaluation.tables import ANGLE_SHORT_TITLES, SHORT_TITLES, TITLES, format_value
 from spinefm.files.atomic import atomic_path
 from spinefm.running.failures import run_script
-from spinefm.running.jobs import SCORE
+from spinefm.running.jobs import OVERRIDES, RECORD, SCORE
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def _rank(job: Job) -> float:
 
 
 def _read(path: Path) -> Job:
-    overrides = OmegaConf.load(path / ".hydra" / "overrides.yaml")
-    options = dict(str(override).lstrip("+~").partition("=")[::2] for override in overrides)
+    options = dict(str(override).lstrip("+~").partition("=")[::2] for override in _overrides(path))
     if (path / SCORE).is_file():
         score = json.loads((path / SCORE).read_text(encoding="utf-8"))
         return Job(path.name, options, {score["monitor"]: score["value"]}, score["mode"] == "min")
@@ -76,6 +75,13 @@ def _read(path: Path) -> Job:
         measured = {key: entry for key, entry in results.items() if isinstance(entry, dict) and "value" in entry}
         return Job(path.name, options, {key: entry["value"] for key, entry in measured.items()})
     return Job(path.name, options, {})
+
+
+def _overrides(path: Path) -> Iterable[Any]:
+    """What the run was given whose result lies in a folder; what Hydra notes there may be of a later one that failed."""
+    record = json.loads((path / RECORD).read_text(encoding="utf-8")) if (path / RECORD).is_file() else {}
+    given: Iterable[Any] = record[OVERRIDES] if OVERRIDES in record else OmegaConf.load(path / ".hydra" / "overrides.yaml")
+    return given
 
 
 def varied(jobs: Sequence[Job]) -> list[str]:

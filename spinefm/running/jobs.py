@@ -38,6 +38,9 @@ BEST = "best.ckpt"
 PRETRAINED = "pretrained_sha256"
 """Under which a record says which checkpoint a training has begun with, where it did with one."""
 
+OVERRIDES = "overrides"
+"""Under which the record of an evaluation says what it was given: Hydra replaces its own note even if the next one in the folder fails."""
+
 OF_A_TRAINING = (RECORD, CONFIG, "metrics.csv", "hparams.yaml", "*.ckpt", "events.out.*", "wandb")
 """What else a training may leave in its folder when it is interrupted."""
 

@@ -87,6 +87,14 @@ def test_evaluations_stay_in_their_order(tmp_path, capsys):
     assert "70.0 %" in capsys.readouterr().out
 
 
+def test_results_stand_beside_the_options_that_gave_them_though_a_later_evaluation_failed(tmp_path):
+    """That one replaced Hydra's note; who was given nothing has all the same a note of its own."""
+    for number, given in enumerate((["seed=1"], [])):
+        job(tmp_path, number, ["seed=2"], results={"dice_all": {"value": 0.5}}, run={"overrides": given})
+    job(tmp_path, 2, ["seed=3"], results={"dice_all": {"value": 0.5}}, run={"run_id": "of an older version"})
+    assert [each.options for each in read_jobs(tmp_path)] == [{"seed": "1"}, {}, {"seed": "3"}]
+
+
 def test_evaluations_of_components_show_their_own_metrics(tmp_path, capsys):
     job(tmp_path, 0, ["component=resnet"], results={"accuracy": {"value": 0.9}, "loss": {"value": 0.25}})
     job(tmp_path, 1, ["component=point_predictor"], results={"step_error": {"value": 0.125}})
