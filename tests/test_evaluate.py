@@ -279,7 +279,7 @@ def test_a_job_of_a_sweep_that_cannot_start_has_no_results_of_an_earlier_one(wor
         (["component=absent"], ["component/absent", "mask_rcnn", "resnet", "point_predictor", "sam_adapter"]),
         (["pipeline=absent"], ["pipeline/absent", "inductive"]),
         (["split=testing"], ["split", "testing"]),
-        (["dataset.num_films.test=0"], ["in the test split", "it has none of 6", "`test.txt`"]),
+        (["dataset.num_films.test=0"], ["in the test split", "it has none of 6. Give it some, by `dataset.num_films.test`."]),
         (["evaluation.min_dice=1.5"], ["`min_dice`", "1.5"]),
         (["evaluation=absent"], ["evaluation/absent", "spinefm_paper"]),
         (["trainer=absent"], ["trainer/absent", "ddp"]),

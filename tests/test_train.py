@@ -233,9 +233,12 @@ def test_another_seed_trains_another_component(workplace, tiny, tmp_path):
         (["component=point_predictor", "component.module.context=1"], ["at least 2 centroids, but got 1"]),
         (
             ["component=point_predictor", *FILMS, "dataset.num_films.train=0"],
-            ["in the train split", "it has none of 6", "`dataset.fractions`"],
+            ["in the train split", "it has none of 6", "`dataset.num_films.train`"],
         ),
-        (["component=point_predictor", *FILMS, "dataset.num_films.val=0"], ["in the val split", "it has none of 6", "`val.txt`"]),
+        (
+            ["component=point_predictor", *FILMS, "dataset.num_films.val=0"],
+            ["in the val split", "it has none of 6", "`dataset.num_films.val`"],
+        ),
         (["component=point_predictor", "component.module._target_=torch.absent"], ["class of a component", "`torch.absent`"]),
         (["component=point_predictor", "component.module._target_=torch.nn.Linear"], ["class of a component", "`torch.nn.Linear`"]),
         (["component=point_predictor", "component.module._target_=pathlib.Path"], ["class of a component", "`pathlib.Path`"]),

@@ -67,6 +67,7 @@ class RadiographDataset(ABC):
         name: As in `dataset=<name>`.
         landmarks: Levels that the patch classifier tells apart from an ordinary vertebra.
         terminals: Those landmarks at which a walk along the spine ends, because nothing beyond them is annotated.
+        divided_by: By which options and files a split gets films, `{split}` being its name; empty where there is none to name.
         readers: Those whose outlines a segmenter tells apart.
         cache_dir: Folder in which films that were read are kept; None keeps none.
         problems: What was noticed while the films were looked for.
@@ -75,6 +76,7 @@ class RadiographDataset(ABC):
     name: str
     landmarks: tuple[str, ...]
     terminals: tuple[str, ...]
+    divided_by: str = ""
     readers: tuple[str, ...] = ()
     cache_dir: Path | None = None
     problems: tuple[Problem, ...] = ()
@@ -91,8 +93,9 @@ class RadiographDataset(ABC):
         """
         films = self.split(split)
         if not len(films):
-            remedy = f"Add films, or divide them otherwise: by `dataset.fractions`, `dataset.num_films` or `{split}.txt`"
-            raise ValueError(f"Expected films in the {split} split of `dataset={self.name}`, but it has none of {len(self)}. {remedy}.")
+            ways = f", by {self.divided_by.format(split=split)}" if self.divided_by else ""
+            found = f"it has none of {len(self)}"
+            raise ValueError(f"Expected films in the {split} split of `dataset={self.name}`, but {found}. Give it some{ways}.")
         return films
 
     @property

@@ -44,6 +44,7 @@ class FolderDataset(RadiographDataset):
         patients_may_share: Whether published splits that divide a patient are taken as they are, with a warning.
     """
 
+    divided_by = "`{split}.txt` or `dataset.fractions`"
     patients_may_share = False
 
     def __init__(

@@ -101,6 +101,13 @@ def test_a_film_that_cannot_be_read_is_named(make, open_):
 # Splits
 
 
+def test_a_split_without_films_names_what_divides_them(make, open_):
+    dataset = open_(make("a"), fractions={"train": 1.0})
+    found = r"in the test split of `dataset=drawn`, but it has none of 1"
+    with pytest.raises(ValueError, match=rf"{found}\. Give it some, by `test\.txt` or `dataset\.fractions`\.$"):
+        dataset.some_of("test")
+
+
 def test_films_of_a_patient_stay_together_and_views_are_spread(make, open_):
     sources = []
     for number in range(20):

@@ -51,6 +51,7 @@ class CocoDataset(FolderDataset):
     """
 
     name = "coco"
+    divided_by = f"the column `split` of `films.csv`, {FolderDataset.divided_by}"
 
     def __init__(
         self,

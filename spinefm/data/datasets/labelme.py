@@ -41,6 +41,7 @@ class LabelmeDataset(FolderDataset):
     """
 
     name = "labelme"
+    divided_by = f"the column `split` of `films.csv`, {FolderDataset.divided_by}"
 
     def __init__(self, root: str, view: str = View.UNKNOWN, **options: Unpack[DatasetOptions]) -> None:
         folder = check_folder(Path(root).expanduser(), "the folder of your films")

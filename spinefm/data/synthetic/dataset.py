@@ -39,6 +39,7 @@ class SyntheticDataset(RadiographDataset):
     """
 
     name = "synthetic"
+    divided_by = "`dataset.num_films.{split}`"
 
     def __init__(
         self,

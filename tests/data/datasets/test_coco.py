@@ -174,3 +174,8 @@ def test_what_a_film_depends_on_changes_its_key(root):
     third = keys()
     coco.rename_category(root, "L2", "vertebra")
     assert len(changed(third)) == 6
+
+
+def test_a_split_without_films_names_their_table_first(root):
+    with pytest.raises(ValueError, match=r"Give it some, by the column `split` of `films\.csv`, `test\.txt` or `dataset\.fractions`\.$"):
+        open_(root, fractions={"train": 1.0}).some_of("test")

@@ -249,3 +249,8 @@ def test_the_table_tells_who_annotated_a_film(root):
     (problem,) = (problem for problem in dataset.problems if "readers" in str(problem))
     assert dataset.readers == ("dr_lee", "7", "dr_kim")
     assert "to hold films of all `dataset.readers`, but found none of 'dr_kim'. Correct" in str(problem) and not problem.fatal
+
+
+def test_a_split_without_films_names_their_table_first(root):
+    with pytest.raises(ValueError, match=r"Give it some, by the column `split` of `films\.csv`, `test\.txt` or `dataset\.fractions`\.$"):
+        LabelmeDataset(str(root), fractions={"train": 1.0}).some_of("test")
