@@ -1,5 +1,6 @@
 """Evaluate the pipeline, or one component alone: `python evaluate.py dataset=synthetic [component=resnet]`."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,9 +20,10 @@ from rich.progress import track
 
 from spinefm.components import Component
 from spinefm.components.base import component_name
-from spinefm.composition import compose_pipeline, known_reader, load_components, placement
+from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
 from spinefm.data.dataset import RadiographDataset
 from spinefm.data.problems import DataError
+from spinefm.data.reading.view_rule import may_be, only_view
 from spinefm.evaluation.evaluator import OVERLAYS, Evaluator, remove_results, results_in
 from spinefm.evaluation.tables import angles_table, component_table, results_table
 from spinefm.files.atomic import write_json
@@ -33,10 +35,12 @@ from spinefm.running.failures import run_script
 from spinefm.running.jobs import OVERRIDES, RECORD, in_multirun, is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead
 from spinefm.running.resolvers import register_resolvers
-from spinefm.structures import Radiograph
+from spinefm.structures import Radiograph, Split
 from spinefm.tracking import TrackedEvaluation, use_models
 from spinefm.training.films import FilmDataModule
 from spinefm.training.loggers import ignore_own_folder, start_loggers
+
+log = logging.getLogger(__name__)
 
 register_resolvers()
 
@@ -85,6 +89,8 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     tracked = start(config, dataset, kind.func.components)
     with Team(fabric) as team:
         check_one_folder(folder)
+        if team.is_first:
+            tell_other_views(components.values(), dataset, config.split)
         team.beforehand(partial(remove_results, folder, earlier))  # else one that fails now would seem to have those of an earlier one
         team.together(partial(run_pipeline, pipeline, team.share(films), evaluator, failures, shown, quiet=not team.is_first))
         own = evaluator.films
@@ -92,6 +98,14 @@ def evaluate_pipeline(config: DictConfig, dataset: RadiographDataset, folder: Pa
     if team.is_first:
         evaluator.merge(records[len(own) :])  # the first process's own come first
         write_results(tracked, evaluator, failures, folder)
+
+
+def tell_other_views(components: Iterable[Component], dataset: RadiographDataset, split: Split) -> None:
+    """Warn of films of views that none of these networks has seen: they are evaluated all the same."""
+    only = only_view(trained_views(components))
+    if only and (others := [view for view in dataset.views_of(split) if not may_be(view, only)]):
+        told = "The %s split has films of the view %s, but these networks were trained on %s alone: they may find little there."
+        log.warning(told, split, " and ".join(others), only)
 
 
 def asking_for(reader: object, components: Iterable[Component]) -> Callable[[Radiograph], Radiograph] | None:
@@ -165,6 +179,7 @@ def evaluate_component(config: DictConfig, name: str, dataset: RadiographDataset
     component = load_components(config.checkpoints, [name])[name]
     component.accelerate(config.compile, config.channels_last)
     view = FilmDataModule(dataset, component, config.batch_size).loader(config.split, training=False)
+    tell_other_views([component], dataset, config.split)
     earlier = results_in(folder)
     tracked = start(config, dataset, [name])
     trainer.loggers = tracked.loggers

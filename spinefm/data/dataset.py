@@ -117,6 +117,10 @@ class RadiographDataset(ABC):
         """Of its films, as far as that is known without reading them."""
         return (View.UNKNOWN,)
 
+    def views_of(self, split: Split) -> tuple[View, ...]:
+        """The same of the films of one split, or, where these cannot be told apart, of all."""
+        return self.views
+
     def inspect(self) -> Iterator[Inspection]:
         """Read every film, with whatever is wrong with it."""
         for split in SPLITS:

@@ -119,6 +119,10 @@ class FolderDataset(RadiographDataset):
         """See `RadiographDataset.views`."""
         return tuple(sorted({source.view for source in self.sources}))
 
+    def views_of(self, split: Split) -> tuple[View, ...]:
+        """See `RadiographDataset.views_of`."""
+        return tuple(sorted({source.view for source in self._members(split)}))
+
     def split(self, split: Split) -> Films[FilmSource]:
         """The films of one split, read when indexed, in the order in which they were found.
 

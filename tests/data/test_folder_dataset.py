@@ -101,6 +101,12 @@ def test_a_film_that_cannot_be_read_is_named(make, open_):
 # Splits
 
 
+def test_a_split_has_the_views_of_its_films(make, open_):
+    sources = [*make("a", view=View.LATERAL_LUMBAR, split="train"), *make("b", view=View.AP_SPINE, split="test")]
+    dataset = open_(sources)
+    assert [dataset.views_of(split) for split in ("train", "val", "test")] == [(View.LATERAL_LUMBAR,), (), (View.AP_SPINE,)]
+
+
 def test_a_split_without_films_names_what_divides_them(make, open_):
     dataset = open_(make("a"), fractions={"train": 1.0})
     found = r"in the test split of `dataset=drawn`, but it has none of 1"

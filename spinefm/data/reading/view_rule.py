@@ -45,7 +45,7 @@ class ViewRule:
         """
         if self.chosen or self.only is None:
             return self.chosen or told
-        if _is_of(told, self.only):
+        if may_be(told, self.only):
             return self.only
         expected = f"to be a film of the view {self.only}, as all were on which these networks were trained"
         remedy = f"Use networks that know such films, or give `view={self.only}` if its header is wrong."
@@ -57,19 +57,28 @@ class ViewRule:
         Args:
             trained: Views of the films on which each component was trained; None where that is not known.
         """
-        of_all = {tuple(views) if views else None for views in trained}
-        (views,) = of_all if len(of_all) == 1 else (None,)
-        if views is None or len(views) != 1 or views[0] not in set(View) - {View.UNKNOWN}:
+        only = only_view(trained)
+        if only is None:
             return self
-        only = View(views[0])
         if self.chosen:
-            if not _is_of(self.chosen, only):
+            if not may_be(self.chosen, only):
                 log.warning("All films of the training were `%s`: on films of `view=%s` results are nothing to go by.", only, self.chosen)
             return self
         log.info("Films whose files do not say their view are taken as `%s`, as all of the training were; else give `view=`.", only)
         return replace(self, only=only)
 
 
-def _is_of(told: View, only: View) -> bool:
-    """Whether a film may be of the one view that networks know."""
-    return told in (View.UNKNOWN, only) or (told is View.LATERAL and only in _SIDEWAYS)
+def only_view(trained: Iterable[Sequence[str] | None]) -> View | None:
+    """The one view that networks know; None where they know several, or that is not known.
+
+    Args:
+        trained: See `ViewRule.learned`.
+    """
+    of_all = {tuple(views) if views else None for views in trained}
+    (views,) = of_all if len(of_all) == 1 else (None,)
+    return View(views[0]) if views and len(views) == 1 and views[0] in set(View) - {View.UNKNOWN} else None
+
+
+def may_be(told: View, view: View) -> bool:
+    """Whether a film of which `told` is known may be of a view."""
+    return told in (View.UNKNOWN, view) or (told is View.LATERAL and view in _SIDEWAYS)

@@ -95,6 +95,10 @@ class SyntheticDataset(RadiographDataset):
         """See `RadiographDataset.views`."""
         return tuple(sorted(set(self._views)))
 
+    def views_of(self, split: Split) -> tuple[View, ...]:
+        """See `RadiographDataset.views_of`."""
+        return tuple(sorted(set(self._views[: self._num_films.get(split, 0)])))
+
     def film(self, split: Split, index: int) -> Radiograph:
         """One film; depends on seed, size, views, scales, split and index, and on no other film. A few are of dark bone, untold."""
         rng = np.random.default_rng([self._seed, SPLITS.index(split), index])

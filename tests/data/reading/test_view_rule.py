@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spinefm.data.problems import DataError
-from spinefm.data.reading.view_rule import ViewRule
+from spinefm.data.reading.view_rule import ViewRule, may_be
 from spinefm.structures import View
 
 AP, LATERAL = "ap_spine", "lateral_cervical"
@@ -43,6 +43,20 @@ def test_networks_that_know_one_view_refuse_others(only, told):
 
 def test_a_lateral_film_is_of_the_part_that_the_networks_know():
     assert ViewRule.of(None).learned([[LATERAL]]).view_of(FILM, View.LATERAL) == LATERAL
+
+
+@pytest.mark.parametrize(
+    ("told", "view", "may"),
+    [
+        (View.UNKNOWN, View.AP_SPINE, True),
+        (View.AP_SPINE, View.AP_SPINE, True),
+        (View.LATERAL, View.LATERAL_LUMBAR, True),
+        (View.LATERAL, View.AP_SPINE, False),
+        (View.LATERAL_CERVICAL, View.LATERAL_LUMBAR, False),
+    ],
+)
+def test_which_view_a_film_may_be_of(told, view, may):
+    assert may_be(told, view) == may
 
 
 def test_what_is_chosen_goes_before(caplog):

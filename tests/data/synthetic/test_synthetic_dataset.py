@@ -90,6 +90,12 @@ def _contrast(film: Radiograph) -> float:
     return float(np.median(differences))
 
 
+def test_a_split_has_the_views_of_its_films() -> None:
+    dataset = SyntheticDataset({"train": 4, "test": 2})
+    assert set(dataset.views_of("train")) == set(dataset.views) == set(VIEWS)
+    assert set(dataset.views_of("test")) == {film.view for film in dataset.split("test")} and not dataset.views_of("val")
+
+
 def test_fixed_size_and_chosen_views() -> None:
     film = SyntheticDataset({"train": 2}, size=(120, 90), views=["ap_spine"]).split("train")[1]
     assert film.size == (120, 90) and film.view is View.AP_SPINE
