@@ -168,13 +168,23 @@ def _read_coco(path: Path) -> COCO:
         _check_references(coco)
         return coco
     except (ValueError, KeyError, TypeError, AssertionError) as error:
-        raise DataError(Problem(path, "to be a COCO file", f"{type(error).__name__}: {error}", "Export it again.")) from error
+        raise DataError(Problem(path, "to be a COCO file", _fault(error), "Export it again.")) from error
+
+
+def _fault(error: Exception) -> str:
+    """What stands in the file instead of what COCO says, for whoever does not read Python."""
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON ({error})"
+    return str(error) if isinstance(error, ValueError) else "something of another structure"
 
 
 def _check_references(coco: COCO) -> None:
     """ValueError unless each image has an id and a file of its own, and each annotation an image and a category that are there."""
-    if len(coco.imgs) < len(coco.dataset["images"]) or len(coco.cats) < len(coco.dataset["categories"]):
-        raise ValueError("two images or two categories have one id")
+    for part in ("images", "categories"):
+        if twice := [key for key, count in Counter(entry["id"] for entry in coco.dataset[part]).items() if count > 1]:
+            raise ValueError(f"{part} that share the id {twice[0]!r}")
     for key, known in {"category_id": coco.cats, "image_id": coco.imgs}.items():
         if missing := {shape[key] for shape in coco.dataset["annotations"]} - set(known):
             raise ValueError(f"annotations of the {key} {sorted(map(str, missing))[0]!r}, which is not there")
