@@ -171,9 +171,8 @@ def read_evaluation(folder: Path) -> Evaluation:
     """
     path = folder / "vertebrae.csv"
     if not path.is_file():
-        raise FileNotFoundError(
-            f"Expected an evaluation of a pipeline in `{folder}`, but it has no `vertebrae.csv`. Give the `output` of evaluate.py."
-        )
+        found = f"it has no `{path.name}`" if folder.is_dir() else "there is no such folder"
+        raise FileNotFoundError(f"Expected an evaluation of a pipeline in `{folder}`, but {found}. Give the `output` of evaluate.py.")
     angles = folder / "angles.csv"
     vertebrae, results = _read_csv(path, "patient_id"), folder / "results.json"
     protocol = json.loads(results.read_text(encoding="utf-8")).get("protocol") if results.is_file() else None

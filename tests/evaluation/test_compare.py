@@ -129,6 +129,8 @@ def test_what_cannot_be_compared_is_named(tmp_path):
         run(first, shorter)
     with pytest.raises(SystemExit, match=r"has no `vertebrae.csv`"):
         run(first, tmp_path)
+    with pytest.raises(SystemExit, match=r"in `.*absent`, but there is no such folder\. Give the `output` of evaluate\.py\.$"):
+        run(first, tmp_path / "absent")
     pd.DataFrame({"film_id": ["000"]}).to_csv(tmp_path / "vertebrae.csv")
     with pytest.raises(SystemExit, match=r"`patient_id` in .*vertebrae.csv`, but it is of an older version"):
         run(first, tmp_path)
