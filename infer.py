@@ -67,12 +67,12 @@ def main(config: DictConfig) -> None:
         share = dict(team.share(list(ids.items())))
         films = readable(share, folder, views, reader, failures)
         # Every process has a record of its own: the first one's is written.
-        write = partial(write_film, folder, team.gather([made_by["run_id"]])[0], failures)
+        write = partial(write_film, folder, team.gather([made_by["run_id"]])[0], rows, failures)
         try:
-            team.together(partial(segment, pipeline, films, write, rows, total=len(share), quiet=not team.is_first))
+            team.together(partial(segment, pipeline, films, write, total=len(share), quiet=not team.is_first))
         except KeyboardInterrupt:
             if team.is_first:
-                write_tables(folder, list(share.values()), rows, failures)  # of what is finished
+                write_tables(folder, list(share.values()), rows, failures)  # of what it has finished; the others may have ended
             raise
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
@@ -124,18 +124,18 @@ def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
 def segment(
     pipeline: SpinePipeline,
     films: Iterator[Radiograph],
-    write: Callable[[tuple[Radiograph, Spine]], FilmRows | None],
-    rows: list[FilmRows],
+    write: Callable[[tuple[Radiograph, Spine]], None],
     total: int,
     quiet: bool = False,
 ) -> None:
-    """Write what is found on every film; what the tables say of it goes into `rows`."""
+    """Write what is found on every film."""
     written = work_behind(write, film_spines(pipeline, read_ahead(films)))
-    rows.extend(its for its in track(written, "Films", total=total, disable=quiet) if its)
+    for _ in track(written, "Films", total=total, disable=quiet):
+        pass
 
 
-def write_film(folder: Path, run_id: str, failures: dict[str, str], found: tuple[Radiograph, Spine]) -> FilmRows | None:
-    """Write what was found on a film, and give its rows of the tables; if nothing was, or it cannot be written, `failures` gets the reason.
+def write_film(folder: Path, run_id: str, rows: list[FilmRows], failures: dict[str, str], found: tuple[Radiograph, Spine]) -> None:
+    """Write what was found on a film; `rows` gets what tables say of it, `failures` the reason if nothing was or it cannot be written.
 
     Raises:
         DiskFullError: If there is no room for the other films either.
@@ -144,12 +144,11 @@ def write_film(folder: Path, run_id: str, failures: dict[str, str], found: tuple
     if spine.failure is not None:
         failures[spine.film_id] = spine.failure.sentence
     try:
-        return FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine, run_id))
+        rows.append(FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine, run_id)))
     except DiskFullError:
         raise
     except OSError as error:
         failures[spine.film_id] = f"Expected to write its results into `{folder}`, but could not ({error}). Mend that, and run it again."
-        return None
 
 
 def report(folder: Path, films: list[str], failures: dict[str, str]) -> None:

@@ -132,12 +132,16 @@ class Component(pl.LightningModule, ABC):
         kept = {key: value for key, value in same.items() if not key.startswith(outdated)}
         self.load_state_dict(kept, strict=False)
         self.has_weights = True
+        self.tell_of(checkpoint["hyper_parameters"])
         if anew := sorted(own.keys() - kept.keys()):
             log.warning("These weights are not in `%s`, or mean something else there, and begin anew: %s.", place, ", ".join(anew))
 
     def outdated(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """How the keys of weights begin that mean something else under these settings, of another training; none, as a rule."""
         return ()
+
+    def tell_of(self, settings: Mapping[str, Any]) -> None:
+        """Log what weights of a training of these settings mean that their user may not think of. Nothing, unless a component does."""
 
     def learn_from(self, films: Sequence[Radiograph]) -> None:
         """Learn what is to be known of the films of a training before it begins. Nothing is, unless a component says so."""

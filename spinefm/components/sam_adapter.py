@@ -189,13 +189,12 @@ class SamAdapterComponent(Component):
         super().on_train_start()
         self.train()
 
-    def outdated(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        """None; where other readers were told apart, the log says with whose outlines each of these begins."""
+    def tell_of(self, settings: Mapping[str, Any]) -> None:
+        """Where other readers were told apart: with whose outlines each of these begins."""
         others = list(zip(self.readers, map(str, settings.get("readers") or ()), strict=False))
         if any(mine != other for mine, other in others):
             told = ", ".join(f"`{mine}` with those of `{other}`" for mine, other in others)
             log.warning("Outlines begin with those of readers in the same places: %s. If others are nearer, order yours as they are.", told)
-        return ()
 
     def view(self, films: Sequence[Radiograph], training: bool) -> SegmentationView:
         """See `Component.view`."""

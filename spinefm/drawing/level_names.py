@@ -27,7 +27,7 @@ def write_names(image: Image.Image, vertebrae: Sequence[Vertebra], polygons: Seq
     for vertebra, polygon, across in zip(vertebrae, polygons, across_spine(vertebrae), strict=True):
         text = vertebra.level or "?"
         (x, y), anchor = _beyond(polygon, across, size / 2), "lm"
-        if x + draw.textlength(text, font) > image.width:
+        if x + draw.textlength(text, font) > image.width or not size / 2 <= y <= image.height - size / 2:
             (x, y), anchor = _beyond(polygon, -across, size / 2), "rm"
         draw.text((x, y), text, "white", font, anchor, stroke_width=max(1, size // 8), stroke_fill="black")
 

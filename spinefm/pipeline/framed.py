@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,13 @@ WEIGHT = 6.0
 
 
 def check_known(framings: Mapping[str, Framing], whose: Whose) -> None:
-    """Say so where films are to be framed like anybody's, but nobody's are known."""
+    """Say so where films are to be framed like anybody's, but nobody's are known.
+
+    Raises:
+        ValueError: If `whose` is none of `Whose`.
+    """
+    if whose not in get_args(Whose):
+        raise ValueError(f"Expected `framing` to be one of {', '.join(get_args(Whose))}, but got `{whose}`.")
     if whose == "any" and not framings:
         log.warning("`framing=any` changes nothing: this classifier has not learnt how the films of a reader are framed.")
 

@@ -113,14 +113,25 @@ def _sentence(error: BaseException) -> str:
     # Without its cause, which it loses between processes, only its text tells what it was.
     if isinstance(error, InstantiationException) and (inner := re.search(r"^\w+\((['\"])(.*)\1\)$", str(error), re.MULTILINE)):
         return inner[2]
+    if isinstance(error, PermissionError) and error.filename:
+        remedy = "Change its permissions, or name another one."
+        return f"Expected to be allowed to use `{_named(error.filename)}`, but was not ({error.strerror}). {remedy}"
+    return _of_an_option(error) or str(error)
+
+
+def _of_an_option(error: BaseException) -> str | None:
+    """What Hydra says in words that help nobody, or that lead a typing error to an option that nothing reads."""
     if isinstance(error, OverrideParseException):
-        remedy = "A value with other signs than letters, digits and ./_-: wants quotes twice, such as 'input=\"my films\"'."
+        remedy = "A value with other signs than ASCII letters, digits and ./_-: wants quotes twice, such as 'input=\"my films\"'."
         return f"Expected `<option>=<value>`, but got `{error.override}`. {remedy}"
     if isinstance(error, ConfigCompositionException) and (name := re.match(r"Could not override '(\S+)'", str(error))):
-        return f"Expected options of this script, but it has none called `{name[1]}`. `--help` lists them."
-    if isinstance(error, PermissionError) and error.filename:
-        remedy = "Change its permissions, or name another folder."
-        return f"Expected to be allowed to use `{Path(error.filename).parent}`, but was not ({error.strerror}). {remedy}"
+        besides = f" One that a component, the data set or Lightning takes besides is given as `+{name[1]}=...`." * ("." in name[1])
+        return f"Expected options of this script, but it has none called `{name[1]}`. `--help` lists them.{besides}"
     if isinstance(error, MissingMandatoryValue):
         return f"Expected a value for `{error.full_key}`, but none was given. Add `{error.full_key}=...` to the command."
-    return str(error)
+    return None
+
+
+def _named(file: object) -> object:
+    """A file, or the folder of one that is temporary, which its user has never seen."""
+    return Path(file).parent if isinstance(file, str) and Path(file).name.startswith(".") else file

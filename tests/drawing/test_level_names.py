@@ -51,7 +51,7 @@ def test_each_name_is_nearest_to_its_own_vertebra(angle):
         assert np.linalg.norm(middles - its_letters.mean(0), axis=1).argmin() == i
 
 
-def test_names_move_to_the_other_side_where_the_picture_ends():
-    spine = vertebrae(0, start=(280, 40))
-    xs = np.argwhere((named(spine) != 90).any(-1))[:, 1]
-    assert xs.max() < 280 - 16
+@pytest.mark.parametrize(("angle", "start"), [(0, (280, 40)), (80, (280, 280)), (-80, (20, 20))])
+def test_names_move_to_the_other_side_where_the_picture_ends(angle, start):
+    letters, whole = (np.argwhere((named(spine) != 90).any(-1)) for spine in (vertebrae(angle, start), vertebrae(0)))
+    assert len(letters) == len(whole)

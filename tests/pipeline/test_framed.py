@@ -110,6 +110,11 @@ def test_anybodys_framing_is_that_of_all_together():
     assert framing_of(own, "any", "Ben").known.tolist() == [[1, 2], [1, 3], [4, 5]]
 
 
+def test_a_framing_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="Expected `framing` to be one of own, any, none, but got `anyy`"):
+        inductive_pipeline([film_of("Ada")], framing="anyy")
+
+
 def test_where_nobodys_framing_is_known_that_is_said(caplog):
     film = film_of("Ada")
     (spine,) = inductive_pipeline([film], framing="any")([film])

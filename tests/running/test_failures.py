@@ -77,6 +77,7 @@ def composed(*overrides):
     ("override", "told"),
     [
         ("ouput=out", "Expected options of this script, but it has none called `ouput`. `--help` lists them."),
+        ("pipeline.crob=false", "Expected options of this script, but it has none called `pipeline.crob`. `--help` lists them. One that"),
         ("input=a (2).png", "Expected `<option>=<value>`, but got `input=a (2).png`. A value with"),
         ("input=M\u00fcller.png", "Expected `<option>=<value>`, but got `input=M\u00fcller.png`. A value with"),
     ],
@@ -87,10 +88,16 @@ def test_an_option_that_hydra_does_not_take_is_told_in_our_words(override, told)
     assert caught.value.code.startswith(f"Error: {told}")
 
 
-def test_a_folder_that_may_not_be_used_is_named():
-    refused = PermissionError(13, "Permission denied", "/results/.temporary.yaml")
-    with pytest.raises(SystemExit, match=r"^Error: Expected to be allowed to use `/results`, but was not \(Permission denied\)\. Change"):
-        run_script(raising(refused))
+@pytest.mark.parametrize(
+    ("file", "named"), [("/results/.temporary.yaml", "/results"), ("/data/films.csv", "/data/films.csv"), (b"x", "b'x'")], ids=str
+)
+def test_what_may_not_be_used_is_named(file, named):
+    expected = (
+        f"Error: Expected to be allowed to use `{named}`, but was not (Permission denied). Change its permissions, or name another one."
+    )
+    with pytest.raises(SystemExit) as caught:
+        run_script(raising(PermissionError(13, "Permission denied", file)))
+    assert caught.value.code.startswith(expected)
 
 
 def test_an_interruption_is_one_sentence(capsys):

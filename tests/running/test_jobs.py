@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from spinefm.components import COMPONENTS
 from spinefm.files.atomic import write_json
 from spinefm.running.jobs import finished_score
-from tests.scripts import FILMS, PIPELINES, ROOT, fails, names, process, read_json, run
+from tests.scripts import FILMS, ROOT, fails, names, process, read_json, run
 
 RECORD = {"config_hash": "c", "data_fingerprint": "d", "run_id": "r"}
 SWEEPS = sorted(str(path.relative_to(ROOT / "conf" / "sweep").with_suffix("")) for path in (ROOT / "conf" / "sweep").glob("*/*.yaml"))
@@ -277,8 +277,10 @@ def test_a_sweep_with_ddp_makes_one_folder_per_job(tiny, tmp_path):
 
 
 def test_a_sweep_of_evaluations_with_ddp_equals_one_without(workplace, tmp_path):
-    options = [*FILMS, *PIPELINES["detector_only"], f"checkpoints={workplace}/checkpoints/synthetic"]
+    options = [*FILMS, "pipeline=detector_only", "pipeline.score_threshold=0,1", f"checkpoints={workplace}/checkpoints/synthetic"]
     run("evaluate", tmp_path, "-m", *options, "hydra.sweep.dir=one")
     done = process("evaluate", tmp_path, "-m", *options, "trainer=ddp", "hydra.sweep.dir=two")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "one" / "0" / "results.json").read_bytes() == (tmp_path / "two" / "0" / "results.json").read_bytes()
+    for job in ("0", "1"):
+        assert (tmp_path / "one" / job / "results.json").read_bytes() == (tmp_path / "two" / job / "results.json").read_bytes()
+    assert read_json(tmp_path / "one" / "0" / "results.json") != read_json(tmp_path / "one" / "1" / "results.json")

@@ -62,7 +62,11 @@ def view(dataset: pydicom.Dataset, path: Path) -> View:
 
 
 def _view_of_code(dataset: pydicom.Dataset, path: Path) -> View | None:
-    for item in dataset.get("ViewCodeSequence") or ():
+    items = dataset.get("ViewCodeSequence") or ()
+    if items and not isinstance(items, pydicom.Sequence):
+        logger.warning("%s: its ViewCodeSequence is no sequence, and counts as missing.", path)
+        return None
+    for item in items:
         scheme, code = item.get("CodingSchemeDesignator"), item.get("CodeValue")
         if scheme in _SNOMED and code in _VIEWS_OF_CODES:
             return _VIEWS_OF_CODES[code]

@@ -104,7 +104,7 @@ def _is_dicom(path: Path) -> bool:
 def _may_hold_picture(path: Path) -> bool:
     """Of a DICOM file, by its class; one that does not say a known one is to be looked into."""
     try:
-        kind = pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID") or UID("")
+        kind = UID(str(pydicom.filereader.read_file_meta_info(path).get("MediaStorageSOPClassUID")))
     except Exception:  # The bytes of a damaged file may lead pydicom to any exception.
         return True
     return kind.name == kind or "Image Storage" in kind.name  # pydicom names an unknown class by its number

@@ -1,9 +1,9 @@
 """The side of a pixel and the view, as headers of DICOM films tell them, or do not."""
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.sr._snomed_dict import mapping
 from pydicom.sr.codedict import codes
 
 from spinefm.data.problems import DataError
@@ -118,13 +118,31 @@ def test_a_view_may_be_told_elsewhere(tmp_path, told, view):
     assert read_film(write_dicom(tmp_path / "a.dcm", RAMP, **told)).view == view
 
 
+def test_codes_that_are_no_sequence_count_as_missing(tmp_path, caplog):
+    path = write_dicom(tmp_path / "a.dcm", RAMP)
+    dataset = pydicom.dcmread(path)
+    dataset.add_new("ViewCodeSequence", "OB", b"lateral ")
+    dataset.save_as(path)
+    assert read_film(path).view == "unknown" and "its ViewCodeSequence is no sequence" in caplog.text
+
+
 def test_a_code_that_nobody_knows_is_told(tmp_path, caplog):
     read_film(write_dicom(tmp_path / "a.dcm", RAMP, **coded("SCT", "1234")))
     assert "a.dcm: its ViewCodeSequence says `SCT 1234 as told`" in caplog.text
 
 
-@pytest.mark.parametrize("letters", ["R-102CD", "R-10236", "R-10232", "R-10206", "R-40888", "R-10202"])
-def test_letters_and_numbers_of_a_view_mean_the_same(tmp_path, letters):
-    told = (coded("SRT", letters), coded("SCT", mapping["SRT"][letters]))
+@pytest.mark.parametrize(
+    ("letters", "number"),
+    [
+        ("R-102CD", "399067008"),
+        ("R-10236", "399173006"),
+        ("R-10232", "399198007"),
+        ("R-10206", "399348003"),
+        ("R-40888", "272479007"),
+        ("R-10202", "399033003"),
+    ],
+)
+def test_letters_and_numbers_of_a_view_mean_the_same(tmp_path, letters, number):
+    told = (coded("SRT", letters), coded("SCT", number))
     views = {read_film(write_dicom(tmp_path / "a.dcm", RAMP, **code)).view for code in told}
     assert len(views) == 1 and View.UNKNOWN not in views

@@ -46,6 +46,7 @@ def test_find_films(tmp_path):
         ("DigitalXRayImageStorageForPresentation", True),
         ("SecondaryCaptureImageStorage", True),
         ("1.2.3.4", True),
+        ("1.2\\1.2", True),
     ],
 )
 @pytest.mark.parametrize("name", ["DICOMDIR", "IM1.dcm"])
