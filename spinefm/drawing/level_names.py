@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from spinefm.geometry.centroids import centroids_of, lean_of, principal_axis_order
+from spinefm.geometry.centroids import centroids_of, local_leans, principal_axis_order
 from spinefm.structures import Vertebra
 
 Points = NDArray[np.float64]
@@ -38,7 +38,7 @@ def across_spine(vertebrae: Sequence[Vertebra]) -> Points:
     order = principal_axis_order(centroids)
     leans = np.zeros(len(centroids))
     if len(centroids) > 1:
-        leans[order] = [lean_of(along) for along in np.gradient(centroids[order], axis=0)]
+        leans[order] = local_leans(centroids[order])
     angles = np.radians(leans)
     return np.stack([np.cos(angles), -np.sin(angles)], axis=1)
 

@@ -83,6 +83,18 @@ def lean_of(along: ArrayLike) -> float:
     return float(np.degrees(np.arctan2(x if y >= 0 else -x, abs(y))))
 
 
+def local_leans(centroids: ArrayLike) -> NDArray[np.float64]:
+    """How far a spine leans around each point, see `lean_of`: as the line from the point before it to the one after; at an end, its step.
+
+    Args:
+        centroids: (N, 2), N at least 2, in order along the spine.
+
+    Returns:
+        (N,) degrees.
+    """
+    return np.array([lean_of(along) for along in np.gradient(np.asarray(centroids, dtype=np.float64), axis=0)])
+
+
 def centroids_of(vertebrae: Sequence[Vertebra]) -> NDArray[np.float64]:
     """(N, 2) centroids (x, y), in the order given."""
     return np.array([vertebra.centroid for vertebra in vertebrae], dtype=np.float64).reshape(-1, 2)

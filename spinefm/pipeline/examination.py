@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spinefm.anatomy import BACKGROUND
-from spinefm.geometry.centroids import centroids_of, lean_of, local_spacings
+from spinefm.geometry.centroids import centroids_of, local_leans, local_spacings
 from spinefm.geometry.patches import film_patch, patch_box
 from spinefm.pipeline.batch_size import BatchSize
 from spinefm.pipeline.postprocess import patch_vertebra
@@ -153,8 +153,8 @@ def class_of(probabilities: NDArray[np.float64], classes: Sequence[str]) -> str:
 def places_along(film: Radiograph, vertebrae: Sequence[Vertebra]) -> list[Place]:
     """The centroids of at least two vertebrae, in order along the spine, as places."""
     centroids = centroids_of(vertebrae)
-    spacings, leans = local_spacings(centroids), map(lean_of, np.gradient(centroids, axis=0))
-    return [Place(film, its.centroid, float(spacing), lean) for its, spacing, lean in zip(vertebrae, spacings, leans, strict=True)]
+    spacings, leans = local_spacings(centroids), local_leans(centroids)
+    return [Place(film, its.centroid, float(spacing), float(lean)) for its, spacing, lean in zip(vertebrae, spacings, leans, strict=True)]
 
 
 def classify_places(classifier: Classifier, places: Sequence[Place]) -> NDArray[np.float64]:

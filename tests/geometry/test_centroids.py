@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from spinefm.geometry.centroids import centroids_of, lean_of, local_spacings, principal_axis_order, weighted_centroid
+from spinefm.geometry.centroids import centroids_of, lean_of, local_leans, local_spacings, principal_axis_order, weighted_centroid
 from tests.strategies import few, sides
 
 
@@ -80,3 +80,8 @@ def test_a_line_leans_alike_either_way(degrees, length, sign):
 
 def test_no_direction_does_not_lean():
     assert lean_of((0.0, 0.0)) == 0.0 and lean_of((3.0, 0.0)) == 90.0 and lean_of((0.0, -2.0)) == 0.0
+
+
+def test_a_spine_leans_as_its_neighbours_lie():
+    assert local_leans([(0, 0), (0, 10), (10, 10)]) == pytest.approx([0, 45, 90])
+    assert local_leans([(0, 0), (10, 10)]) == pytest.approx([45, 45])

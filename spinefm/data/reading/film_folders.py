@@ -30,13 +30,14 @@ def find_films(path: str | Path) -> list[Path]:
 
 def passed_over(folder: Path, films: list[Path]) -> str:
     """How many files of a folder are none of its films, with their most frequent suffixes, and its folders, in words; empty for none."""
-    folders = sum(entry.is_dir() for entry in _visible(folder))
+    entries = _visible(folder)
+    folders = sum(entry.is_dir() for entry in entries)
     inner = "1 folder, not searched" if folders == 1 else f"{folders} folders, not searched"
-    return ", and ".join(filter(None, [_other_files(folder, films), inner * (folders > 0)]))
+    return ", and ".join(filter(None, [_other_files(set(entries).difference(films)), inner * (folders > 0)]))
 
 
-def _other_files(folder: Path, films: list[Path]) -> str:
-    others = sorted(entry for entry in set(_visible(folder)).difference(films) if entry.is_file())
+def _other_files(entries: set[Path]) -> str:
+    others = sorted(entry for entry in entries if entry.is_file())
     suffixes = Counter(_suffixes(path) for path in others)
     named = [f"{count} {suffix}" for suffix, count in suffixes.most_common(SUFFIXES_NAMED)]
     named += ["and others"] if len(suffixes) > SUFFIXES_NAMED else []
