@@ -31,6 +31,7 @@ from spinefm.running.distributed import Team, check_one_folder
 from spinefm.running.failures import run_script
 from spinefm.running.jobs import is_for_several, one_job, run_apart
 from spinefm.running.overlapping import read_ahead, work_behind
+from spinefm.running.quick_exit import quick_exit
 from spinefm.structures import Radiograph, Spine
 
 log = logging.getLogger(__name__)
@@ -190,3 +191,4 @@ def readable(ids: dict[Path, str], output: Path, views: ViewRule, reader: str | 
 
 if __name__ == "__main__":
     run_script(main)
+    quick_exit()

@@ -8,7 +8,7 @@ import torch
 from spinefm.pipeline.protocols import PatchNetwork
 
 CPU_PIXELS = 1024**2
-"""Of one batch on a CPU: one patch for SAM at its full size, a hundred for a small one."""
+"""Of one batch on a CPU: one patch for SAM at its full size, a hundred for a small one; twice as many with their mirror images."""
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")

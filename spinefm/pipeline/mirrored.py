@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from spinefm.pipeline.protocols import Segmenter
@@ -26,6 +27,11 @@ class MirroredSegmenter:
         self.input_size, self.patch_rule = segmenter.input_size, segmenter.patch_rule
 
     def segment(self, patches: Patches) -> Tensor:
-        """(N, L, L) logits; see `Segmenter`. Two calls of N patches, so that no batch is larger than a caller thinks."""
-        mirrored = replace(patches, pixels=patches.pixels.flip(-1), leans=tuple(-lean for lean in patches.leans))
-        return (self.segmenter.segment(patches) + self.segmenter.segment(mirrored).flip(-1)) / 2
+        """(N, L, L) logits; see `Segmenter`. One call of 2 N patches: N is 1 or 2 of a single film, and two calls take longer then."""
+        twice = replace(
+            patches.select(list(range(len(patches.boxes))) * 2),
+            pixels=torch.cat([patches.pixels, patches.pixels.flip(-1)]),
+            leans=(*patches.leans, *(-lean for lean in patches.leans)),
+        )
+        logits, mirrored = self.segmenter.segment(twice).chunk(2)
+        return (logits + mirrored.flip(-1)) / 2

@@ -34,14 +34,13 @@ def test_what_errs_to_one_side_errs_to_neither():
     assert (logits > 0).sum() == 4 * 8 and (logits == 0).any()  # both looks agree on the middle, and on nothing else
 
 
-def test_the_second_look_is_at_the_mirror_image_with_all_that_is_known_of_a_patch():
+def test_one_call_shows_the_patches_and_their_mirror_images_with_all_that_is_known_of_them():
     patches, segmenter = patches_of(bright(slice(4, 20)), bright(slice(20, 30))), BrightSegmenter(input_size=32)
     MirroredSegmenter(segmenter).segment(patches)
-    first, second = segmenter.seen
-    assert first is patches
-    torch.testing.assert_close(second.pixels, patches.pixels.flip(-1))
-    assert second.leans == (-10.0, -10.0) and second.readers == ("anna", "anna")
-    assert (second.film_ids, second.boxes, second.spacings) == (patches.film_ids, patches.boxes, patches.spacings)
+    (shown,) = segmenter.seen
+    torch.testing.assert_close(shown.pixels, torch.cat([patches.pixels, patches.pixels.flip(-1)]))
+    assert shown.leans == (10.0, 10.0, -10.0, -10.0) and shown.readers == ("anna",) * 4
+    assert (shown.film_ids, shown.boxes, shown.spacings) == (patches.film_ids * 2, patches.boxes * 2, patches.spacings * 2)
 
 
 FILM = make_film()
