@@ -22,6 +22,7 @@ from spinefm.data.reading.film_files import read_film
 from spinefm.data.reading.film_folders import find_films, passed_over
 from spinefm.data.reading.view_rule import ViewRule
 from spinefm.export.films import is_somebody_elses, remove_spine, write_spine
+from spinefm.export.finished import RECORD, earlier_run, finished_films
 from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
 from spinefm.files.atomic import DiskFullError, write_text
 from spinefm.options import check_section
@@ -36,7 +37,8 @@ from spinefm.structures import Radiograph, Spine
 
 log = logging.getLogger(__name__)
 
-RECORD = "run.yaml"
+APART = ("output", "keep_finished")
+"""Options that change no result."""
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")
@@ -60,12 +62,14 @@ def main(config: DictConfig) -> None:
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
     made_by = record(config, components)
+    done = kept(config, folder, ids, made_by)
+    rows += done.values()
     with Team(fabric) as team:
         check_one_folder(folder)
         team.beforehand(partial(begin, folder, made_by))
         if team.is_first:
             tell_passed_over(source, paths)
-        share = dict(team.share(list(ids.items())))
+        share = dict(team.share([(path, film_id) for path, film_id in ids.items() if film_id not in done]))
         films = readable(share, folder, views, reader, failures)
         # Every process has a record of its own: the first one's is written.
         write = partial(write_film, folder, team.gather([made_by["run_id"]])[0], rows, failures)
@@ -73,12 +77,12 @@ def main(config: DictConfig) -> None:
             team.together(partial(segment, pipeline, films, write, total=len(share), quiet=not team.is_first))
         except KeyboardInterrupt:
             if team.is_first:
-                write_tables(folder, list(share.values()), rows, failures)  # of what it has finished; the others may have ended
+                write_tables(folder, list(ids.values()), rows, failures)  # of what it has finished; the others may have ended
             raise
         failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
     if team.is_first:
         write_tables(folder, list(ids.values()), rows, failures)
-        report(folder, list(ids.values()), failures)
+        report(folder, list(ids.values()), failures | {found.film_id: found.failure for found in rows if found.failure})
 
 
 def begin(folder: Path, made_by: Mapping[str, Any]) -> None:
@@ -122,6 +126,16 @@ def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
     return run_record(resolved) | {"components": checkpoint_origins(config.checkpoints, components), "config": resolved}
 
 
+def kept(config: DictConfig, folder: Path, films: Mapping[Path, str], made_by: dict[str, Any]) -> dict[str, FilmRows]:
+    """What tables say of the films with which an interrupted run was done, if this one goes on with it: by its id it is that one then."""
+    if not config.keep_finished or (run_id := earlier_run(folder, made_by, APART)) is None:
+        return {}
+    made_by["run_id"] = run_id
+    done = finished_films(folder, films, run_id)
+    log.info("%d of %d films are done already, and kept.", len(done), len(films))
+    return {film_id: FilmRows.of(content) for film_id, content in done.items()}
+
+
 def segment(
     pipeline: SpinePipeline,
     films: Iterator[Radiograph],
@@ -136,16 +150,14 @@ def segment(
 
 
 def write_film(folder: Path, run_id: str, rows: list[FilmRows], failures: dict[str, str], found: tuple[Radiograph, Spine]) -> None:
-    """Write what was found on a film; `rows` gets what tables say of it, `failures` the reason if nothing was or it cannot be written.
+    """Write what was found on a film; `rows` gets what tables say of it, `failures` the reason if it cannot be written.
 
     Raises:
         DiskFullError: If there is no room for the other films either.
     """
     radiograph, spine = found
-    if spine.failure is not None:
-        failures[spine.film_id] = spine.failure.sentence
     try:
-        rows.append(FilmRows.of(radiograph, spine, write_spine(folder, radiograph, spine, run_id)))
+        rows.append(FilmRows.of(write_spine(folder, radiograph, spine, run_id)))
     except DiskFullError:
         raise
     except OSError as error:

@@ -56,6 +56,23 @@ def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launche
     assert (tmp_path / "two" / "measurements.csv").read_bytes() == (tmp_path / "one" / "measurements.csv").read_bytes()
 
 
+def test_an_interrupted_run_goes_on(workplace, films, tmp_path):
+    """With what it had not reached; tables and failures are those of a run that was not interrupted."""
+    output = tmp_path / "out"
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={output}", "keep_finished=true"]
+    told = fails("infer", workplace, *arguments)
+    tables = {name: (output / name).read_bytes() for name in ("summary.csv", "measurements.csv")}
+    first, record = (output / "a_film.json").stat().st_mtime_ns, (output / "run.yaml").read_bytes()
+    for path in (*output.glob("c_film*"), *output.glob("*.csv")):
+        path.unlink()
+    assert fails("infer", workplace, *arguments) == told
+    assert {name: (output / name).read_bytes() for name in tables} == tables
+    assert (output / "a_film.json").stat().st_mtime_ns == first and (output / "run.yaml").read_bytes() == record
+    assert read_json(output / "c_film.json")["run_id"] == read_json(output / "a_film.json")["run_id"]
+    assert "they differ in pipeline" in fails("infer", workplace, *arguments, "pipeline.score_threshold=0.1")
+    assert names(output) == products("a_film", "c_film")
+
+
 def test_processes_started_from_outside_need_a_folder(workplace, films):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     ended = process("infer", workplace, f"input={films}", "checkpoints=checkpoints/synthetic", "trainer=ddp", launcher=launcher)

@@ -119,7 +119,7 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None) -> SpineMeasurements:
+def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None) -> dict[str, Any]:
     """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all or none, in place of earlier ones.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
@@ -132,7 +132,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
         run_id: Of the run that found it, see `run_record`; None of none that is recorded.
 
     Returns:
-        What was measured.
+        The content of `<id>.json`; see `spine_to_dict`.
 
     Raises:
         ValueError: If `spine` is of another film or size.
@@ -144,6 +144,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
     measured = measure_spine(spine.vertebrae, radiograph.view)
+    content = spine_to_dict(radiograph, spine, measured, run_id)
     json, labels, picture = film_files(folder, radiograph.film_id)
     with _none_unless_all(labels, picture):
         remove_spine(folder, radiograph.film_id)
@@ -151,8 +152,8 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
             # Run lengths are all there is in a label map: smaller than with more effort, and faster.
             Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
         write_picture(picture, overlay(radiograph.pixels, spine.vertebrae, measured=measured))
-        write_json(json, spine_to_dict(radiograph, spine, measured, run_id))
-    return measured
+        write_json(json, content)
+    return content
 
 
 @contextmanager

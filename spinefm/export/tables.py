@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from spinefm.files.atomic import atomic_path
-from spinefm.measurements.curves import LEAST_CURVE_DEG, named_curve
-from spinefm.measurements.spine import SpineMeasurements
-from spinefm.structures import Direction, Radiograph, Spine
+from spinefm.measurements.curves import LEAST_CURVE_DEG
+from spinefm.structures import Failure
 
 SUMMARY, MEASUREMENTS = "summary.csv", "measurements.csv"
 
@@ -37,10 +36,21 @@ class FilmRows:
     curves: Sequence[Row]
 
     @classmethod
-    def of(cls, radiograph: Radiograph, spine: Spine, measured: SpineMeasurements) -> "FilmRows":
-        """The rows of a film on which a pipeline found `spine`."""
-        known = {"film_id": radiograph.film_id, "view": radiograph.view.value}
-        return cls(known | _summary(spine), [known | row for row in _curves(spine, measured)])
+    def of(cls, content: Row) -> "FilmRows":
+        """The rows of a film, by what its `<id>.json` says; see `spine_to_dict`."""
+        known = {key: content[key] for key in ("film_id", "view")}
+        return cls(known | _summary(content), [{**known, **row} for row in _curves(content)])
+
+    @property
+    def film_id(self) -> str:
+        """Of the film."""
+        return str(self.summary["film_id"])
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing was found, as a sentence; None where something was."""
+        name = self.summary["failure"]
+        return Failure(name).sentence if name else None
 
     @classmethod
     def of_failure(cls, film_id: str, reason: str) -> "FilmRows":
@@ -48,21 +58,21 @@ class FilmRows:
         return cls({"film_id": film_id, "failure": reason}, [{"film_id": film_id, "remark": reason}])
 
 
-def _summary(spine: Spine) -> dict[str, Any]:
-    confidences = [float(vertebra.confidence) for vertebra in spine.vertebrae]
-    levels = [vertebra.level for vertebra in spine.vertebrae]
+def _summary(content: Row) -> dict[str, Any]:
+    confidences = [vertebra["confidence"] for vertebra in content["vertebrae"]]
+    levels = [vertebra["level"] for vertebra in content["vertebrae"]]
     found = {"first": levels[0], "last": levels[-1]} if levels else {}
-    sure = {"mean_confidence": round(float(np.mean(confidences)), 4), "least_confidence": round(min(confidences), 4)} if levels else {}
-    stops = {f"stop_{direction.value}": spine.stops[direction].value for direction in Direction if direction in spine.stops}
-    number = {"vertebrae": len(levels), "unknown_levels": levels.count(None), "dark_bone": spine.turned_over}
-    return {**number, **found, **sure, **stops, "failure": spine.failure and spine.failure.value}
+    sure = {"mean_confidence": round(float(np.mean(confidences)), 4), "least_confidence": min(confidences)} if levels else {}
+    stops = {f"stop_{direction}": reason for direction, reason in content["stops"].items()}
+    number = {"vertebrae": len(levels), "unknown_levels": levels.count(None), "dark_bone": content["dark_bone"]}
+    return {**number, **found, **sure, **stops, "failure": content["failure"]}
 
 
-def _curves(spine: Spine, measured: SpineMeasurements) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [named_curve(curve, measured.levels) for curve in measured.curves]
-    failed = [spine.failure.sentence] if spine.failure else []
-    remarks = [*failed, *measured.left_out] or ([] if rows else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."])
-    return [*rows, *({"remark": remark} for remark in remarks)]
+def _curves(content: Row) -> list[Row]:
+    failed = [Failure(content["failure"]).sentence] if content["failure"] else []
+    none = [] if content["curves"] else [f"No curve of at least {LEAST_CURVE_DEG:g} degrees."]
+    remarks = [*failed, *content["measurements_left_out"]] or none
+    return [*content["curves"], *({"remark": remark} for remark in remarks)]
 
 
 def write_tables(folder: str | Path, films: Sequence[str], found: Iterable[FilmRows], failures: Mapping[str, str]) -> None:
@@ -74,7 +84,7 @@ def write_tables(folder: str | Path, films: Sequence[str], found: Iterable[FilmR
         found: Of films, in any order.
         failures: Why films failed, by id; those of which nothing was found get rows with the reason.
     """
-    known = {str(rows.summary["film_id"]): rows for rows in found}
+    known = {rows.film_id: rows for rows in found}
     unread = {film_id: FilmRows.of_failure(film_id, reason) for film_id, reason in failures.items() if film_id not in known}
     ordered = [rows for film_id in films if (rows := (known | unread).get(film_id))]
     _write(Path(folder) / SUMMARY, OF_FILMS, [rows.summary for rows in ordered])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spinefm.export.films import spine_to_dict
 from spinefm.export.tables import OF_CURVES, OF_FILMS, FilmRows, write_tables
 from spinefm.measurements.spine import measure_spine
 from spinefm.structures import Direction, Failure, Radiograph, Spine, StopReason, View
@@ -20,7 +21,7 @@ LEFT_OUT = "No curve is measured: at least two vertebrae between T1 and L5 are n
 
 def rows_of(film_id, vertebrae=(), **found):
     film, spine = Radiograph(film_id, np.zeros(SIZE, np.uint8), view=View.AP_SPINE), Spine(film_id, SIZE, tuple(vertebrae), **found)
-    return FilmRows.of(film, spine, measure_spine(spine.vertebrae, film.view))
+    return FilmRows.of(spine_to_dict(film, spine, measure_spine(spine.vertebrae, film.view), None))
 
 
 @pytest.fixture
