@@ -15,16 +15,17 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 
+from spinefm.components import Component
 from spinefm.composition import compose_pipeline, known_reader, load_components, placement, trained_views
 from spinefm.data.film_source import film_stem, safe_id
 from spinefm.data.problems import DataError
 from spinefm.data.reading.film_files import read_film
 from spinefm.data.reading.film_folders import find_films, passed_over
-from spinefm.data.reading.view_rule import ViewRule
-from spinefm.export.films import is_somebody_elses, remove_spine, write_spine
-from spinefm.export.finished import RECORD, earlier_run, finished_films
-from spinefm.export.tables import MEASUREMENTS, SUMMARY, FilmRows, write_tables
-from spinefm.files.atomic import DiskFullError, write_text
+from spinefm.data.reading.view_rule import ViewRule, only_view
+from spinefm.export.doubts import DoubtRule
+from spinefm.export.films import is_somebody_elses
+from spinefm.export.results import Results
+from spinefm.export.tables import SUMMARY
 from spinefm.options import check_section
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
@@ -52,8 +53,7 @@ def main(config: DictConfig) -> None:
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
     source = Path(str(config.input))
-    paths, failures, rows = find_films(source), dict[str, str](), list[FilmRows]()
-    ids = film_ids(paths)
+    ids = film_ids(find_films(source))
     check_apart(folder, source)
     check_nobody_elses(folder, ids.values())
     where = placement(fabric, config.trainer.precision, config.compile, config.channels_last)
@@ -61,35 +61,27 @@ def main(config: DictConfig) -> None:
     components = load_components(config.checkpoints, kind.func.components)
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
-    made_by = record(config, components)
-    done = kept(config, folder, ids, made_by)
-    rows += done.values()
+    results, made_by = Results(folder, ids, doubt_rule(components, config.doubt_below)), record(config, components)
+    if config.keep_finished:
+        results.go_on(made_by, APART)
     with Team(fabric) as team:
         check_one_folder(folder)
-        team.beforehand(partial(begin, folder, made_by))
+        team.beforehand(partial(results.begin, made_by))
         if team.is_first:
-            tell_passed_over(source, paths)
-        share = dict(team.share([(path, film_id) for path, film_id in ids.items() if film_id not in done]))
-        films = readable(share, folder, views, reader, failures)
+            tell_passed_over(source, list(ids))
         # Every process has a record of its own: the first one's is written.
-        write = partial(write_film, folder, team.gather([made_by["run_id"]])[0], rows, failures)
+        results.run_id, share = team.gather([made_by["run_id"]])[0], team.share(results.to_do)
+        films = readable(share, views, reader, results.fail)
         try:
-            team.together(partial(segment, pipeline, films, write, total=len(share), quiet=not team.is_first))
+            team.together(partial(segment, pipeline, films, results.write, total=len(share), quiet=not team.is_first))
         except KeyboardInterrupt:
             if team.is_first:
-                write_tables(folder, list(ids.values()), rows, failures)  # of what it has finished; the others may have ended
+                results.write_tables()  # of what it has finished; the others may have ended
             raise
-        failures, rows = dict(team.gather(list(failures.items()))), team.gather(rows)
+        results.gather(team.gather)
     if team.is_first:
-        write_tables(folder, list(ids.values()), rows, failures)
-        report(folder, list(ids.values()), failures | {found.film_id: found.failure for found in rows if found.failure})
-
-
-def begin(folder: Path, made_by: Mapping[str, Any]) -> None:
-    """Write down what makes the results from now on; an earlier run's tables go, else one that ends halfway would seem to have them."""
-    write_text(folder / RECORD, OmegaConf.to_yaml(made_by))
-    for name in (SUMMARY, MEASUREMENTS):
-        (folder / name).unlink(missing_ok=True)
+        results.write_tables()
+        report(results)
 
 
 def tell_passed_over(source: Path, films: list[Path]) -> None:
@@ -126,14 +118,10 @@ def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
     return run_record(resolved) | {"components": checkpoint_origins(config.checkpoints, components), "config": resolved}
 
 
-def kept(config: DictConfig, folder: Path, films: Mapping[Path, str], made_by: dict[str, Any]) -> dict[str, FilmRows]:
-    """What tables say of the films with which an interrupted run was done, if this one goes on with it: by its id it is that one then."""
-    if not config.keep_finished or (run_id := earlier_run(folder, made_by, APART)) is None:
-        return {}
-    made_by["run_id"] = run_id
-    done = finished_films(folder, films, run_id)
-    log.info("%d of %d films are done already, and kept.", len(done), len(films))
-    return {film_id: FilmRows.of(content) for film_id, content in done.items()}
+def doubt_rule(components: Mapping[str, Component], doubt_below: float) -> DoubtRule:
+    """By which results are doubtful: as many vertebrae are usual as the networks have learnt, if they know one view, and where it ends."""
+    ends = getattr(components.get("resnet"), "terminals", ())
+    return DoubtRule.between(ends if only_view(trained_views(components.values())) else (), doubt_below)
 
 
 def segment(
@@ -149,27 +137,16 @@ def segment(
         pass
 
 
-def write_film(folder: Path, run_id: str, rows: list[FilmRows], failures: dict[str, str], found: tuple[Radiograph, Spine]) -> None:
-    """Write what was found on a film; `rows` gets what tables say of it, `failures` the reason if it cannot be written.
-
-    Raises:
-        DiskFullError: If there is no room for the other films either.
-    """
-    radiograph, spine = found
-    try:
-        rows.append(FilmRows.of(write_spine(folder, radiograph, spine, run_id)))
-    except DiskFullError:
-        raise
-    except OSError as error:
-        failures[spine.film_id] = f"Expected to write its results into `{folder}`, but could not ({error}). Mend that, and run it again."
-
-
-def report(folder: Path, films: list[str], failures: dict[str, str]) -> None:
+def report(results: Results) -> None:
     """Print the outcome; films that failed are named in the order in which they were found, and fail the run."""
-    Console().print(f"{len(films) - len(failures)} of {len(films)} films: {folder}")
-    if failures:
-        reasons = "\n".join(f"  {film_id}: {failures[film_id]}" for film_id in films if film_id in failures)
-        raise ValueError(f"{len(failures)} of {len(films)} films failed; look at them by hand:\n{reasons}")
+    number, reasons, doubtful = len(results.films), results.reasons, len(results.doubtful)
+    say = Console().print
+    say(f"{number - len(reasons)} of {number} films: {results.folder}")
+    if doubtful:
+        say(f"{doubtful} of them to look at first, by `doubts` in {SUMMARY}; the others may be wrong, too.")
+    if reasons:
+        told = "\n".join(f"  {film_id}: {reason}" for film_id, reason in reasons.items())
+        raise ValueError(f"{len(reasons)} of {number} films failed; look at them by hand:\n{told}")
 
 
 def film_ids(paths: list[Path]) -> dict[Path, str]:
@@ -188,15 +165,16 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     return ids
 
 
-def readable(ids: dict[Path, str], output: Path, views: ViewRule, reader: str | None, failures: dict[str, str]) -> Iterator[Radiograph]:
-    """The films that can be used, for the outlines of `reader`; `failures` gets the reason for the others, whose earlier results go."""
-    for path, film_id in ids.items():
+def readable(
+    films: Iterable[tuple[Path, str]], views: ViewRule, reader: str | None, fail: Callable[[str, str], None]
+) -> Iterator[Radiograph]:
+    """The films that can be used, for the outlines of `reader`; `fail` is told the id of each other one, and why."""
+    for path, film_id in films:
         try:
             film = read_film(path)
             view = views.view_of(path, film.view)
         except DataError as error:
-            failures[film_id] = str(error)
-            remove_spine(output, film_id)  # else it would seem to have them now
+            fail(film_id, str(error))
         else:
             yield Radiograph(film_id, film.pixels, view=view, spacing_mm=film.spacing_mm, reader=reader)
 

@@ -71,15 +71,22 @@ def test_a_film_is_wrong_if_half_of_it_is_misnamed_or_two_are_missed():
         states = [(True, True)] * right + [(True, False)] * misnamed + [(False, False)] * missed
         return [
             {"film_id": film_id, "true_x": 1.0, "predicted_x": 1.0 if found else None, "identified": found, "labelled": labelled,
-             "confidence": confidence if found else None}
+             "predicted_level": "T1" if found and film_id != "unnamed" else None, "confidence": confidence if found else None}
             for found, labelled in states
         ]  # fmt: skip
 
-    rows = [*film("good", 17), *film("shifted", 8, misnamed=9), *film("short", 14, missed=3), *film("unsure", 16, missed=1, confidence=0.5)]
+    rows = [
+        *film("good", 17),
+        *film("shifted", 8, misnamed=9),
+        *film("short", 14, missed=3),
+        *film("unsure", 16, missed=1, confidence=0.5),
+        *film("unnamed", 17),
+    ]
     films = script.films_of(pd.DataFrame(rows))
     assert films.index[films.misnamed].tolist() == ["shifted"] and films.index[films.missed].tolist() == ["short"]
     assert films.index[films["other number"]].tolist() == ["short", "unsure"] and films.index[films.unsure].tolist() == ["unsure"]
-    assert films["any"].tolist() == [False, False, True, True]
+    assert films.index[films.unnamed].tolist() == ["unnamed"]
+    assert films.index[films["any"]].tolist() == ["short", "unnamed", "unsure"]
 
 
 def test_a_turned_vertebra_looks_as_it_does_upright(film):

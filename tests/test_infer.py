@@ -3,6 +3,7 @@
 import shutil
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from infer import film_ids
+from infer import doubt_rule, film_ids
 from spinefm.data.film_source import film_ids as data_set_ids
 from spinefm.files.weight_files import sha256_of
 from tests.dicom_files import write_dicom
@@ -59,7 +60,13 @@ def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launche
 def test_an_interrupted_run_goes_on(workplace, films, tmp_path):
     """With what it had not reached; tables and failures are those of a run that was not interrupted."""
     output = tmp_path / "out"
-    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={output}", "keep_finished=true"]
+    arguments = [
+        f"input={films}",
+        "checkpoints=checkpoints/synthetic",
+        *PIPELINES["detector_only"],
+        f"output={output}",
+        "keep_finished=true",
+    ]
     told = fails("infer", workplace, *arguments)
     tables = {name: (output / name).read_bytes() for name in ("summary.csv", "measurements.csv")}
     first, record = (output / "a_film.json").stat().st_mtime_ns, (output / "run.yaml").read_bytes()
@@ -157,6 +164,22 @@ def test_every_film_has_a_row_of_measurements_or_the_reason(workplace, films, tm
     assert table.film_id.tolist() == ["a_film", "b_cut", "c_film"] and table.angle_deg.isna().all()
     assert pd.read_csv(tmp_path / "summary.csv").film_id.tolist() == ["a_film", "b_cut", "c_film"]
     assert table.remark[0] == table.remark[2] and "view=ap_spine" in table.remark[0] and "cannot be decoded" in table.remark[1]
+
+
+def test_films_to_look_at_first_are_told(workplace, films, tmp_path, capsys):
+    arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
+    run("infer", workplace, *arguments, "doubt_below=1")
+    assert "1 of them to look at first, by `doubts` in summary.csv" in capsys.readouterr().out
+    (doubts,) = pd.read_csv(tmp_path / "summary.csv").doubts
+    assert doubts.split("; ") == read_json(tmp_path / "a_film.json")["doubts"] and doubts.endswith(", below 1")
+    assert "`doubt_below` to be 0..1" in fails("infer", workplace, *arguments, "doubt_below=2")
+
+
+@pytest.mark.parametrize(("views", "usual"), [(["ap_spine"], 17), (["ap_spine", "lateral"], 0), (None, 0)])
+def test_how_many_vertebrae_are_usual_is_known_of_one_view(views, usual):
+    networks = {name: SimpleNamespace(terminals=("T1", "L5"), run={"views": views}) for name in ("resnet", "mask_rcnn")}
+    assert len(doubt_rule(networks, 0.9).usual) == usual
+    assert not doubt_rule({"unet": SimpleNamespace(run={"views": views})}, 0.9).usual
 
 
 def test_the_view_of_all_films_can_be_chosen(workplace, films, tmp_path):

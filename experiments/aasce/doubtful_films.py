@@ -1,7 +1,7 @@
 """Which results to doubt: `python experiments/aasce/doubtful_films.py <folder of an evaluation>`.
 
-Of films with each sign that `infer.py` gives, too, how many are wrong: at least half of the vertebrae found have another level than
-annotated, or two or more are missed.
+Of films with each sign by which `infer.py` doubts a result, how many are wrong: at least half of the vertebrae found have another level
+than annotated, or two or more are missed.
 """
 
 import sys
@@ -16,7 +16,7 @@ SURE = 0.9
 
 
 def films_of(vertebrae: pd.DataFrame) -> pd.DataFrame:
-    """A row per film: its signs, all of which `<id>.json` tells, and whether it is wrong.
+    """A row per film: its signs, which are the `doubts` of `infer.py`, and whether it is wrong.
 
     Args:
         vertebrae: `vertebrae.csv`.
@@ -24,11 +24,12 @@ def films_of(vertebrae: pd.DataFrame) -> pd.DataFrame:
     return vertebrae.groupby("film_id").apply(_film).assign(any=lambda films: films[SIGNS].any(axis=1), all=True)
 
 
-SIGNS = ["other number", "unsure"]
+SIGNS = ["other number", "unnamed", "unsure"]
 TITLES = {
     "other number": f"other than {USUAL_NUMBER} vertebrae",
+    "unnamed": "a vertebra of unknown level",
     "unsure": f"mean confidence below {SURE}",
-    "any": "one of these or both",
+    "any": "any of these",
     "none": "none",
     "all": "all films",
 }
@@ -40,6 +41,7 @@ def _film(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(
         {
             "other number": len(found) != USUAL_NUMBER,
+            "unnamed": found.predicted_level.isna().any(),
             "unsure": found.confidence.mean() < SURE,
             "misnamed": 2 * (identified - right) >= identified,
             "missed": len(annotated) - identified >= 2,

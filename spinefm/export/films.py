@@ -1,7 +1,7 @@
 """What inference found on a film, as files for other programs: a label map, JSON, and a picture to look at."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,15 @@ def label_map(spine: Spine) -> NDArray[np.uint8]:
     return labels
 
 
-def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasurements, run_id: str | None) -> dict[str, Any]:
+def spine_to_dict(
+    radiograph: Radiograph, spine: Spine, measured: SpineMeasurements, run_id: str | None, doubts: Sequence[str] = ()
+) -> dict[str, Any]:
     """The content of `<id>.json`: lengths in pixels of the original film, points (x, y) in the frame of `spinefm.structures`.
 
     `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map. Of `corners`, superior is towards the
     head along the spine, and left and right are sides of the film; null where the mask has no four sides. `tilt_deg` is that of the
     midline, positive where its right end is the lower one: the angle of a curve is the difference of these between its end vertebrae.
-    `reader` is whose outlines were asked for, `run_id` which run made this, as in `run.yaml`.
+    `reader` is whose outlines were asked for, `run_id` which run made this, as in `run.yaml`, `doubts` are those of a `DoubtRule`.
     """
     parts = zip(spine.vertebrae, label_values(spine), measured.vertebrae, strict=True)
     return {
@@ -74,6 +76,7 @@ def spine_to_dict(radiograph: Radiograph, spine: Spine, measured: SpineMeasureme
         "reader": radiograph.reader,
         "dark_bone": spine.turned_over,
         "failure": spine.failure and spine.failure.value,
+        "doubts": list(doubts),
         "stops": {direction.value: reason.value for direction, reason in spine.stops.items()},
         "label_map": f"{radiograph.film_id}_labels.png",
         "level_table": level_table(),
@@ -119,7 +122,9 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None) -> dict[str, Any]:
+def write_spine(
+    folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None, doubts: Sequence[str] = ()
+) -> dict[str, Any]:
     """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all or none, in place of earlier ones.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
@@ -130,6 +135,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
         radiograph: The film; its annotations, if any, are not looked at.
         spine: What was found on it.
         run_id: Of the run that found it, see `run_record`; None of none that is recorded.
+        doubts: Of that result; see `DoubtRule`.
 
     Returns:
         The content of `<id>.json`; see `spine_to_dict`.
@@ -144,7 +150,7 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, run_id
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
     measured = measure_spine(spine.vertebrae, radiograph.view)
-    content = spine_to_dict(radiograph, spine, measured, run_id)
+    content = spine_to_dict(radiograph, spine, measured, run_id, doubts)
     json, labels, picture = film_files(folder, radiograph.film_id)
     with _none_unless_all(labels, picture):
         remove_spine(folder, radiograph.film_id)

@@ -14,7 +14,7 @@ from spinefm.structures import Failure
 
 SUMMARY, MEASUREMENTS = "summary.csv", "measurements.csv"
 
-OF_FILMS = ("film_id", "view", "vertebrae", "unknown_levels", "first", "last", "mean_confidence", "least_confidence", "dark_bone",
+OF_FILMS = ("film_id", "view", "vertebrae", "unknown_levels", "first", "last", "mean_confidence", "least_confidence", "doubts", "dark_bone",
            "stop_up", "stop_down", "failure")  # fmt: skip
 """Columns of `SUMMARY`."""
 OF_CURVES = ("film_id", "view", "upper", "lower", "apex", "angle_deg", "direction", "remark")
@@ -65,7 +65,7 @@ def _summary(content: Row) -> dict[str, Any]:
     sure = {"mean_confidence": round(float(np.mean(confidences)), 4), "least_confidence": min(confidences)} if levels else {}
     stops = {f"stop_{direction}": reason for direction, reason in content["stops"].items()}
     number = {"vertebrae": len(levels), "unknown_levels": levels.count(None), "dark_bone": content["dark_bone"]}
-    return {**number, **found, **sure, **stops, "failure": content["failure"]}
+    return {**number, **found, **sure, **stops, "doubts": "; ".join(content["doubts"]), "failure": content["failure"]}
 
 
 def _curves(content: Row) -> list[Row]:

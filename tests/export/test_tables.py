@@ -19,9 +19,9 @@ STOPS = {Direction.UP: StopReason.LANDMARK, Direction.DOWN: StopReason.BORDER}
 LEFT_OUT = "No curve is measured: at least two vertebrae between T1 and L5 are needed, but there are 0."
 
 
-def rows_of(film_id, vertebrae=(), **found):
+def rows_of(film_id, vertebrae=(), doubts=(), **found):
     film, spine = Radiograph(film_id, np.zeros(SIZE, np.uint8), view=View.AP_SPINE), Spine(film_id, SIZE, tuple(vertebrae), **found)
-    return FilmRows.of(spine_to_dict(film, spine, measure_spine(spine.vertebrae, film.view), None))
+    return FilmRows.of(spine_to_dict(film, spine, measure_spine(spine.vertebrae, film.view), None, doubts))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def tables(tmp_path):
     found = [
         rows_of("none", failure=Failure.TOO_FEW_DETECTIONS),
         rows_of("straight", straight, stops=STOPS, turned_over=True),
-        rows_of("bent", [*unsure, *bent[1:]]),
+        rows_of("bent", [*unsure, *bent[1:]], ["1 of unknown level", "another sign"]),
     ]
     write_tables(tmp_path, ["cut", "bent", "straight", "none"], found, {"cut": "It cannot be read.", "none": "Nothing there."})
     return [pd.read_csv(tmp_path / f"{name}.csv") for name in ("summary", "measurements")]
@@ -46,6 +46,7 @@ def test_every_film_has_a_row_of_the_summary(tables):
     assert summary.least_confidence["bent"] == 0.5 and summary.mean_confidence["bent"] == pytest.approx(16.5 / 17, abs=1e-4)
     assert pd.isna(summary["first"]["bent"]) and summary["last"]["bent"] == "L5" and summary["first"]["straight"] == "T1"
     assert summary.stop_up["straight"] == "landmark" and summary.stop_down["straight"] == "border" and pd.isna(summary.stop_up["bent"])
+    assert summary.doubts.fillna("").tolist() == ["", "1 of unknown level; another sign", "", ""]
     assert summary.dark_bone.tolist()[1:] == [False, True, False]
     assert summary.failure.fillna("").tolist() == ["It cannot be read.", "", "", "too_few_detections"]
 
