@@ -143,7 +143,7 @@ def report(results: Results) -> None:
     say = Console().print
     say(f"{number - len(reasons)} of {number} films: {results.folder}")
     if doubtful:
-        say(f"{doubtful} of them to look at first, by `doubts` in {SUMMARY}; the others may be wrong, too.")
+        say(f"{doubtful} of them to look at first: see `doubts` in {SUMMARY}.")
     if reasons:
         told = "\n".join(f"  {film_id}: {reason}" for film_id, reason in reasons.items())
         raise ValueError(f"{len(reasons)} of {number} films failed; look at them by hand:\n{told}")

@@ -169,7 +169,7 @@ def test_every_film_has_a_row_of_measurements_or_the_reason(workplace, films, tm
 def test_films_to_look_at_first_are_told(workplace, films, tmp_path, capsys):
     arguments = [f"input={films / 'a_film.png'}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={tmp_path}"]
     run("infer", workplace, *arguments, "doubt_below=1")
-    assert "1 of them to look at first, by `doubts` in summary.csv" in capsys.readouterr().out
+    assert "1 of them to look at first: see `doubts` in summary.csv" in capsys.readouterr().out
     (doubts,) = pd.read_csv(tmp_path / "summary.csv").doubts
     assert doubts.split("; ") == read_json(tmp_path / "a_film.json")["doubts"] and doubts.endswith(", below 1")
     assert "`doubt_below` to be 0..1" in fails("infer", workplace, *arguments, "doubt_below=2")
