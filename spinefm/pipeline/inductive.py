@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinefm.anatomy import BACKGROUND
 from spinefm.geometry.centroids import centroids_of
+from spinefm.geometry.framing import Framing
 from spinefm.geometry.masks import mask_iou
 from spinefm.pipeline.base_case import base_cases
 from spinefm.pipeline.cropping import Part
@@ -18,7 +19,7 @@ from spinefm.pipeline.examination import Examiner, Finding, patch_overlap, place
 from spinefm.pipeline.first_look import FirstLook, first_look
 from spinefm.pipeline.framed import Whose, check_known, framing_evidence, framing_of
 from spinefm.pipeline.induction import walk_on
-from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals
+from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals, up_to_terminals
 from spinefm.pipeline.mirrored import MirroredSegmenter
 from spinefm.pipeline.protocols import Classifier, Detector, NextPoint, Segmenter, SpinePipeline
 from spinefm.pipeline.upright import UprightSegmenter
@@ -146,34 +147,51 @@ class InductivePipeline(SpinePipeline):
         return sound if distinct and len(sound) == len(findings) else []
 
     def _spine(self, film: Radiograph, part: Part, up: Walk, down: Walk) -> Spine:
-        above, base, below = up.new_findings[::-1], down.findings[: down.base_length], down.new_findings
-        found, core = [*above, *base, *below], slice(len(above), len(above) + len(base))
+        found = [*up.findings[up.base_length :][::-1], *down.findings]
         vertebrae = [finding.vertebra.moved(*part[:2]) for finding in found]
         probabilities = np.stack([finding.probabilities for finding in found])
-        labelling = ends_at_terminals(self._labelling(film, vertebrae, probabilities, core), core, self.classifier.terminals)
-        kept = slice(labelling.first, labelling.first + len(labelling.levels))
-        background = probabilities[kept, self.classifier.classes.index(BACKGROUND)]
-        named = tuple(
-            replace(vertebra, level=level, confidence=float(vertebra.confidence * (1 - p_background) * trust))
-            for vertebra, level, trust, p_background in zip(vertebrae[kept], labelling.levels, labelling.trust, background, strict=True)
-        )
+        above, base, below = len(up.new_findings), down.base_length, len(down.new_findings)
+        start = len(up.findings) - up.base_length - above  # of what is no background at the ends of the walks
+        seen, core = slice(start, start + above + base + below), slice(above, above + base)
+        framing = framing_of(self.classifier.framings, self.framing, film.reader)
+        labelling = self._labelling(film, framing, vertebrae[seen], probabilities[seen], core)
+        labelling = ends_at_terminals(labelling, core, self.classifier.terminals)
+        background = probabilities[:, self.classifier.classes.index(BACKGROUND)]
+        labelling = replace(labelling, first=start + labelling.first)
+        if framing is not None:
+            labelling = up_to_terminals(labelling, background, self.classifier.terminals)
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
-        return Spine(film.film_id, film.size, named, stops=stops)
+        return Spine(film.film_id, film.size, _named(vertebrae, labelling, background), stops=stops)
 
-    def _labelling(self, film: Radiograph, vertebrae: Sequence[Vertebra], probabilities: NDArray[np.float64], core: slice) -> Labelling:
+    def _labelling(
+        self,
+        film: Radiograph,
+        framing: Framing | None,
+        vertebrae: Sequence[Vertebra],
+        probabilities: NDArray[np.float64],
+        core: slice,
+    ) -> Labelling:
         """By what the classifier sees; then, if it is known how films like this one are framed, both name what is no background."""
         overlap = patch_overlap(self.classifier, vertebrae)
         named = partial(
             assign_levels, classes=self.classifier.classes, terminals=self.classifier.terminals, rules=self.level_rules, overlap=overlap
         )
         labelling = named(probabilities, core=core)
-        framing = framing_of(self.classifier.framings, self.framing, film.reader)
         if framing is None:
             return labelling
         kept = slice(labelling.first, labelling.first + len(labelling.levels))
         y = centroids_of(vertebrae[kept])[:, 1]
         evidence = framing_evidence(framing, self.classifier.terminals, y, film.size[0])
         return replace(named(probabilities[kept], evidence=evidence), first=labelling.first)
+
+
+def _named(vertebrae: Sequence[Vertebra], labelling: Labelling, background: NDArray[np.float64]) -> tuple[Vertebra, ...]:
+    """What belongs to the spine, of all that was found, (N,) of which is background with these probabilities."""
+    kept = slice(labelling.first, labelling.first + len(labelling.levels))
+    return tuple(
+        replace(vertebra, level=level, confidence=float(vertebra.confidence * (1 - p_background) * trust))
+        for vertebra, level, trust, p_background in zip(vertebrae[kept], labelling.levels, labelling.trust, background[kept], strict=True)
+    )
 
 
 def _shown(segmenter: Segmenter, upright: bool, mirrored: bool) -> Segmenter:

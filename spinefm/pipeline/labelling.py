@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spinefm.anatomy import AROUND_ABSENT, BACKGROUND, LEVELS, VERTEBRA, is_usual_step, level_index
+from spinefm.anatomy import AROUND_ABSENT, BACKGROUND, LEVELS, VERTEBRA, is_usual_step, level_index, levels_between
 from spinefm.options import check_shares
 
 ANOMALIES = (("T12", "T13"), ("T13", "L1"), ("L5", "L6"), ("L6", "S1"), *AROUND_ABSENT.values())
@@ -22,6 +22,8 @@ ABOVE, BELOW = 0, len(LEVELS) + 1
 """States of what lies beyond the annotated spine; the levels are the states between them."""
 USUAL_END, UNUSUAL_END = 0.5, 0.1
 """How likely a spine ends at a terminal level, and at any other."""
+CERTAIN = 0.8
+"""Probability from which on background is certain, chosen on validation films."""
 NEVER = -1e9
 """Log-probability of the impossible; finite, because a spine with more vertebrae than levels has no possible run at all."""
 
@@ -126,6 +128,32 @@ def ends_at_terminals(labelling: Labelling, core: slice, terminals: Sequence[str
     below = [i for i in range(last, len(labelling.levels)) if labelling.levels[i] in lower]
     kept = slice(above[-1] if above else 0, below[0] + 1 if below else len(labelling.levels))
     return Labelling(labelling.first + kept.start, labelling.levels[kept], labelling.probabilities[kept])
+
+
+def up_to_terminals(labelling: Labelling, background: Array, terminals: Sequence[str]) -> Labelling:
+    """Let a spine go on to the first and the last terminal level through what was taken for background, but not for certain.
+
+    For films of which it is known that they show the spine up to there: where such a film is named by that, too, its last vertebra may
+    be the last but one.
+
+    Args:
+        labelling: Of a part of what was found.
+        background: (N,) probability that it is background, of all that was found.
+        terminals: Levels, of which the first and the last are where these spines end.
+
+    Returns:
+        Each vertebra more as sure as its neighbour.
+    """
+    usual = levels_between(min(terminals, key=level_index), max(terminals, key=level_index))
+    levels, probabilities, first = list(labelling.levels), list(labelling.probabilities), labelling.first
+    while first > 0 and levels[0] in usual[1:] and background[first - 1] < CERTAIN:
+        first -= 1
+        levels.insert(0, usual[usual.index(levels[0]) - 1])
+        probabilities.insert(0, probabilities[0])
+    while first + len(levels) < len(background) and levels[-1] in usual[:-1] and background[first + len(levels)] < CERTAIN:
+        levels.append(usual[usual.index(levels[-1]) + 1])
+        probabilities.append(probabilities[-1])
+    return Labelling(first, tuple(levels), tuple(probabilities))
 
 
 def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice, overlap: float) -> Array:

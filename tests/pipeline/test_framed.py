@@ -132,6 +132,26 @@ def test_framing_tells_names_and_not_what_belongs_to_the_spine():
     assert len(levels) == len(TRUNK) and levels[8] == TRUNK[7]
 
 
+class Doubting(OneTooLow):
+    """And takes L5, beyond what it calls L5, rather for background."""
+
+    background = 0.6
+
+    def classify(self, patches):
+        is_last = OracleClassifier.classify(self, patches)[:, -1:] > 0.5
+        row = torch.tensor([self.background, *[0.0] * len(TRUNK), 1 - self.background])
+        return torch.where(is_last, row, super().classify(patches))
+
+
+@pytest.mark.parametrize(("background", "whose", "last"), [(0.6, "own", "L5"), (0.95, "own", "L4"), (0.6, "none", "L5")])
+def test_what_is_named_last_but_one_goes_on_to_the_last(background, whose, last):
+    film = film_of("Ada")
+    classifier = Doubting([film], ("background", "vertebra", *TRUNK), terminals=ENDS)
+    classifier.background, classifier.framings = background, framed_like(film)
+    (spine,) = inductive_pipeline([film], classifier=classifier, framing=whose, patience=2, anomaly_rate=0)([film])
+    assert spine.vertebrae[-1].level == last and len(spine.vertebrae) == 17 - (background == 0.95 or whose == "none")
+
+
 def test_the_true_classes_are_not_spoken_against():
     film = film_of("Ada")
     classifier = OracleClassifier([film], ("background", "vertebra", *ENDS), terminals=ENDS)

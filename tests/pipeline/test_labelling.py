@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinefm.anatomy import LEVELS, levels_between
-from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals
+from spinefm.pipeline.labelling import Labelling, LevelRules, assign_levels, ends_at_terminals, up_to_terminals
 from tests.oracles import ALL_LEVELS, LANDMARKS
 
 
@@ -196,6 +196,25 @@ def test_a_spine_ends_at_the_terminals_that_it_reached(terminals, kept):
     levels, probabilities = levels_between("T11", "L5"), tuple(0.9 - 0.1 * i for i in range(7))
     cut = ends_at_terminals(Labelling(2, levels, probabilities), slice(4, 7), terminals)
     assert (cut.first, cut.levels, cut.probabilities) == (2 + kept.start, levels[kept], probabilities[kept])
+
+
+@pytest.mark.parametrize(
+    ("levels", "above", "below", "longer"),
+    [
+        (("T2", "L4"), [0.7], [0.7], ("T1", "T2", "L4", "L5")),
+        (("T3", "L5"), [0.9, 0.7, 0.7], [0.1], ("T1", "T2", "T3", "L5")),
+        (("T3", "L3"), [0.1, 0.9], [0.7, 0.9], ("T3", "L3", "L4")),
+        (("T1", "L5"), [0.1], [0.1], ("T1", "L5")),
+        ((None, None), [0.1], [0.1], (None, None)),
+        (("T13", "L6"), [0.1], [0.1], ("T13", "L6")),
+        (("T2", "L4"), [], [], ("T2", "L4")),
+    ],
+)
+def test_a_spine_goes_on_to_its_terminals_through_what_is_not_certainly_background(levels, above, below, longer):
+    found = up_to_terminals(Labelling(len(above), levels, (0.7, 0.9)), np.array([*above, 0.0, 0.0, *below]), ["L5", "T1"])
+    first = longer.index(levels[0])
+    assert (found.first, found.levels) == (len(above) - first, longer)
+    assert found.probabilities == (0.7,) * (first + 1) + (0.9,) * (len(longer) - first - 1)
 
 
 def test_doubts_between_levels_make_no_background_of_a_vertebra():
