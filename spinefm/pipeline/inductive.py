@@ -89,7 +89,8 @@ class InductivePipeline(SpinePipeline):
             anomaly_rate: See `LevelRules`.
             unknown_below: See `LevelRules`.
             framing: Like whose films one is framed, so that the position of the spine on it counts as evidence for its levels: `own`, its
-                reader's, if that is one of the classifier's `framings`; `any`, those of all of them together; `none`, nobody's.
+                reader's, if that is one of the classifier's `framings`; `any`, those of all of them together; `none`, nobody's. Where one
+                is known, a spine also goes on to its last level through what is not certainly background; see `up_to_terminals`.
             films_at_once: How many films are under way at once.
 
         Raises:
