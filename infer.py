@@ -26,7 +26,7 @@ from spinefm.export.doubts import DoubtRule
 from spinefm.export.films import is_somebody_elses
 from spinefm.export.results import Results
 from spinefm.export.tables import SUMMARY
-from spinefm.options import check_section
+from spinefm.options import check_options, check_section
 from spinefm.pipeline import SpinePipeline, film_spines
 from spinefm.provenance import checkpoint_origins, run_record
 from spinefm.running.distributed import Team, check_one_folder
@@ -37,9 +37,6 @@ from spinefm.running.quick_exit import quick_exit
 from spinefm.structures import Radiograph, Spine
 
 log = logging.getLogger(__name__)
-
-APART = ("output", "keep_finished")
-"""Options that change no result."""
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="infer")
@@ -61,22 +58,22 @@ def main(config: DictConfig) -> None:
     components = load_components(config.checkpoints, kind.func.components)
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
-    results, made_by = Results(folder, ids, doubt_rule(components, config.doubt_below)), record(config, components)
-    if config.keep_finished:
-        results.go_on(made_by, APART)
+    check_options(Results, {"keep_finished": config.keep_finished})
+    results = Results(folder, ids, doubt_rule(components, config.doubt_below), record(config, components), config.keep_finished)
     with Team(fabric) as team:
         check_one_folder(folder)
-        team.beforehand(partial(results.begin, made_by))
+        team.beforehand(results.begin)
+        results.agree(team.gather)  # each process has a record of its own, and looks into the folder at another time
         if team.is_first:
             tell_passed_over(source, list(ids))
-        # Every process has a record of its own: the first one's is written.
-        results.run_id, share = team.gather([made_by["run_id"]])[0], team.share(results.to_do)
-        films = readable(share, views, reader, results.fail)
+        share = team.share(results.to_do)
+        films = readable(share, views, reader, results)
         try:
             team.together(partial(segment, pipeline, films, results.write, total=len(share), quiet=not team.is_first))
         except KeyboardInterrupt:
             if team.is_first:
-                results.write_tables()  # of what it has finished; the others may have ended
+                results.take_written()  # the others may have ended
+                results.write_tables()
             raise
         results.gather(team.gather)
     if team.is_first:
@@ -120,6 +117,7 @@ def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
 
 def doubt_rule(components: Mapping[str, Component], doubt_below: float) -> DoubtRule:
     """By which results are doubtful: as many vertebrae are usual as the networks have learnt, if they know one view, and where it ends."""
+    check_options(DoubtRule, {"doubt_below": doubt_below})
     ends = getattr(components.get("resnet"), "terminals", ())
     return DoubtRule.between(ends if only_view(trained_views(components.values())) else (), doubt_below)
 
@@ -165,16 +163,15 @@ def film_ids(paths: list[Path]) -> dict[Path, str]:
     return ids
 
 
-def readable(
-    films: Iterable[tuple[Path, str]], views: ViewRule, reader: str | None, fail: Callable[[str, str], None]
-) -> Iterator[Radiograph]:
-    """The films that can be used, for the outlines of `reader`; `fail` is told the id of each other one, and why."""
+def readable(films: Iterable[tuple[Path, str]], views: ViewRule, reader: str | None, results: Results) -> Iterator[Radiograph]:
+    """The films that can be used, for the outlines of `reader`; of the others `results` get the reason."""
     for path, film_id in films:
         try:
+            results.open(path, film_id)
             film = read_film(path)
             view = views.view_of(path, film.view)
         except DataError as error:
-            fail(film_id, str(error))
+            results.fail(film_id, str(error))
         else:
             yield Radiograph(film_id, film.pixels, view=view, spacing_mm=film.spacing_mm, reader=reader)
 

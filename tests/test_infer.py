@@ -60,24 +60,30 @@ def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launche
 def test_an_interrupted_run_goes_on(workplace, films, tmp_path):
     """With what it had not reached; tables and failures are those of a run that was not interrupted."""
     output = tmp_path / "out"
-    arguments = [
-        f"input={films}",
-        "checkpoints=checkpoints/synthetic",
-        *PIPELINES["detector_only"],
-        f"output={output}",
-        "keep_finished=true",
-    ]
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], f"output={output}"]
     told = fails("infer", workplace, *arguments)
     tables = {name: (output / name).read_bytes() for name in ("summary.csv", "measurements.csv")}
-    first, record = (output / "a_film.json").stat().st_mtime_ns, (output / "run.yaml").read_bytes()
+    first = (output / "a_film.json").read_bytes()
     for path in (*output.glob("c_film*"), *output.glob("*.csv")):
         path.unlink()
-    assert fails("infer", workplace, *arguments) == told
-    assert {name: (output / name).read_bytes() for name in tables} == tables
-    assert (output / "a_film.json").stat().st_mtime_ns == first and (output / "run.yaml").read_bytes() == record
-    assert read_json(output / "c_film.json")["run_id"] == read_json(output / "a_film.json")["run_id"]
-    assert "they differ in pipeline" in fails("infer", workplace, *arguments, "pipeline.score_threshold=0.1")
-    assert names(output) == products("a_film", "c_film")
+    assert fails("infer", workplace, *arguments, "keep_finished=true") == told
+    assert {name: (output / name).read_bytes() for name in tables} == tables and names(output) == products("a_film", "c_film")
+    assert (output / "a_film.json").read_bytes() == first
+    fails("infer", workplace, *arguments, "keep_finished=true", "pipeline.mask_threshold=0.6")
+    assert (output / "a_film.json").read_bytes() != first
+    assert "`keep_finished` to be true or false, but got `no`" in fails("infer", workplace, *arguments, "keep_finished=no")
+
+
+def test_two_processes_go_on_together(workplace, films, tmp_path):
+    output = tmp_path / "out"
+    arguments = [f"input={films}", "checkpoints=checkpoints/synthetic", *PIPELINES["detector_only"], "trainer=ddp", f"output={output}"]
+    process("infer", workplace, *arguments)
+    first = (output / "a_film.json").read_bytes()
+    for path in output.glob("c_film*"):
+        path.unlink()
+    ended = process("infer", workplace, *arguments, "keep_finished=true")
+    assert ended.stdout.count("1 of 3 films are done already, and kept.") == 1 and "2 of 3 films" in ended.stdout
+    assert (output / "a_film.json").read_bytes() == first and names(output) == products("a_film", "c_film")
 
 
 def test_processes_started_from_outside_need_a_folder(workplace, films):
@@ -173,13 +179,14 @@ def test_films_to_look_at_first_are_told(workplace, films, tmp_path, capsys):
     (doubts,) = pd.read_csv(tmp_path / "summary.csv").doubts
     assert doubts.split("; ") == read_json(tmp_path / "a_film.json")["doubts"] and doubts.endswith(", below 1")
     assert "`doubt_below` to be 0..1" in fails("infer", workplace, *arguments, "doubt_below=2")
+    assert "`doubt_below` to be a number, but got `null`" in fails("infer", workplace, *arguments, "doubt_below=null")
 
 
-@pytest.mark.parametrize(("views", "usual"), [(["ap_spine"], 17), (["ap_spine", "lateral"], 0), (None, 0)])
+@pytest.mark.parametrize(("views", "usual"), [(["ap_spine"], 17), (["ap_spine", "lateral"], None), (None, None)])
 def test_how_many_vertebrae_are_usual_is_known_of_one_view(views, usual):
     networks = {name: SimpleNamespace(terminals=("T1", "L5"), run={"views": views}) for name in ("resnet", "mask_rcnn")}
-    assert len(doubt_rule(networks, 0.9).usual) == usual
-    assert not doubt_rule({"unet": SimpleNamespace(run={"views": views})}, 0.9).usual
+    assert doubt_rule(networks, 0.9).usual_number == usual
+    assert doubt_rule({"unet": SimpleNamespace(run={"views": views})}, 0.9).usual_number is None
 
 
 def test_the_view_of_all_films_can_be_chosen(workplace, films, tmp_path):

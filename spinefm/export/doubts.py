@@ -15,14 +15,14 @@ class DoubtRule:
     """What makes a result doubtful.
 
     Attributes:
-        usual: The levels that films show as a rule, from head to foot; none where that differs.
+        usual_number: How many vertebrae films show as a rule; None where that differs.
         doubt_below: Mean confidence, 0..1, below which a result is doubtful.
 
     Raises:
         ValueError: If `doubt_below` is not 0..1.
     """
 
-    usual: Sequence[str] = ()
+    usual_number: int | None = None
     doubt_below: float = 0.9
 
     def __post_init__(self) -> None:
@@ -32,17 +32,17 @@ class DoubtRule:
     def between(cls, terminals: Sequence[str], doubt_below: float) -> "DoubtRule":
         """Of films on which spines end at these levels; where these are more or fewer than two, any number of vertebrae is usual."""
         ends = sorted(set(terminals), key=level_index)
-        return cls(levels_between(*ends) if len(ends) == 2 else (), doubt_below)
+        return cls(len(levels_between(*ends)) if len(ends) == 2 else None, doubt_below)
 
     def doubts(self, spine: Spine) -> list[str]:
         """The signs that a result has, in words; none of a film on which nothing was found, which says why."""
         number, unnamed = len(spine.vertebrae), sum(vertebra.level is None for vertebra in spine.vertebrae)
         if number == 0:
             return []
-        confidence = float(np.mean([vertebra.confidence for vertebra in spine.vertebrae]))
+        confidence = round(float(np.mean([vertebra.confidence for vertebra in spine.vertebrae])), 4)
         signs = {
-            f"{number} vertebrae, where {len(self.usual)} are usual": self.usual and number != len(self.usual),
-            f"{unnamed} of unknown level": unnamed,
-            f"mean confidence {confidence:.2f}, below {self.doubt_below:g}": confidence < self.doubt_below,
+            f"{number} vertebrae, where {self.usual_number} are usual": number != (self.usual_number or number),
+            f"{unnamed} of unknown level": unnamed > 0,
+            f"mean confidence {confidence:g}, below {self.doubt_below:g}": confidence < self.doubt_below,
         }
         return [sign for sign, shows in signs.items() if shows]

@@ -1,9 +1,11 @@
 """What inference found on a film, as files for other programs: a label map, JSON, and a picture to look at."""
 
+import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,10 @@ UNKNOWN_BASE = 100
 
 CORNERS = ("superior_left", "superior_right", "inferior_left", "inferior_right")
 """Names of a vertebra's corners, in the order of `spinefm.measurements`."""
+
+
+OF_A_RUN: Mapping[str, Any] = MappingProxyType({"doubts": [], "run_id": None, "origin": None})
+"""What `<id>.json` says that only a run knows, and what it says without one: see `Results`."""
 
 
 def level_table() -> dict[str, int]:
@@ -57,32 +63,32 @@ def label_map(spine: Spine) -> NDArray[np.uint8]:
 
 
 def spine_to_dict(
-    radiograph: Radiograph, spine: Spine, measured: SpineMeasurements, run_id: str | None, doubts: Sequence[str] = ()
+    radiograph: Radiograph, spine: Spine, measured: SpineMeasurements, told: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The content of `<id>.json`: lengths in pixels of the original film, points (x, y) in the frame of `spinefm.structures`.
 
     `polygon` is the outer contour of the mask's largest part; `label` is its value in the label map. Of `corners`, superior is towards the
     head along the spine, and left and right are sides of the film; null where the mask has no four sides. `tilt_deg` is that of the
     midline, positive where its right end is the lower one: the angle of a curve is the difference of these between its end vertebrae.
-    `reader` is whose outlines were asked for, `run_id` which run made this, as in `run.yaml`, `doubts` are those of a `DoubtRule`.
+    `reader` is whose outlines were asked for. `told` are values of the keys of `OF_A_RUN`.
     """
     parts = zip(spine.vertebrae, label_values(spine), measured.vertebrae, strict=True)
     return {
         "film_id": radiograph.film_id,
-        "run_id": run_id,
         "size": {"height": spine.size[0], "width": spine.size[1]},
         "spacing_mm": radiograph.spacing_mm,
         "view": radiograph.view.value,
         "reader": radiograph.reader,
         "dark_bone": spine.turned_over,
         "failure": spine.failure and spine.failure.value,
-        "doubts": list(doubts),
         "stops": {direction.value: reason.value for direction, reason in spine.stops.items()},
         "label_map": f"{radiograph.film_id}_labels.png",
         "level_table": level_table(),
         "vertebrae": [_vertebra_to_dict(*part) for part in parts],
         "curves": [named_curve(curve, measured.levels) for curve in measured.curves],
         "measurements_left_out": list(measured.left_out),
+        **OF_A_RUN,
+        **(told or {}),
     }
 
 
@@ -100,15 +106,15 @@ def _vertebra_to_dict(vertebra: Vertebra, label: int, measured: MeasuredVertebra
 
 def film_files(folder: str | Path, film_id: str) -> tuple[Path, Path, Path]:
     """Where `write_spine` puts the JSON, the label map and the overlay of a film."""
-    json, labels, picture = (Path(folder) / f"{film_id}{ending}" for ending in (".json", "_labels.png", "_overlay.jpg"))
-    return json, labels, picture
+    content, labels, picture = (Path(folder) / f"{film_id}{ending}" for ending in (".json", "_labels.png", "_overlay.jpg"))
+    return content, labels, picture
 
 
 def is_somebody_elses(folder: str | Path, film_id: str) -> bool:
     """Whether `<id>.json` is no result, but perhaps an annotation: results have a label map."""
-    json, labels, _ = film_files(folder, film_id)
+    content, labels, _ = film_files(folder, film_id)
     # In this order: another process may be removing both, the JSON first.
-    return not labels.is_file() and json.is_file()
+    return not labels.is_file() and content.is_file()
 
 
 def remove_spine(folder: str | Path, film_id: str) -> None:
@@ -122,9 +128,7 @@ def remove_spine(folder: str | Path, film_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_spine(
-    folder: str | Path, radiograph: Radiograph, spine: Spine, run_id: str | None = None, doubts: Sequence[str] = ()
-) -> dict[str, Any]:
+def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, told: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Measure a spine and write `<id>_labels.png` (8 bit), `<id>_overlay.jpg` and `<id>.json`, all or none, in place of earlier ones.
 
     A film that failed gets them too: empty labels, the bare film, and its reason in the JSON. The JSON comes last, so
@@ -134,8 +138,7 @@ def write_spine(
         folder: Made if absent.
         radiograph: The film; its annotations, if any, are not looked at.
         spine: What was found on it.
-        run_id: Of the run that found it, see `run_record`; None of none that is recorded.
-        doubts: Of that result; see `DoubtRule`.
+        told: What a run knows of it besides; see `OF_A_RUN`.
 
     Returns:
         The content of `<id>.json`; see `spine_to_dict`.
@@ -150,16 +153,27 @@ def write_spine(
             f"but got that of `{spine.film_id}` of size {spine.size}. Pass a film with its own spine."
         )
     measured = measure_spine(spine.vertebrae, radiograph.view)
-    content = spine_to_dict(radiograph, spine, measured, run_id, doubts)
-    json, labels, picture = film_files(folder, radiograph.film_id)
+    content = spine_to_dict(radiograph, spine, measured, told)
+    place, labels, picture = film_files(folder, radiograph.film_id)
     with _none_unless_all(labels, picture):
         remove_spine(folder, radiograph.film_id)
         with atomic_path(labels) as temporary:
             # Run lengths are all there is in a label map: smaller than with more effort, and faster.
             Image.fromarray(label_map(spine)).save(temporary, compress_level=1, compress_type=zlib.Z_RLE)
         write_picture(picture, overlay(radiograph.pixels, spine.vertebrae, measured=measured))
-        write_json(json, content)
+        write_json(place, content)
     return content
+
+
+def read_content(folder: str | Path, film_id: str) -> dict[str, Any] | None:
+    """The content of `<id>.json` of a film whose results lie in a folder; None where there are none, or they are damaged."""
+    place, labels, _ = film_files(folder, film_id)
+    if not (labels.is_file() and place.is_file()):
+        return None
+    with suppress(OSError, ValueError):
+        content = json.loads(place.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else None
+    return None
 
 
 @contextmanager

@@ -27,7 +27,10 @@ class MirroredSegmenter:
         self.input_size, self.patch_rule = segmenter.input_size, segmenter.patch_rule
 
     def segment(self, patches: Patches) -> Tensor:
-        """(N, L, L) logits; see `Segmenter`. One call of 2 N patches: N is 1 or 2 of a single film, and two calls take longer then."""
+        """(N, L, L) logits; see `Segmenter`. One call of 2 N patches: N is 1 or 2 of a single film, and two calls take longer then.
+
+        A device that holds one patch and no second one is too small for this.
+        """
         twice = replace(
             patches.select(list(range(len(patches.boxes))) * 2),
             pixels=torch.cat([patches.pixels, patches.pixels.flip(-1)]),

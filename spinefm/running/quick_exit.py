@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -12,6 +13,7 @@ def quick_exit() -> NoReturn:
     Nothing else is done that was registered for the end, as loggers of a training do.
     """
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a process may have been started without
+        with suppress(OSError, ValueError):  # whoever listened may have gone
+            stream.flush()
     os._exit(0)

@@ -26,6 +26,7 @@ def test_each_sign_and_all_of_them():
     assert doubts(SURE[1:]) == ["16 vertebrae, where 17 are usual"]
     assert doubts([replace(SURE[0], level=None), *SURE[1:]]) == ["1 of unknown level"]
     assert doubts([replace(vertebra, confidence=0.85) for vertebra in SURE]) == ["mean confidence 0.85, below 0.9"]
+    assert doubts([replace(vertebra, confidence=0.897) for vertebra in SURE]) == ["mean confidence 0.897, below 0.9"]
     assert len(doubts([replace(vertebra, level=None, confidence=0.2) for vertebra in SURE[:3]])) == 3
 
 

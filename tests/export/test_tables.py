@@ -21,7 +21,7 @@ LEFT_OUT = "No curve is measured: at least two vertebrae between T1 and L5 are n
 
 def rows_of(film_id, vertebrae=(), doubts=(), **found):
     film, spine = Radiograph(film_id, np.zeros(SIZE, np.uint8), view=View.AP_SPINE), Spine(film_id, SIZE, tuple(vertebrae), **found)
-    return FilmRows.of(spine_to_dict(film, spine, measure_spine(spine.vertebrae, film.view), None, doubts))
+    return FilmRows.of(spine_to_dict(film, spine, measure_spine(spine.vertebrae, film.view), {"doubts": list(doubts)}))
 
 
 @pytest.fixture
