@@ -53,7 +53,8 @@ def test_two_processes_write_what_one_writes(workplace, films, tmp_path, launche
     assert names(tmp_path / "two") == names(tmp_path / "one") == products("a_film", "c_film")
     for film_id in ("a_film", "c_film"):
         one, two = (read_json(tmp_path / folder / f"{film_id}.json") for folder in ("one", "two"))
-        assert two == one | {"run_id": yaml.safe_load((tmp_path / "two" / "run.yaml").read_text())["run_id"]}
+        made_by = {"run_id": yaml.safe_load((tmp_path / "two" / "run.yaml").read_text())["run_id"], "origin": two["origin"]}
+        assert two == one | made_by and two["origin"] != one["origin"]  # the number of processes is an option, too
     assert (tmp_path / "two" / "measurements.csv").read_bytes() == (tmp_path / "one" / "measurements.csv").read_bytes()
 
 
@@ -69,7 +70,7 @@ def test_an_interrupted_run_goes_on(workplace, films, tmp_path):
     assert fails("infer", workplace, *arguments, "keep_finished=true") == told
     assert {name: (output / name).read_bytes() for name in tables} == tables and names(output) == products("a_film", "c_film")
     assert (output / "a_film.json").read_bytes() == first
-    fails("infer", workplace, *arguments, "keep_finished=true", "pipeline.mask_threshold=0.6")
+    fails("infer", workplace, *arguments, "keep_finished=true", "view=lateral")
     assert (output / "a_film.json").read_bytes() != first
     assert "`keep_finished` to be true or false, but got `no`" in fails("infer", workplace, *arguments, "keep_finished=no")
 
