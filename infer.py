@@ -47,6 +47,8 @@ def main(config: DictConfig) -> None:
         run_apart(__file__)
         return
     check_section(Fabric, config.trainer)
+    check_options(Results, {"keep_finished": config.keep_finished})
+    check_options(DoubtRule, {"doubt_below": config.doubt_below})
     folder, fabric = Path(HydraConfig.get().runtime.output_dir), instantiate(config.trainer)
     views = ViewRule.of(config.view)
     source = Path(str(config.input))
@@ -58,7 +60,6 @@ def main(config: DictConfig) -> None:
     components = load_components(config.checkpoints, kind.func.components)
     reader = known_reader(config.reader, components.values())
     pipeline, views = compose_pipeline(kind, components, where), views.learned(trained_views(components.values()))
-    check_options(Results, {"keep_finished": config.keep_finished})
     results = Results(folder, ids, doubt_rule(components, config.doubt_below), record(config, components), config.keep_finished)
     with Team(fabric) as team:
         check_one_folder(folder)
@@ -117,7 +118,6 @@ def record(config: DictConfig, components: Iterable[str]) -> dict[str, Any]:
 
 def doubt_rule(components: Mapping[str, Component], doubt_below: float) -> DoubtRule:
     """By which results are doubtful: as many vertebrae are usual as the networks have learnt, if they know one view, and where it ends."""
-    check_options(DoubtRule, {"doubt_below": doubt_below})
     ends = getattr(components.get("resnet"), "terminals", ())
     return DoubtRule.between(ends if only_view(trained_views(components.values())) else (), doubt_below)
 

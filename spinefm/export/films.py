@@ -26,7 +26,6 @@ UNKNOWN_BASE = 100
 CORNERS = ("superior_left", "superior_right", "inferior_left", "inferior_right")
 """Names of a vertebra's corners, in the order of `spinefm.measurements`."""
 
-
 OF_A_RUN: Mapping[str, Any] = MappingProxyType({"doubts": [], "run_id": None, "origin": None})
 """What `<id>.json` says that only a run knows, and what it says without one: see `Results`."""
 
@@ -168,10 +167,8 @@ def write_spine(folder: str | Path, radiograph: Radiograph, spine: Spine, told: 
 def read_content(folder: str | Path, film_id: str) -> dict[str, Any] | None:
     """The content of `<id>.json` of a film whose results lie in a folder; None where there are none, or they are damaged."""
     place, labels, _ = film_files(folder, film_id)
-    if not (labels.is_file() and place.is_file()):
-        return None
     with suppress(OSError, ValueError):
-        content = json.loads(place.read_text(encoding="utf-8"))
+        content = json.loads(place.read_text(encoding="utf-8")) if labels.is_file() else None
         return content if isinstance(content, dict) else None
     return None
 

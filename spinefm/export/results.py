@@ -1,6 +1,5 @@
 """What a run of `infer.py` leaves in a folder: files of each film, two tables of all, and what made them."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from spinefm.data.dataset import digest
 from spinefm.data.film_source import stamp
 from spinefm.export.doubts import DoubtRule
 from spinefm.export.films import read_content, remove_spine, write_spine
@@ -109,8 +109,7 @@ class Results:
     @property
     def reasons(self) -> dict[str, str]:
         """Why films failed, by id, in the order of the films: those that could not be used, and those on which nothing was found."""
-        nothing = {film_id: rows.failure for film_id, rows in self.rows.items() if rows.failure}
-        known = dict.fromkeys(self.rows) | nothing | self.failures
+        known = {film_id: rows.failure for film_id, rows in self.rows.items()} | self.failures
         lost = "Expected a result of it, but no process has one. Run it again with `keep_finished=true`."
         whys = {film_id: known.get(film_id, lost) for film_id in self.films.values()}
         return {film_id: why for film_id, why in whys.items() if why}
@@ -121,9 +120,9 @@ class Results:
         return [film_id for film_id in self.films.values() if film_id in self.rows and self.rows[film_id].summary["doubts"]]
 
     def _take(self, belongs: Callable[[Path, Mapping[str, Any]], bool]) -> None:
-        contents = ((path, film_id, read_content(self.folder, film_id)) for path, film_id in self.films.items())
+        contents = ((path, film_id, read_content(self.folder, film_id)) for path, film_id in self.to_do)
         self.rows |= {film_id: FilmRows.of(content) for path, film_id, content in contents if content and belongs(path, content)}
 
     def _origin(self, path: Path) -> str:
         """SHA-256 of a film's file, by its place, size and time, and of what makes results of it."""
-        return hashlib.sha256(f"{stamp(path)} {self._makers}".encode()).hexdigest()
+        return digest(stamp(path), self._makers)

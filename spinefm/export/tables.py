@@ -42,11 +42,6 @@ class FilmRows:
         return cls(known | _summary(content), [{**known, **row} for row in _curves(content)])
 
     @property
-    def film_id(self) -> str:
-        """Of the film."""
-        return str(self.summary["film_id"])
-
-    @property
     def failure(self) -> str | None:
         """Why nothing was found, as a sentence; None where something was."""
         name = self.summary["failure"]
@@ -84,7 +79,7 @@ def write_tables(folder: str | Path, films: Sequence[str], found: Iterable[FilmR
         found: Of films, in any order.
         failures: Why films failed, by id; those of which nothing was found get rows with the reason.
     """
-    known = {rows.film_id: rows for rows in found}
+    known = {str(rows.summary["film_id"]): rows for rows in found}
     unread = {film_id: FilmRows.of_failure(film_id, reason) for film_id, reason in failures.items() if film_id not in known}
     ordered = [rows for film_id in films if (rows := (known | unread).get(film_id))]
     _write(Path(folder) / SUMMARY, OF_FILMS, [rows.summary for rows in ordered])

@@ -151,14 +151,13 @@ class InductivePipeline(SpinePipeline):
         found = [*up.findings[up.base_length :][::-1], *down.findings]
         vertebrae = [finding.vertebra.moved(*part[:2]) for finding in found]
         probabilities = np.stack([finding.probabilities for finding in found])
-        above, base, below = len(up.new_findings), down.base_length, len(down.new_findings)
-        start = len(up.findings) - up.base_length - above  # of what is no background at the ends of the walks
-        seen, core = slice(start, start + above + base + below), slice(above, above + base)
+        seen = slice(len(up.beyond), len(found) - len(down.beyond))
+        core = slice(len(up.new_findings), len(up.new_findings) + down.base_length)
         framing = framing_of(self.classifier.framings, self.framing, film.reader)
         labelling = self._labelling(film, framing, vertebrae[seen], probabilities[seen], core)
         labelling = ends_at_terminals(labelling, core, self.classifier.terminals)
         background = probabilities[:, self.classifier.classes.index(BACKGROUND)]
-        labelling = replace(labelling, first=start + labelling.first)
+        labelling = replace(labelling, first=seen.start + labelling.first)
         if framing is not None:
             labelling = up_to_terminals(labelling, background, self.classifier.terminals)
         stops = {walk.direction: walk.stop for walk in (up, down) if walk.stop is not None}
@@ -180,7 +179,7 @@ class InductivePipeline(SpinePipeline):
         labelling = named(probabilities, core=core)
         if framing is None:
             return labelling
-        kept = slice(labelling.first, labelling.first + len(labelling.levels))
+        kept = labelling.kept
         y = centroids_of(vertebrae[kept])[:, 1]
         evidence = framing_evidence(framing, self.classifier.terminals, y, film.size[0])
         return replace(named(probabilities[kept], evidence=evidence), first=labelling.first)
@@ -188,7 +187,7 @@ class InductivePipeline(SpinePipeline):
 
 def _named(vertebrae: Sequence[Vertebra], labelling: Labelling, background: NDArray[np.float64]) -> tuple[Vertebra, ...]:
     """What belongs to the spine, of all that was found, (N,) of which is background with these probabilities."""
-    kept = slice(labelling.first, labelling.first + len(labelling.levels))
+    kept = labelling.kept
     return tuple(
         replace(vertebra, level=level, confidence=float(vertebra.confidence * (1 - p_background) * trust))
         for vertebra, level, trust, p_background in zip(vertebrae[kept], labelling.levels, labelling.trust, background[kept], strict=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +60,11 @@ class Labelling:
     first: int
     levels: tuple[str | None, ...]
     probabilities: tuple[float, ...]
+
+    @property
+    def kept(self) -> slice:
+        """Which of the things found are the spine."""
+        return slice(self.first, self.first + len(self.levels))
 
     @property
     def trust(self) -> tuple[float, ...]:
@@ -145,15 +151,18 @@ def up_to_terminals(labelling: Labelling, background: Array, terminals: Sequence
         Each vertebra more as sure as its neighbour.
     """
     usual = levels_between(min(terminals, key=level_index), max(terminals, key=level_index))
-    levels, probabilities, first = list(labelling.levels), list(labelling.probabilities), labelling.first
-    while first > 0 and levels[0] in usual[1:] and background[first - 1] < CERTAIN:
-        first -= 1
-        levels.insert(0, usual[usual.index(levels[0]) - 1])
-        probabilities.insert(0, probabilities[0])
-    while first + len(levels) < len(background) and levels[-1] in usual[:-1] and background[first + len(levels)] < CERTAIN:
-        levels.append(usual[usual.index(levels[-1]) + 1])
-        probabilities.append(probabilities[-1])
-    return Labelling(first, tuple(levels), tuple(probabilities))
+    levels, probabilities, kept = labelling.levels, labelling.probabilities, labelling.kept
+    above = _onwards(levels[0], usual[::-1], background[: kept.start][::-1])
+    below = _onwards(levels[-1], usual, background[kept.stop :])
+    surenesses = (*probabilities[:1] * len(above), *probabilities, *probabilities[-1:] * len(below))
+    return Labelling(kept.start - len(above), (*above[::-1], *levels, *below), surenesses)
+
+
+def _onwards(level: str | None, usual: Sequence[str], background: Array) -> tuple[str, ...]:
+    """The levels after one, as far as what was found there, nearest first, is not certainly background."""
+    following = usual[usual.index(level) + 1 :] if level in usual else ()
+    found = takewhile(lambda probability: probability < CERTAIN, background)
+    return tuple(name for name, _ in zip(following, found, strict=False))
 
 
 def _log_emissions(class_probabilities: Array, classes: Sequence[str], core: slice, overlap: float) -> Array:

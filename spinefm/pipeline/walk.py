@@ -92,8 +92,18 @@ class Walk:
 
         What was called background before an ordinary vertebra is one: the spine went on there.
         """
+        return self.findings[self.base_length : self._end]
+
+    @property
+    def beyond(self) -> list[Finding]:
+        """What was found after these, in the order of walking: background alone."""
+        return self.findings[self._end :]
+
+    @property
+    def _end(self) -> int:
+        """How many findings there are, but for background at the end."""
         ends = [i for i, finding in enumerate(self.findings, start=1) if not finding.is_background]
-        return self.findings[self.base_length : max(ends[-1], self.base_length)]
+        return max(ends[-1], self.base_length)
 
     @property
     def centroids(self) -> NDArray[np.float64]:
