@@ -126,10 +126,15 @@ def _of_an_option(error: BaseException) -> str | None:
         return f"Expected `<option>=<value>`, but got `{error.override}`. {remedy}"
     if isinstance(error, ConfigCompositionException) and (name := re.match(r"Could not override '(\S+)'", str(error))):
         besides = f" One that a component, the data set or Lightning takes besides is given as `+{name[1]}=...`." * ("." in name[1])
-        return f"Expected options of this script, but it has none called `{name[1]}`. `--help` lists them.{besides}"
+        return unknown_option(name[1]) + besides
     if isinstance(error, MissingMandatoryValue):
         return f"Expected a value for `{error.full_key}`, but none was given. Add `{error.full_key}=...` to the command."
     return None
+
+
+def unknown_option(name: str) -> str:
+    """What is said of an option that a script does not have."""
+    return f"Expected options of this script, but it has none called `{name}`. `--help` lists them."
 
 
 def _named(file: object) -> object:

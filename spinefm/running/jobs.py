@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, read_write
 
 from spinefm.files.atomic import write_json
-from spinefm.running.failures import QUIET, failure_kept, forget_failures
+from spinefm.running.failures import QUIET, failure_kept, forget_failures, unknown_option
 from spinefm.running.resolvers import short_hash
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,14 @@ OF_A_TRAINING = (RECORD, CONFIG, "metrics.csv", "hparams.yaml", "*.ckpt", "event
 
 
 def one_job(main: Callable[[DictConfig], ResultT]) -> Callable[[DictConfig], ResultT]:
-    """Decorates a Hydra main: `config.output` is its folder, in which a job of a multirun is alone, and which is in the name W&B lists."""
+    """Decorates a Hydra main: `config.output` is its folder, in which a job of a multirun is alone, and which is in the name W&B lists.
+
+    See `check_read` for what is refused.
+    """
 
     @wraps(main)
     def job(config: DictConfig) -> ResultT:
+        check_read()
         folder = Path(HydraConfig.get().runtime.output_dir)
         config.output = str(folder)
         if not in_multirun():
@@ -60,6 +64,19 @@ def one_job(main: Callable[[DictConfig], ResultT]) -> Callable[[DictConfig], Res
             return main(config)
 
     return job
+
+
+def check_read() -> None:
+    """Make sure that what was added to the options of a script, as `+name=...`, is a choice of a group: no other name is read.
+
+    Raises:
+        ValueError: If it is not. Further down a component, the data set or Lightning may take it.
+    """
+    hydra = HydraConfig.get()
+    added = (override[1:].partition("=")[0] for override in hydra.overrides.task if override.startswith("+"))
+    for name in added:
+        if not name.startswith("+") and "." not in name and name not in hydra.runtime.choices:
+            raise ValueError(unknown_option(name))
 
 
 def in_multirun() -> bool:

@@ -36,6 +36,21 @@ def finished(folder, value=0.5):
     write_json(folder / "run.json", RECORD)
 
 
+@pytest.mark.parametrize("given", [["+max_epochs=1"], ["+max_epochs=1,2", "-m"], ["+seeds=[1,2]"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [("train", ["component=resnet"]), ("evaluate", ["dataset=synthetic"]), ("infer", ["input=films", "checkpoints=networks"])],
+)
+def test_an_added_option_that_nothing_reads_is_refused(tmp_path, script, arguments, given):
+    name = given[0][1:].partition("=")[0]
+    assert f"Expected options of this script, but it has none called `{name}`." in fails(script, tmp_path, *arguments, *given)
+
+
+def test_an_added_choice_of_a_group_is_taken(tmp_path):
+    """Hydra demands the plus where the script has no such group of its own."""
+    assert "none called" not in fails("evaluate", tmp_path, "component=resnet", "+tuning=full", f"checkpoints={tmp_path}")
+
+
 def test_a_finished_job_is_known_by_its_config_and_films(tmp_path):
     tmp_path = tmp_path / "job"
     finished(tmp_path)
